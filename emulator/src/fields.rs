@@ -1,0 +1,175 @@
+//! Ticket fields: their definitions, the stored values, and Desk's own rules for what is stored.
+//! Pure. It takes keys to be unique. It stores all that a call may store or, where the call is refused, nothing.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    answers::Refusal,
+    behaviour::{Behaviour, NestedFields, Reaction, TooLong, ValueUnit},
+};
+
+const LONGEST_KEY: usize = 20;
+const LONGEST_VALUE: usize = 190;
+const MOST_FIELDS: usize = 20;
+
+/// A field as somebody defined it in the dashboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldDefinition {
+    /// Its key.
+    pub key: String,
+    /// Its type.
+    pub kind: FieldKind,
+}
+
+impl FieldDefinition {
+    /// A definition.
+    pub fn new(key: impl Into<String>, kind: FieldKind) -> Self {
+        Self { key: key.into(), kind }
+    }
+}
+
+/// The type of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Any text.
+    Text,
+    /// A whole number that fits into 64 bits. The only type that also takes a JSON number.
+    Integer,
+    /// An address that begins with `http://` or `https://`.
+    Link,
+    /// One of these, letter for letter.
+    Dropdown(Vec<String>),
+}
+
+/// The values of one ticket or customer, in the order they came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Values(Vec<(String, String)>);
+
+impl Values {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == key)?;
+        Some(value)
+    }
+
+    /// Stores a value without asking any rule.
+    pub(crate) fn set(&mut self, key: String, value: String) {
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some(stored) => stored.1 = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// As the API shows them; their ids follow from their owner's.
+    pub(crate) fn json(&self, owner: u64) -> Value {
+        let shown =
+            (owner * 100..).zip(&self.0).map(|(id, (key, value))| json!({"id": id, "key": key, "value": value}));
+        shown.collect()
+    }
+}
+
+/// What a write of fields is held against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) definitions: &'a [FieldDefinition],
+    pub(crate) behaviour: &'a Behaviour,
+}
+
+impl Rules<'_> {
+    /// `stored` with what of `sent`, the `customFields` of a call, is to be stored.
+    pub(crate) fn merged(self, stored: &Values, sent: &Value) -> Result<Values, Refusal> {
+        let mut merged = stored.clone();
+        for (key, value) in self.opened(sent)? {
+            let Some((key, value)) = self.admitted(&key, &value)? else { continue };
+            if merged.get(&key).is_none() && merged.0.len() >= MOST_FIELDS {
+                without::<()>(self.behaviour.extra_field, || format!("More than {MOST_FIELDS} custom fields."))?;
+                continue;
+            }
+            merged.set(key, value);
+        }
+        Ok(merged)
+    }
+
+    fn opened(self, sent: &Value) -> Result<Map<String, Value>, Refusal> {
+        let refusal = || Refusal::invalid("customFields: a JSON string of an object is expected.");
+        match sent {
+            Value::String(text) => serde_json::from_str(text).map_err(|_| refusal()),
+            Value::Object(map) if self.behaviour.nested_fields == NestedFields::Accept => Ok(map.clone()),
+            _ => Err(refusal()),
+        }
+    }
+
+    /// The key and the value as they are to be stored, if they are.
+    fn admitted(self, key: &str, value: &Value) -> Result<Option<(String, String)>, Refusal> {
+        let behaviour = self.behaviour;
+        let Some(key) = limited(key, LONGEST_KEY, |_| 1, behaviour.long_key)? else { return Ok(None) };
+        let Some(definition) = self.definitions.iter().find(|definition| definition.key == key) else {
+            return without(behaviour.unknown_key, || format!("There is no custom field {key:?}."));
+        };
+        let wrong = || format!("The value of custom field {key:?} does not match its type.");
+        let Some(text) = self.text(&definition.kind, value) else {
+            return without(behaviour.wrong_value, wrong);
+        };
+        let Some(text) = limited(&text, LONGEST_VALUE, self.unit(), behaviour.long_value)? else { return Ok(None) };
+        match self.conforming(&definition.kind, text) {
+            Some(text) => Ok(Some((key, text))),
+            None => without(behaviour.wrong_value, wrong),
+        }
+    }
+
+    fn text(self, kind: &FieldKind, value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) if self.behaviour.trim => Some(text.trim().to_owned()),
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) if *kind == FieldKind::Integer => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    fn unit(self) -> fn(char) -> usize {
+        match self.behaviour.value_unit {
+            ValueUnit::Utf16 => char::len_utf16,
+            ValueUnit::Bytes => char::len_utf8,
+        }
+    }
+
+    fn conforming(self, kind: &FieldKind, text: String) -> Option<String> {
+        match kind {
+            FieldKind::Text => Some(text),
+            FieldKind::Integer => {
+                let number: i64 = text.parse().ok()?;
+                Some(if self.behaviour.normalise_integers { number.to_string() } else { text })
+            }
+            FieldKind::Link => is_link(&text).then_some(text),
+            FieldKind::Dropdown(options) => options.contains(&text).then_some(text),
+        }
+    }
+}
+
+/// What a reaction makes of the call: it goes on without the key, or is refused.
+fn without<T>(reaction: Reaction, detail: impl FnOnce() -> String) -> Result<Option<T>, Refusal> {
+    match reaction {
+        Reaction::Drop => Ok(None),
+        Reaction::Refuse => Err(Refusal::invalid(detail())),
+    }
+}
+
+fn limited(text: &str, longest: usize, unit: fn(char) -> usize, too_long: TooLong) -> Result<Option<String>, Refusal> {
+    let mut length = 0;
+    let over = text.char_indices().find_map(|(at, character)| {
+        length += unit(character);
+        (length > longest).then_some(at)
+    });
+    match (over, too_long) {
+        (None, _) => Ok(Some(text.to_owned())),
+        (Some(at), TooLong::Truncate) => Ok(Some(text[..at].to_owned())),
+        (Some(_), TooLong::Drop) => Ok(None),
+        (Some(_), TooLong::Refuse) => {
+            Err(Refusal::invalid(format!("Ensure that a custom field has no more than {longest} characters.")))
+        }
+    }
+}
+
+fn is_link(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
+}

@@ -1,0 +1,189 @@
+//! The hand of people and of the world: what happens at a Desk without its API, and what a test wants to know of it.
+//! It takes no rule of the API for its own: a hand may store any value and seed any status. A ticket that does not exist
+//! is a mistake in the test, and panics.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    behaviour::Behaviour,
+    chat::Message,
+    clock,
+    customers::Customer,
+    faults::Fault,
+    fields::Values,
+    log::Seen,
+    server::Emulator,
+    ticket::{CLOSED, INITIALIZED, PENDING, PROACTIVE},
+};
+
+/// A ticket that is there without the API: made by Desk itself at a handoff, or by a person.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// The Chat user whose ticket it is; known to Desk and Chat from then on.
+    pub sendbird_id: String,
+    /// Its channel; without one, a new one.
+    pub channel_url: Option<String>,
+    /// Its title.
+    pub title: String,
+    /// `status2`, as it is to be shown; not checked, so that a client can meet one it does not know.
+    pub status: String,
+    /// `priority`, likewise.
+    pub priority: String,
+    /// The key of its team; without one, the Default team.
+    pub group: Option<String>,
+    /// Its field values, defined or not.
+    pub fields: BTreeMap<String, String>,
+    /// The addresses of its related channels.
+    pub related: Vec<String>,
+}
+
+impl Default for Seed {
+    /// A pending ticket of `user_1`, as a handoff leaves it.
+    fn default() -> Self {
+        Self {
+            sendbird_id: "user_1".to_owned(),
+            channel_url: None,
+            title: "A seeded ticket".to_owned(),
+            status: PENDING.to_owned(),
+            priority: "MEDIUM".to_owned(),
+            group: None,
+            fields: BTreeMap::new(),
+            related: Vec::new(),
+        }
+    }
+}
+
+impl Emulator {
+    /// From now on only this token opens Desk.
+    pub fn rotate_desk_token(&self, token: impl Into<String>) {
+        self.state().desk_token = token.into();
+    }
+
+    /// Turns knobs. `turn` must not ask the emulator for anything: it waits already.
+    pub fn set_behaviour(&self, turn: impl FnOnce(&mut Behaviour)) {
+        turn(&mut self.state().behaviour);
+    }
+
+    /// From now on there is such a Chat user; matters when not every id is one.
+    pub fn add_chat_user(&self, sendbird_id: impl Into<String>) {
+        self.state().chat_users.insert(sendbird_id.into());
+    }
+
+    /// The id of this Chat user's customer, who is made if there is none.
+    pub fn seed_customer(&self, sendbird_id: &str) -> u64 {
+        self.state().customer(sendbird_id)
+    }
+
+    /// Makes a ticket and gives its id. Like one made through the API, it may be invisible at first.
+    ///
+    /// # Panics
+    ///
+    /// When no team has the key of the seed.
+    #[track_caller]
+    pub fn seed_ticket(&self, seed: Seed) -> u64 {
+        let mut state = self.state();
+        let customer = state.customer(&seed.sendbird_id);
+        let mut ticket = state.blank_ticket(customer, seed.title);
+        if let Some(key) = seed.group {
+            let group = state.group_with_key(&key);
+            ticket.group = Some(group.unwrap_or_else(|| panic!("there is no group {key:?}")));
+        }
+        if let Some(channel_url) = seed.channel_url {
+            ticket.channel_url = channel_url;
+        }
+        ticket.fields = seed.fields.into_iter().fold(Values::default(), |mut values, (key, value)| {
+            values.set(key, value);
+            values
+        });
+        ticket.issued_at = (seed.status != INITIALIZED && seed.status != PROACTIVE).then(clock::now);
+        ticket.closed_at = (seed.status == CLOSED).then(clock::now);
+        (ticket.status, ticket.priority, ticket.related) = (seed.status, seed.priority, seed.related);
+        let id = ticket.id;
+        state.tickets.insert(id, ticket);
+        id
+    }
+
+    /// A human agent fills in a field, or changes it.
+    #[track_caller]
+    pub fn edit_field(&self, id: u64, key: impl Into<String>, value: impl Into<String>) {
+        self.state().ticket_mut(id).fields.set(key.into(), value.into());
+    }
+
+    /// A human agent takes the ticket: it is active.
+    #[track_caller]
+    pub fn assign(&self, id: u64) {
+        self.state().ticket_mut(id).assign();
+    }
+
+    /// A human agent closes the ticket.
+    #[track_caller]
+    pub fn close(&self, id: u64) {
+        self.state().ticket_mut(id).close(String::new(), String::new());
+    }
+
+    /// The customer writes in the ticket's channel for the first time: it is pending.
+    #[track_caller]
+    pub fn first_customer_message(&self, id: u64) {
+        self.state().ticket_mut(id).customer_writes("Hello?");
+    }
+
+    /// All tickets as the API would show them, also those not visible yet, ordered by id.
+    pub fn tickets(&self) -> Vec<Value> {
+        let state = self.state();
+        state.tickets.values().map(|ticket| state.show(ticket)).collect()
+    }
+
+    /// One ticket as the API would show it.
+    pub fn ticket(&self, id: u64) -> Option<Value> {
+        let state = self.state();
+        Some(state.show(state.tickets.get(&id)?))
+    }
+
+    /// The stored value of one field of one ticket.
+    pub fn field(&self, id: u64, key: &str) -> Option<String> {
+        self.state().tickets.get(&id)?.fields.get(key).map(str::to_owned)
+    }
+
+    /// All customers as the API would show them, ordered by id.
+    pub fn customers(&self) -> Vec<Value> {
+        self.state().customers.values().map(Customer::json).collect()
+    }
+
+    /// The messages posted through Chat, in their order.
+    pub fn messages(&self) -> Vec<Message> {
+        self.state().messages.clone()
+    }
+
+    /// Every request that came, in its order, also those that were spoilt or refused.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.state().log.all()
+    }
+
+    /// Forgets the requests so far, but not those of [`unknown_requests`](Self::unknown_requests).
+    pub fn clear_requests(&self) {
+        self.state().log.clear();
+    }
+
+    /// Method and address of every request that no route knew. A test does well to end by finding none.
+    pub fn unknown_requests(&self) -> Vec<String> {
+        self.state().log.all_unknown()
+    }
+
+    /// Lets something go wrong from now on.
+    ///
+    /// # Panics
+    ///
+    /// When the fault has a status or a header that cannot be sent.
+    #[track_caller]
+    pub fn inject(&self, fault: Fault) {
+        fault.check();
+        self.state().faults.push(fault);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+}

@@ -1,0 +1,169 @@
+//! Everything the emulated Desk knows, and what its rooms ask of it.
+//! One lock guards it, which the server holds for one call at a time. It takes ids from where they stand and never
+//! removes a ticket or a customer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    answers::Answer,
+    behaviour::Behaviour,
+    calls::Call,
+    chat::Message,
+    customers::Customer,
+    faults::Fault,
+    fields::{FieldDefinition, Rules},
+    groups::Group,
+    log::Log,
+    server::Setup,
+    ticket::{Ticket, Visible},
+};
+
+const FIRST_TICKET: u64 = 7_455_126;
+const FIRST_CUSTOMER: u64 = 5_556_923;
+
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The scheme, host and port this Desk is reached under.
+    pub(crate) base: String,
+    pub(crate) desk_token: String,
+    pub(crate) chat_token: String,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) tickets: BTreeMap<u64, Ticket>,
+    pub(crate) customers: BTreeMap<u64, Customer>,
+    pub(crate) chat_users: BTreeSet<String>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) log: Log,
+    fields: Vec<FieldDefinition>,
+    customer_fields: Vec<FieldDefinition>,
+    lookups: u64,
+}
+
+impl State {
+    pub(crate) fn new(base: String, setup: Setup) -> Self {
+        Self {
+            base,
+            desk_token: setup.desk_token,
+            chat_token: setup.chat_token,
+            groups: setup.groups,
+            behaviour: setup.behaviour,
+            tickets: BTreeMap::new(),
+            customers: BTreeMap::new(),
+            chat_users: BTreeSet::new(),
+            messages: Vec::new(),
+            faults: Vec::new(),
+            log: Log::default(),
+            fields: setup.fields,
+            customer_fields: setup.customer_fields,
+            lookups: 0,
+        }
+    }
+
+    pub(crate) fn ticket_rules(&self) -> Rules<'_> {
+        Rules { definitions: &self.fields, behaviour: &self.behaviour }
+    }
+
+    pub(crate) fn customer_rules(&self) -> Rules<'_> {
+        Rules { definitions: &self.customer_fields, behaviour: &self.behaviour }
+    }
+
+    /// Counts a list or view of tickets, and says how many there were before it.
+    pub(crate) fn count_lookup(&mut self) -> u64 {
+        self.lookups += 1;
+        self.lookups - 1
+    }
+
+    /// A ticket with the next id in the Default team, not yet among the tickets.
+    pub(crate) fn blank_ticket(&self, customer: u64, title: String) -> Ticket {
+        let id = self.tickets.last_key_value().map_or(FIRST_TICKET, |(id, _)| id + 1);
+        let visible = Visible {
+            lookups: self.lookups + u64::from(self.behaviour.visible_after_lookups),
+            at: Instant::now().checked_add(self.behaviour.visible_after),
+        };
+        let group = self.groups.iter().position(Group::is_default);
+        Ticket { group, ..Ticket::new(id, customer, title, visible) }
+    }
+
+    /// The ticket with this id.
+    ///
+    /// # Panics
+    ///
+    /// When there is none: a handler has looked before, and a test that names none is to hear of it.
+    #[track_caller]
+    pub(crate) fn ticket_mut(&mut self, id: u64) -> &mut Ticket {
+        self.tickets.get_mut(&id).unwrap_or_else(|| panic!("there is no ticket {id}"))
+    }
+
+    pub(crate) fn group_with_key(&self, key: &str) -> Option<usize> {
+        self.groups.iter().position(|group| !group.is_default() && group.key.as_deref() == Some(key))
+    }
+
+    pub(crate) fn is_chat_user(&self, sendbird_id: &str) -> bool {
+        self.behaviour.any_chat_user || self.chat_users.contains(sendbird_id)
+    }
+
+    pub(crate) fn customer_of(&self, sendbird_id: &str) -> Option<&Customer> {
+        self.customers.values().find(|customer| customer.sendbird_id == sendbird_id)
+    }
+
+    /// The id of this Chat user's customer, who is made if there is none.
+    pub(crate) fn customer(&mut self, sendbird_id: &str) -> u64 {
+        if let Some(customer) = self.customer_of(sendbird_id) {
+            return customer.id;
+        }
+        let id = self.customers.last_key_value().map_or(FIRST_CUSTOMER, |(id, _)| id + 1);
+        self.chat_users.insert(sendbird_id.to_owned());
+        self.customers.insert(id, Customer::new(id, sendbird_id.to_owned()));
+        id
+    }
+
+    /// A ticket as the API shows it.
+    pub(crate) fn show(&self, ticket: &Ticket) -> Value {
+        let customer = self.customers.get(&ticket.customer).map_or(Value::Null, Customer::json);
+        let group = ticket.group.and_then(|place| Some(self.groups.get(place)?.json(place)));
+        ticket.json(customer, group.unwrap_or_default(), &self.related(ticket))
+    }
+
+    fn related(&self, ticket: &Ticket) -> Value {
+        let channels = ticket.related.iter().map(|url| {
+            let named = self.tickets.values().find(|other| other.channel_url == *url);
+            json!({"channel_url": url, "name": named.map_or("", |other| &other.title)})
+        });
+        channels.collect()
+    }
+
+    /// The answer to this call with another ticket in the place of those asked for.
+    pub(crate) fn with_wrong_ticket(&self, call: Call, right: Answer) -> Answer {
+        match call {
+            Call::ListTickets => {
+                let wrong = self.other_than(&right);
+                Answer::ok(&json!({"count": 1, "next": null, "previous": null, "results": [wrong]}))
+            }
+            Call::ViewTicket | Call::CreateTicket | Call::UpdateTicket | Call::PatchFields => {
+                Answer::ok(&self.other_than(&right))
+            }
+            Call::CloseTicket | Call::CancelTicket => Answer::ok(&self.other_than(&right)),
+            _ => right,
+        }
+    }
+
+    /// A ticket that is not in this answer: one of the state's, or an invented one.
+    fn other_than(&self, right: &Answer) -> Value {
+        let right: Value = serde_json::from_str(&right.body).unwrap_or_default();
+        let one = right.get("id").and_then(Value::as_u64);
+        let many = right.get("results").and_then(Value::as_array).into_iter().flatten();
+        let asked: Vec<u64> = many.filter_map(|ticket| ticket["id"].as_u64()).chain(one).collect();
+        match self.tickets.values().find(|ticket| !asked.contains(&ticket.id)) {
+            Some(ticket) => self.show(ticket),
+            None => {
+                let stranger = Customer::new(FIRST_CUSTOMER - 1, "somebody-else".to_owned());
+                let ticket = self.blank_ticket(stranger.id, "Somebody else's ticket".to_owned());
+                ticket.json(stranger.json(), Value::Null, &json!([]))
+            }
+        }
+    }
+}

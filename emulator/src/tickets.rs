@@ -1,0 +1,234 @@
+//! The ticket calls: list, view, create, update, field values, close, cancel, transfer.
+//! Each takes the state as its own for as long as it works, and either does all it was asked to or refuses and does
+//! nothing. Properties of a body that are not named here have no effect, as on a live Desk.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    answers::{Answer, Refusal, page},
+    asked::{Asked, Parameters},
+    behaviour::{Transfer, UnknownGroup, WriteAnswer},
+    calls::Route,
+    fields::Values,
+    state::State,
+    ticket::{ACTIVE, CLOSED, PENDING, PRIORITIES, STATUSES, Ticket},
+};
+
+type Outcome = Result<Answer, Refusal>;
+
+const LONGEST_TITLE: usize = 100;
+const MOST_RELATED: usize = 3;
+const MOST_FOUND_BY_KEYWORD: usize = 100;
+
+const FILTERS: [&str; 9] =
+    ["limit", "offset", "status2", "sendbird_id", "channel_url", "q", "agent", "start_date", "end_date"];
+
+pub(crate) fn list(state: &mut State, asked: &Asked) -> Outcome {
+    let parameters = asked.parameters(&FILTERS, &state.behaviour);
+    if let Some(status) = parameters.get("status2").filter(|status| !STATUSES.contains(&status.as_str())) {
+        return Err(Refusal::invalid(format!("status2: {status:?} is not a valid choice.")));
+    }
+    let lookups = state.count_lookup();
+    let visible = state.tickets.values().filter(|ticket| ticket.is_visible(lookups));
+    let mut found: Vec<Value> =
+        visible.filter(|ticket| is_asked_for(state, ticket, &parameters)).map(|ticket| state.show(ticket)).collect();
+    if state.behaviour.newest_first {
+        found.reverse();
+    }
+    if parameters.contains_key("q") {
+        found.truncate(MOST_FOUND_BY_KEYWORD);
+    }
+    Ok(page(&state.base, asked, &parameters, found))
+}
+
+fn is_asked_for(state: &State, ticket: &Ticket, parameters: &Parameters) -> bool {
+    parameters.iter().all(|(name, wanted)| match name.as_str() {
+        "status2" => ticket.status == *wanted,
+        "sendbird_id" => state.customers.get(&ticket.customer).is_some_and(|customer| customer.sendbird_id == *wanted),
+        "channel_url" => ticket.channel_url == *wanted,
+        "q" => ticket.title.contains(wanted.as_str()) || ticket.last_message.contains(wanted.as_str()),
+        "agent" => ticket.is_assigned_to(wanted),
+        "start_date" => ticket.created_at[..10] >= wanted[..],
+        "end_date" => ticket.created_at[..10] <= wanted[..],
+        _ => true,
+    })
+}
+
+pub(crate) fn view(state: &mut State, route: &Route) -> Outcome {
+    let lookups = state.count_lookup();
+    let ticket = route.id().and_then(|id| state.tickets.get(&id)).filter(|ticket| ticket.is_visible(lookups));
+    Ok(Answer::ok(&state.show(ticket.ok_or_else(Refusal::not_found)?)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewTicket {
+    channel_name: String,
+    customer_id: u64,
+    group_key: Option<String>,
+    priority: Option<String>,
+    related_channel_urls: Option<String>,
+    custom_fields: Option<Value>,
+}
+
+pub(crate) fn create(state: &mut State, asked: &Asked) -> Outcome {
+    let new: NewTicket = asked.json()?;
+    if new.channel_name.is_empty() || new.channel_name.chars().count() > LONGEST_TITLE {
+        return Err(Refusal::invalid(format!("channelName: 1 to {LONGEST_TITLE} characters are expected.")));
+    }
+    if !state.customers.contains_key(&new.customer_id) {
+        return Err(Refusal::invalid(format!("customerId: there is no customer {}.", new.customer_id)));
+    }
+    let mut ticket = state.blank_ticket(new.customer_id, new.channel_name);
+    if let Some(key) = new.group_key {
+        ticket.group = group(state, &key)?.or(ticket.group);
+    }
+    if let Some(priority) = new.priority {
+        ticket.priority = valid_priority(priority)?;
+    }
+    if let Some(urls) = new.related_channel_urls {
+        ticket.related = valid_related(&urls)?;
+    }
+    if let Some(sent) = new.custom_fields {
+        ticket.fields = state.ticket_rules().merged(&Values::default(), &sent)?;
+    }
+    let shown = state.show(&ticket);
+    state.tickets.insert(ticket.id, ticket);
+    Ok(Answer::json(state.behaviour.create_status, &shown))
+}
+
+fn group(state: &State, key: &str) -> Result<Option<usize>, Refusal> {
+    let found = state.group_with_key(key);
+    if found.is_none() && state.behaviour.unknown_group == UnknownGroup::Refuse {
+        return Err(Refusal::invalid(format!("groupKey: there is no group {key:?}.")));
+    }
+    Ok(found)
+}
+
+fn valid_priority(priority: String) -> Result<String, Refusal> {
+    if PRIORITIES.contains(&priority.as_str()) {
+        return Ok(priority);
+    }
+    Err(Refusal::invalid(format!("priority: {priority:?} is not a valid choice.")))
+}
+
+fn valid_related(urls: &str) -> Result<Vec<String>, Refusal> {
+    let urls: Vec<String> = urls.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect();
+    if urls.len() > MOST_RELATED {
+        return Err(Refusal::invalid(format!(
+            "relatedChannelUrls: no more than {MOST_RELATED} channels are expected."
+        )));
+    }
+    Ok(urls)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Changes {
+    priority: Option<String>,
+    related_channel_urls: Option<String>,
+}
+
+pub(crate) fn update(state: &mut State, route: &Route, asked: &Asked) -> Outcome {
+    let id = changeable(state, route)?;
+    let changes: Changes = asked.json()?;
+    let priority = changes.priority.map(valid_priority).transpose()?;
+    let related = changes.related_channel_urls.as_deref().map(valid_related).transpose()?;
+    let ticket = state.ticket_mut(id);
+    if let Some(priority) = priority {
+        ticket.priority = priority;
+    }
+    if let Some(related) = related {
+        ticket.related = related;
+    }
+    Ok(written(state, id))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FieldChanges {
+    custom_fields: Value,
+}
+
+pub(crate) fn patch_fields(state: &mut State, route: &Route, asked: &Asked) -> Outcome {
+    let id = changeable(state, route)?;
+    let changes: FieldChanges = asked.json()?;
+    let merged = state.ticket_rules().merged(&state.tickets[&id].fields, &changes.custom_fields)?;
+    state.ticket_mut(id).fields = merged;
+    Ok(written(state, id))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Closing {
+    close_comment: String,
+    close_message: String,
+}
+
+pub(crate) fn close(state: &mut State, route: &Route, asked: &Asked) -> Outcome {
+    let id = changeable(state, route)?;
+    let closing: Closing = asked.json()?;
+    state.ticket_mut(id).close(closing.close_comment, closing.close_message);
+    Ok(Answer::ok(&state.show(&state.tickets[&id])))
+}
+
+pub(crate) fn cancel(state: &mut State, route: &Route) -> Outcome {
+    let id = changeable(state, route)?;
+    let ticket = state.ticket_mut(id);
+    if ticket.status != ACTIVE {
+        return Err(Refusal::invalid("The ticket is not assigned."));
+    }
+    ticket.cancel();
+    Ok(Answer::ok(&state.show(&state.tickets[&id])))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Move {
+    tickets: Vec<u64>,
+    status: String,
+    group_key: String,
+}
+
+pub(crate) fn transfer_to_group(state: &mut State, asked: &Asked) -> Outcome {
+    let wanted: Move = asked.json()?;
+    if wanted.status != PENDING {
+        return Err(Refusal::invalid("status: PENDING is expected."));
+    }
+    let unknown = || Refusal::invalid(format!("groupKey: there is no group {:?}.", wanted.group_key));
+    let group = state.group_with_key(&wanted.group_key).ok_or_else(unknown)?;
+    let pending_only = state.behaviour.transfer == Transfer::PendingOnly;
+    let mut moved = Vec::new();
+    for id in wanted.tickets {
+        let Some(ticket) = state.tickets.get_mut(&id) else { continue };
+        if ticket.status == PENDING || !(pending_only || ticket.status == CLOSED) {
+            ticket.group = Some(group);
+            moved.push(id);
+        }
+    }
+    Ok(Answer::ok(&json!({"transferredTickets": moved})))
+}
+
+/// The id in the path, if it is that of a ticket which may be changed.
+fn changeable(state: &State, route: &Route) -> Result<u64, Refusal> {
+    let ticket = route.id().and_then(|id| state.tickets.get(&id)).ok_or_else(Refusal::not_found)?;
+    if ticket.status == CLOSED && state.behaviour.closed_refuses_writes {
+        return Err(Refusal::invalid("The ticket is closed."));
+    }
+    Ok(ticket.id)
+}
+
+fn written(state: &State, id: u64) -> Answer {
+    let mut shown = state.show(&state.tickets[&id]);
+    match state.behaviour.write_answer {
+        WriteAnswer::Full => Answer::ok(&shown),
+        WriteAnswer::Empty => Answer::ok(&shown).emptied(),
+        WriteAnswer::WithoutFields => {
+            if let Some(properties) = shown.as_object_mut() {
+                properties.remove("customFields");
+            }
+            Answer::ok(&shown)
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Answers that say no: RFC 9457 problem documents, clear to the caller and giving nothing away.
+
+use http::{HeaderValue, Method, StatusCode, header};
+use lambda_http::{Body, Response};
+use serde_json::json;
+
+use crate::desk::{DeskError, Kind};
+use crate::handoff::BadBody;
+use crate::process::Failure;
+use crate::secrets::Unavailable;
+use crate::shape::Problem as ShapeProblem;
+
+/// How long a caller should wait before it tries again where Desk did not say.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// Everything that is answered with something else than success.
+#[derive(Debug)]
+pub(super) enum Problem {
+    NoSuchRoute,
+    WrongMethod { allowed: Method },
+    TooLarge,
+    NoApplication,
+    UnknownApplication,
+    Unauthenticated,
+    BadBody(BadBody),
+    Unavailable,
+    NotConfigured { what: &'static str },
+    Failed(Failure),
+}
+
+impl From<Unavailable> for Problem {
+    fn from(_: Unavailable) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl From<BadBody> for Problem {
+    fn from(bad: BadBody) -> Self {
+        Self::BadBody(bad)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// What a problem looks like.
+struct Face {
+    status: StatusCode,
+    /// The last part of the `type`, which is a URN: it names the kind of problem and leads nowhere.
+    name: &'static str,
+    title: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    /// The answer that tells it.
+    pub(super) fn into_response(self, request_id: &str) -> Response<Body> {
+        let Face { status, name, title, detail } = self.face();
+        let mut document = json!({
+            "type": format!("urn:desk-handoff:problem:{name}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
+            "request_id": request_id,
+        });
+        if let Self::BadBody(BadBody::Shape(problems)) = &self {
+            let error = |problem: &ShapeProblem| json!({"path": problem.path, "detail": problem.message});
+            document["errors"] = problems.iter().map(error).collect();
+        }
+        if let Self::Failed(Failure::Desk(DeskError { status: Some(status), .. })) = &self {
+            document["desk_status"] = status.as_u16().into();
+        }
+        let mut response = super::json_response(status, &document);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match &self {
+            Self::WrongMethod { allowed } => {
+                headers.insert(header::ALLOW, HeaderValue::from_str(allowed.as_str()).expect("a method is plain text"));
+            }
+            Self::Unauthenticated => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    /// Whether it is ours or Desk's fault, rather than the caller's.
+    pub(super) fn is_fault(&self) -> bool {
+        self.face().status.is_server_error()
+    }
+
+    /// One line for the log.
+    pub(super) fn summary(&self) -> String {
+        match self {
+            Self::Failed(failure) => failure.to_string(),
+            other => other.face().detail,
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Failed(Failure::Desk(DeskError { kind: Kind::Refused | Kind::Unauthorized, .. })) => None,
+            Self::Failed(Failure::Desk(error)) => {
+                Some(error.retry_after.map_or(RETRY_AFTER_SECONDS, |asked| asked.as_secs()))
+            }
+            Self::Failed(Failure::NotYet) | Self::Unavailable => Some(RETRY_AFTER_SECONDS),
+            _ => None,
+        }
+    }
+
+    fn face(&self) -> Face {
+        let face = |status, name, title, detail: &str| Face { status, name, title, detail: detail.to_owned() };
+        match self {
+            Self::NoSuchRoute => face(
+                StatusCode::NOT_FOUND,
+                "unknown-route",
+                "There is nothing here",
+                "The routes are POST /handoffs, POST /handoffs/preview and GET /healthz.",
+            ),
+            Self::WrongMethod { allowed } => face(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "wrong-method",
+                "This route takes another method",
+                &format!("This route takes {allowed} only."),
+            ),
+            Self::TooLarge => face(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is too large",
+                "A body may have 256 KiB (262144 bytes) at most.",
+            ),
+            Self::NoApplication => face(
+                StatusCode::BAD_REQUEST,
+                "no-application",
+                "The application is not named",
+                "Several applications are served here: name one with ?app_id=.",
+            ),
+            Self::UnknownApplication => face(
+                StatusCode::NOT_FOUND,
+                "unknown-application",
+                "The application is not served here",
+                "The app_id of the query is none of the applications served here.",
+            ),
+            Self::Unauthenticated => face(
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "The request is not authenticated",
+                "The request carries no valid proof of its sender.",
+            ),
+            Self::BadBody(bad) => {
+                face(StatusCode::BAD_REQUEST, "bad-body", "The body cannot be used", &bad.to_string())
+            }
+            Self::Unavailable => face(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The service cannot work right now",
+                "The application's parameters cannot be read right now; try again.",
+            ),
+            Self::NotConfigured { what } => face(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "not-configured",
+                "The service is not configured",
+                &format!("The application's parameter {what} is missing or not usable; the operator's log says more."),
+            ),
+            Self::Failed(failure) => failed(failure),
+        }
+    }
+}
+
+fn failed(failure: &Failure) -> Face {
+    let (status, name, title) = match failure {
+        Failure::NotYet => (StatusCode::GATEWAY_TIMEOUT, "no-ticket-yet", "The ticket is not there yet"),
+        Failure::Desk(error) => match error.kind {
+            Kind::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "desk-timeout", "Desk did not answer in time"),
+            Kind::Unauthorized => (StatusCode::BAD_GATEWAY, "desk-token", "Desk refused our token"),
+            Kind::Refused => (StatusCode::BAD_GATEWAY, "desk-refused", "Desk refused the handoff"),
+            Kind::Busy => (StatusCode::BAD_GATEWAY, "desk-busy", "Desk asked to come back later"),
+            Kind::Broken | Kind::Unreachable => (StatusCode::BAD_GATEWAY, "desk-failed", "Desk did not do its part"),
+        },
+    };
+    let detail = match failure {
+        Failure::NotYet => "Desk makes the ticket of this conversation itself and has not yet; try again.".to_owned(),
+        Failure::Desk(error) => format!("{error}. Trying again is safe: it never makes a second ticket."),
+    };
+    Face { status, name, title, detail }
+}

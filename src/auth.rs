@@ -1,0 +1,297 @@
+//! Who may hand over: the three ways a request proves that it comes from the AI agent.
+//!
+//! Pure, and closed by default: without a secret of the right kind nothing passes. Comparison takes constant time, the
+//! raw bytes are what is verified, and the only way to an [`Authenticated`] body leads through [`authenticate`].
+//!
+//! * `x-sendbird-signature`: lowercase hex HMAC-SHA256 of the raw body (desk-wire section 9, documented by Sendbird for
+//!   tools and Chat webhooks).
+//! * `Authorization: Bearer <token>`.
+//! * Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, five minutes' tolerance.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderMap;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+/// How far a Standard Webhooks time may lie from ours, either way.
+pub const TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// The secrets of one application, each kind with as many as are live (two while one is being rotated).
+#[derive(Debug, Default)]
+pub struct Keys {
+    /// Keys of the `x-sendbird-signature` HMAC.
+    pub signing: Vec<SecretString>,
+    /// Bearer tokens.
+    pub bearer: Vec<SecretString>,
+    /// Standard Webhooks secrets, `whsec_` and base64.
+    pub standard_webhooks: Vec<SecretString>,
+}
+
+/// A request body that came with a valid proof.
+#[derive(Debug, Clone, Copy)]
+pub struct Authenticated<'a> {
+    body: &'a [u8],
+}
+
+impl<'a> Authenticated<'a> {
+    /// The raw bytes that were verified.
+    pub fn body(self) -> &'a [u8] {
+        self.body
+    }
+}
+
+/// Why a request was refused: for the operator's log, never for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The application has no secret at all.
+    #[error("the application has no secret to verify with")]
+    NoSecret,
+    /// No header that a secret of the application could verify.
+    #[error("the request carries no proof of a kind that the application has a secret for")]
+    NoProof,
+    /// The proof does not fit the body or the secrets.
+    #[error("the proof does not match")]
+    Mismatch,
+    /// A Standard Webhooks time further away than [`TIMESTAMP_TOLERANCE`], or none that can be read.
+    #[error("the timestamp is missing, unreadable or too far away")]
+    Stale,
+}
+
+/// Passes the body on if any proof that it carries holds.
+///
+/// # Errors
+/// [`Refused`] with the reason of the last kind of proof that was tried.
+pub fn authenticate<'a>(
+    body: &'a [u8],
+    headers: &HeaderMap,
+    keys: &Keys,
+    now: SystemTime,
+) -> Result<Authenticated<'a>, Refused> {
+    let kinds: [(&[SecretString], Check); 3] = [
+        (&keys.signing, sendbird_signature),
+        (&keys.bearer, bearer_token),
+        (&keys.standard_webhooks, standard_webhooks),
+    ];
+    let mut refused = Refused::NoSecret;
+    for (secrets, check) in kinds {
+        if secrets.is_empty() {
+            continue;
+        }
+        match check(&Proof { body, headers, now }, secrets) {
+            Ok(()) => return Ok(Authenticated { body }),
+            Err(Refused::NoProof) if refused != Refused::NoSecret => {}
+            Err(reason) => refused = reason,
+        }
+    }
+    Err(refused)
+}
+
+/// The `x-sendbird-signature` of a body, as the sender makes it.
+pub fn sign(body: &[u8], secret: &str) -> String {
+    hex::encode(hmac(secret.as_bytes(), &[body]).finalize().into_bytes())
+}
+
+type Check = fn(&Proof<'_>, &[SecretString]) -> Result<(), Refused>;
+
+struct Proof<'a> {
+    body: &'a [u8],
+    headers: &'a HeaderMap,
+    now: SystemTime,
+}
+
+impl<'a> Proof<'a> {
+    /// The header's one value; a header sent twice proves nothing.
+    fn header(&self, name: &str) -> Result<&'a str, Refused> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next().ok_or(Refused::NoProof)?;
+        if values.next().is_some() {
+            return Err(Refused::Mismatch);
+        }
+        first.to_str().map_err(|_| Refused::Mismatch)
+    }
+}
+
+fn sendbird_signature(proof: &Proof<'_>, secrets: &[SecretString]) -> Result<(), Refused> {
+    let given = proof.header("x-sendbird-signature")?.as_bytes();
+    one_fits(secrets, |secret| sign(proof.body, secret).as_bytes().ct_eq(given).into())
+}
+
+fn bearer_token(proof: &Proof<'_>, secrets: &[SecretString]) -> Result<(), Refused> {
+    let (scheme, token) = proof.header("authorization")?.split_once(' ').ok_or(Refused::NoProof)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refused::NoProof);
+    }
+    let token = token.trim();
+    one_fits(secrets, |secret| secret.as_bytes().ct_eq(token.as_bytes()).into())
+}
+
+/// As <https://www.standardwebhooks.com> has it: base64 HMAC-SHA256 of `id.timestamp.body`, several signatures allowed.
+fn standard_webhooks(proof: &Proof<'_>, secrets: &[SecretString]) -> Result<(), Refused> {
+    let signatures = proof.header("webhook-signature")?;
+    let id = proof.header("webhook-id").map_err(|_| Refused::Mismatch)?;
+    let timestamp = proof.header("webhook-timestamp").map_err(|_| Refused::Stale)?;
+    if !is_recent(timestamp, proof.now) {
+        return Err(Refused::Stale);
+    }
+    let given: Vec<Vec<u8>> = signatures
+        .split(' ')
+        .filter_map(|signature| signature.strip_prefix("v1,"))
+        .filter_map(|signature| BASE64.decode(signature).ok())
+        .collect();
+    one_fits(secrets, |secret| {
+        let Ok(key) = BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)) else { return false };
+        if key.is_empty() {
+            return false;
+        }
+        let mac = hmac(&key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", proof.body]);
+        given.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
+    })
+}
+
+/// Tries every secret, so that the time taken does not tell which one fitted. A blank secret fits nothing.
+fn one_fits(secrets: &[SecretString], matches: impl Fn(&str) -> bool) -> Result<(), Refused> {
+    let matched = secrets.iter().fold(false, |matched, secret| {
+        let secret = secret.expose_secret();
+        matched | (!secret.is_empty() && matches(secret))
+    });
+    if matched { Ok(()) } else { Err(Refused::Mismatch) }
+}
+
+fn hmac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac
+}
+
+fn is_recent(timestamp: &str, now: SystemTime) -> bool {
+    let Ok(seconds) = timestamp.parse::<u64>() else { return false };
+    let Ok(now) = now.duration_since(UNIX_EPOCH) else { return false };
+    now.as_secs().abs_diff(seconds) <= TIMESTAMP_TOLERANCE.as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    const BODY: &[u8] = br#"{"category":"handoff"}"#;
+
+    fn secrets(values: &[&str]) -> Vec<SecretString> {
+        values.iter().map(|value| SecretString::from(*value)).collect()
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    fn try_it(body: &[u8], headers: &HeaderMap, keys: &Keys) -> Result<(), Refused> {
+        authenticate(body, headers, keys, UNIX_EPOCH + Duration::from_secs(1_700_000_000)).map(|_| ())
+    }
+
+    fn standard_signature(id: &str, timestamp: &str, body: &[u8], key: &[u8]) -> String {
+        let mac = hmac(key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
+        format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
+    }
+
+    #[test]
+    fn the_signature_is_the_documented_hmac() {
+        // RFC 4231, test case 2.
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(sign(b"what do ya want for nothing?", "Jefe"), expected);
+    }
+
+    #[test]
+    fn a_signed_body_passes_with_either_of_two_live_secrets() {
+        let keys = Keys { signing: secrets(&["old", "new"]), ..Keys::default() };
+        for secret in ["old", "new"] {
+            let signed = headers(&[("x-sendbird-signature", &sign(BODY, secret))]);
+            assert_eq!(try_it(BODY, &signed, &keys), Ok(()));
+        }
+        let signed = headers(&[("x-sendbird-signature", &sign(BODY, "older"))]);
+        assert_eq!(try_it(BODY, &signed, &keys), Err(Refused::Mismatch));
+    }
+
+    #[test]
+    fn without_a_secret_everything_is_refused() {
+        let signed = headers(&[("x-sendbird-signature", &sign(BODY, "")), ("authorization", "Bearer ")]);
+        assert_eq!(try_it(BODY, &signed, &Keys::default()), Err(Refused::NoSecret));
+        let blank = Keys { signing: secrets(&[""]), bearer: secrets(&[""]), standard_webhooks: secrets(&["whsec_"]) };
+        assert_eq!(try_it(BODY, &signed, &blank), Err(Refused::Mismatch));
+    }
+
+    #[test]
+    fn a_missing_proof_and_a_repeated_header_are_refused() {
+        let keys = Keys { signing: secrets(&["s"]), bearer: secrets(&["t"]), ..Keys::default() };
+        assert_eq!(try_it(BODY, &HeaderMap::new(), &keys), Err(Refused::NoProof));
+        let mut twice = headers(&[("x-sendbird-signature", &sign(BODY, "s"))]);
+        twice.append("x-sendbird-signature", HeaderValue::from_static("00"));
+        assert_eq!(try_it(BODY, &twice, &keys), Err(Refused::Mismatch));
+    }
+
+    #[test]
+    fn a_bearer_token_passes_whole_or_not_at_all() {
+        let keys = Keys { bearer: secrets(&["token-1", "token-2"]), ..Keys::default() };
+        assert_eq!(try_it(BODY, &headers(&[("authorization", "bearer token-2")]), &keys), Ok(()));
+        for wrong in ["Bearer token-", "Bearer token-22", "Bearer ", "Bearer"] {
+            assert!(try_it(BODY, &headers(&[("authorization", wrong)]), &keys).is_err(), "{wrong}");
+        }
+        assert_eq!(try_it(BODY, &headers(&[("authorization", "Basic token-1")]), &keys), Err(Refused::NoProof));
+    }
+
+    #[test]
+    fn a_standard_webhook_passes_within_five_minutes_only() {
+        let secret = format!("whsec_{}", BASE64.encode("standard secret"));
+        let keys = Keys { standard_webhooks: secrets(&[&secret]), ..Keys::default() };
+        let request = |timestamp: &str| {
+            let signature = standard_signature("msg_1", timestamp, BODY, b"standard secret");
+            let both = format!("v1,AAAA {signature}");
+            headers(&[("webhook-id", "msg_1"), ("webhook-timestamp", timestamp), ("webhook-signature", &both)])
+        };
+        for recent in ["1700000000", "1699999700", "1700000300"] {
+            assert_eq!(try_it(BODY, &request(recent), &keys), Ok(()), "{recent}");
+        }
+        for stale in ["1699999699", "1700000301", "soon", "-1", ""] {
+            assert_eq!(try_it(BODY, &request(stale), &keys), Err(Refused::Stale), "{stale}");
+        }
+        assert_eq!(try_it(b"{}", &request("1700000000"), &keys), Err(Refused::Mismatch));
+    }
+
+    #[test]
+    fn any_one_valid_proof_is_enough() {
+        let keys = Keys { signing: secrets(&["s"]), bearer: secrets(&["t"]), ..Keys::default() };
+        let both = headers(&[("x-sendbird-signature", &sign(BODY, "wrong")), ("authorization", "Bearer t")]);
+        assert_eq!(try_it(BODY, &both, &keys), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_altered_anywhere_is_refused(
+            body in prop::collection::vec(any::<u8>(), 1..200), at in any::<prop::sample::Index>(), flip in 1..=255u8,
+        ) {
+            let keys = Keys { signing: secrets(&["s"]), ..Keys::default() };
+            let signed = headers(&[("x-sendbird-signature", &sign(&body, "s"))]);
+            prop_assert_eq!(try_it(&body, &signed, &keys), Ok(()));
+            let mut altered = body.clone();
+            altered[at.index(body.len())] ^= flip;
+            prop_assert_eq!(try_it(&altered, &signed, &keys), Err(Refused::Mismatch));
+        }
+
+        #[test]
+        fn no_header_makes_it_panic(value in "[ -~]{0,100}") {
+            let keys = Keys { signing: secrets(&["s"]), bearer: secrets(&["t"]), standard_webhooks: secrets(&["whsec_c2Vj"]) };
+            let names = ["x-sendbird-signature", "authorization", "webhook-signature", "webhook-id", "webhook-timestamp"];
+            for name in names {
+                prop_assert!(try_it(BODY, &headers(&[(name, &value)]), &keys).is_err() || value.trim() == "Bearer t");
+            }
+        }
+    }
+}

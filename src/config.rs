@@ -1,0 +1,206 @@
+//! Settings from the environment, checked as a whole at start.
+//!
+//! Pure: the environment comes in as a look-up function, so that tests never touch the real one. Every problem is
+//! reported together. What is secret is never here: see [`crate::secrets`].
+
+use std::fmt;
+
+use url::Url;
+
+/// Everything the function is told by its environment.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The Sendbird applications served, in the order given; never empty.
+    pub app_ids: Vec<AppId>,
+    /// The SSM path under which each application has a folder, without a trailing slash.
+    pub parameter_prefix: String,
+    /// Where Desk answers.
+    pub desk: BaseUrl,
+    /// Where Chat answers, for the opening message.
+    pub chat: BaseUrl,
+    /// Whether anything is written to Desk.
+    pub mode: Mode,
+    /// The tracing filter of this crate's own log lines.
+    pub log_level: String,
+}
+
+/// Whether handoffs are carried out or only worked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Tickets are created and updated.
+    Live,
+    /// Nothing is written to Desk: for a staging stack.
+    Preview,
+}
+
+/// A Sendbird application id: letters, digits and dashes, 1 to 64, so that it is safe in a host name and in an SSM path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AppId(String);
+
+impl AppId {
+    /// The id, unless it breaks the rule above.
+    pub fn parse(text: &str) -> Option<Self> {
+        let legal =
+            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        legal.then(|| Self(text.to_owned()))
+    }
+
+    /// The id as it is written in a URL or a path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The base of an API, in which `{app_id}` stands for the application.
+///
+/// Only `https`, or `http` to this very machine: a token must not cross a network in the clear.
+#[derive(Debug, Clone)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// The base, or what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim_end_matches('/');
+        let url = Url::parse(&text.replace("{app_id}", "a")).map_err(|_| "is not a URL")?;
+        let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        match url.scheme() {
+            "https" => {}
+            "http" if local => {}
+            _ => return Err("must be https (http only on this machine)"),
+        }
+        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            return Err("must have no query, fragment or user name");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The base for one application, without a trailing slash.
+    pub fn for_app(&self, app_id: &AppId) -> String {
+        self.0.replace("{app_id}", app_id.as_str())
+    }
+}
+
+/// What is wrong with the environment: one line a problem.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is not usable: {}", .0.join("; "))]
+pub struct ConfigError(pub Vec<String>);
+
+impl Config {
+    /// Reads every setting through `lookup`; a missing or blank one takes its default.
+    ///
+    /// # Errors
+    /// Every problem at once, each beginning with the setting's name. Values are not repeated.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let read = |name: &str, default: &str| {
+            let value = lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+            value.unwrap_or_else(|| default.to_owned())
+        };
+        let app_ids = app_ids(&read("APP_IDS", ""), &mut problems);
+        let parameter_prefix = read("PARAMETER_PREFIX", "/desk-handoff").trim_end_matches('/').to_owned();
+        if !is_parameter_path(&parameter_prefix) {
+            problems.push("PARAMETER_PREFIX: must be an SSM path such as /desk-handoff".to_owned());
+        }
+        let mut base = |name: &str, default: &str| {
+            BaseUrl::parse(&read(name, default)).map_err(|why| problems.push(format!("{name}: {why}"))).ok()
+        };
+        let desk = base("DESK_BASE_URL", "https://desk-api-{app_id}.sendbird.com/platform/v1");
+        let chat = base("CHAT_BASE_URL", "https://api-{app_id}.sendbird.com/v3");
+        let mode = match read("MODE", "live").as_str() {
+            "live" => Some(Mode::Live),
+            "preview" => Some(Mode::Preview),
+            _ => {
+                problems.push("MODE: must be live or preview".to_owned());
+                None
+            }
+        };
+        match (desk, chat, mode) {
+            (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
+                Ok(Self { app_ids, parameter_prefix, desk, chat, mode, log_level: read("LOG_LEVEL", "info") })
+            }
+            _ => Err(ConfigError(problems)),
+        }
+    }
+
+    /// The SSM path that holds one application's parameters, with a trailing slash.
+    pub fn parameter_path(&self, app_id: &AppId) -> String {
+        format!("{}/{app_id}/", self.parameter_prefix)
+    }
+}
+
+fn app_ids(text: &str, problems: &mut Vec<String>) -> Vec<AppId> {
+    let mut ids = Vec::new();
+    for (index, part) in text.split(',').map(str::trim).enumerate() {
+        match AppId::parse(part) {
+            Some(id) if ids.contains(&id) => problems.push(format!("APP_IDS: entry {} is a repetition", index + 1)),
+            Some(id) => ids.push(id),
+            None if text.is_empty() => problems.push("APP_IDS: is required".to_owned()),
+            None => problems.push(format!("APP_IDS: entry {} must be 1 to 64 letters, digits, dashes", index + 1)),
+        }
+    }
+    ids
+}
+
+/// SSM allows letters, digits and `.-_` in up to fifteen levels.
+fn is_parameter_path(path: &str) -> bool {
+    let legal = |level: &str| {
+        !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+    };
+    path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(legal) && rest.split('/').count() <= 13)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_lookup(|name| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn only_the_application_ids_are_required() {
+        let config = config(&[("APP_IDS", "APP-1, app2")]).unwrap();
+        assert_eq!(config.app_ids, [AppId("APP-1".into()), AppId("app2".into())]);
+        assert_eq!(config.mode, Mode::Live);
+        assert_eq!(config.parameter_path(&config.app_ids[0]), "/desk-handoff/APP-1/");
+        assert_eq!(config.desk.for_app(&config.app_ids[1]), "https://desk-api-app2.sendbird.com/platform/v1");
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let settings = [
+            ("APP_IDS", "ok,not/ok,ok"),
+            ("PARAMETER_PREFIX", "no-slash"),
+            ("DESK_BASE_URL", "ftp://x"),
+            ("MODE", "dry"),
+        ];
+        let ConfigError(problems) = config(&settings).unwrap_err();
+        let names: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
+        assert_eq!(names, ["APP_IDS", "APP_IDS", "PARAMETER_PREFIX", "DESK_BASE_URL", "MODE"]);
+    }
+
+    #[test]
+    fn no_application_id_is_a_problem() {
+        assert_eq!(config(&[("APP_IDS", " ")]).unwrap_err(), ConfigError(vec!["APP_IDS: is required".into()]));
+    }
+
+    #[test]
+    fn an_application_id_cannot_reach_another_host_or_path() {
+        for bad in ["", "a/b", "a.b", "a@b", "..", "a#", "é", &"a".repeat(65)] {
+            assert_eq!(AppId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_never_crosses_a_network_in_the_clear() {
+        assert!(BaseUrl::parse("http://desk.example/v1").is_err());
+        assert!(BaseUrl::parse("https://user@desk.example").is_err());
+        assert!(BaseUrl::parse("http://127.0.0.1:9000/platform/v1/").is_ok());
+    }
+}

@@ -1,0 +1,381 @@
+//! Desk over HTTP: one method a call.
+//!
+//! Takes nothing for granted that Desk says: an answer about another ticket, channel or customer than the one asked for
+//! is a failure or is left out. Asks [`crate::retry`] whether to repeat and [`crate::secrets`] for a newer token; never
+//! follows a link or a redirect, never reads more than [`MAX_ANSWER`], never waits past the invocation's deadline.
+
+mod error;
+mod wire;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+pub use self::error::{DeskError, Kind};
+pub use self::wire::NewTicket;
+
+use crate::config::{AppId, Config};
+use crate::fields::FieldValue;
+use crate::retry::{self, MIN_CALL, Next, Sent};
+use crate::rules::{Priority, TeamKey};
+use crate::secrets::{Credentials, Secrets};
+use crate::ticket::{MAX_RELATED, Ticket};
+
+/// The longest that one call may take, connecting included.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// The largest answer that is read, in bytes.
+pub const MAX_ANSWER: usize = 8 * 1024 * 1024;
+/// Tickets asked for at once; Desk allows 500 (desk-wire section 3.1).
+const PAGE: u64 = 100;
+/// The most pages of one customer's tickets. Beyond it the search fails: "not found" must be certain.
+const MAX_PAGES: u64 = 20;
+
+/// Desk, for one application and one invocation.
+pub struct Desk<'a> {
+    connection: Connection<'a>,
+    desk: String,
+    chat: String,
+    token: Mutex<SecretString>,
+    chat_token: Option<SecretString>,
+    calls: AtomicU32,
+}
+
+/// What a call needs beside Desk's own address.
+#[derive(Clone, Copy)]
+pub struct Connection<'a> {
+    /// The shared client of [`crate::http_client`].
+    pub client: &'a reqwest::Client,
+    /// Where the bases stand.
+    pub config: &'a Config,
+    /// Asked for a newer token when Desk refuses ours.
+    pub secrets: &'a Secrets,
+    /// Whose Desk.
+    pub app_id: &'a AppId,
+    /// The time of the invocation.
+    pub now: SystemTime,
+    /// When the answer must be there.
+    pub deadline: Instant,
+    /// The first pause before a repetition; doubled every time.
+    pub pause: Duration,
+}
+
+struct Call {
+    name: &'static str,
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    repeatable: bool,
+    chat: bool,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl<'a> Desk<'a> {
+    /// `None` if the application has no Desk token.
+    pub fn new(connection: Connection<'a>, credentials: &Credentials) -> Option<Self> {
+        let token = credentials.desk_token.clone()?;
+        Some(Self {
+            desk: connection.config.desk.for_app(connection.app_id),
+            chat: connection.config.chat.for_app(connection.app_id),
+            token: Mutex::new(token),
+            chat_token: credentials.chat_token.clone(),
+            calls: AtomicU32::new(0),
+            connection,
+        })
+    }
+
+    /// How many requests Desk was sent so far, repetitions included, Chat's not.
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The ticket of this id, or `None` if Desk has none: `GET /tickets/{id}` (desk-wire section 3.2).
+    ///
+    /// # Errors
+    /// Any failure but 404; another ticket than the one asked for is one.
+    pub async fn ticket(&self, id: u64) -> Result<Option<Ticket>, DeskError> {
+        let call = Call::get("view ticket", format!("/tickets/{id}"));
+        match self.ticket_answer(call, Some(id)).await {
+            Ok(Some(ticket)) => Ok(Some(ticket)),
+            Ok(None) => Err(DeskError::senseless("view ticket", None)),
+            Err(error) if error.status == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tickets whose own channel this is: `GET /tickets?channel_url=` (desk-wire section 3.1).
+    ///
+    /// # Errors
+    /// Any failure. A filter that Desk ignores is none: what is not on the channel is left out.
+    pub async fn tickets_on_channel(&self, channel_url: &str) -> Result<Vec<Ticket>, DeskError> {
+        let (_, _, mut tickets) = self.tickets("tickets of channel", &[("channel_url", channel_url)], 0).await?;
+        tickets.retain(|ticket| ticket.channel_url.as_deref() == Some(channel_url));
+        Ok(tickets)
+    }
+
+    /// All tickets of a customer: `GET /tickets?sendbird_id=`, page by page.
+    ///
+    /// # Errors
+    /// Any failure, and a customer (or a Desk that ignores the filter) with more than 2,000 tickets.
+    pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>, DeskError> {
+        let name = "tickets of customer";
+        let mut found = Vec::new();
+        for page in 0..MAX_PAGES {
+            let offset = page * PAGE;
+            let (count, received, tickets) = self.tickets(name, &[("sendbird_id", user_id)], offset).await?;
+            found.extend(tickets.into_iter().filter(|ticket| ticket.sendbird_id.as_deref() == Some(user_id)));
+            let end = offset + received;
+            if received == 0 || count.map_or(received < PAGE, |count| end >= count) {
+                return Ok(found);
+            }
+        }
+        Err(DeskError::senseless(name, None))
+    }
+
+    /// Desk's number of the customer, or `None` if Desk does not know the user yet: `GET /customers?sendbird_id=`
+    /// (desk-wire section 5).
+    ///
+    /// # Errors
+    /// Any failure.
+    pub async fn customer(&self, user_id: &str) -> Result<Option<u64>, DeskError> {
+        let name = "find customer";
+        let query = query(&[("sendbird_id", user_id), ("limit", "10")]);
+        let (status, value) = self.json(Call::get(name, format!("/customers?{query}"))).await?;
+        let page = wire::page(&value).ok_or_else(|| DeskError::senseless(name, Some(status)))?;
+        let ours = page.results.iter().find(|customer| wire::sendbird_id(customer) == Some(user_id));
+        Ok(ours.and_then(|customer| customer.get("id")).and_then(Value::as_u64))
+    }
+
+    /// Makes the user a customer: `POST /customers`. Never repeated; the caller looks first.
+    ///
+    /// # Errors
+    /// Any failure; an answer about somebody else is one.
+    pub async fn create_customer(&self, user_id: &str) -> Result<u64, DeskError> {
+        let name = "create customer";
+        let call = Call::write(name, Method::POST, "/customers".to_owned(), json!({"sendbirdId": user_id}));
+        let (status, value) = self.json(call).await?;
+        let ours = wire::sendbird_id(&value) == Some(user_id);
+        let id = value.get("id").and_then(Value::as_u64).filter(|_| ours);
+        id.ok_or_else(|| DeskError::senseless(name, Some(status)))
+    }
+
+    /// Makes a ticket: `POST /tickets` (desk-wire section 3.3). Never repeated blindly; the caller looks first.
+    ///
+    /// # Errors
+    /// Any failure; a ticket of another customer is one.
+    pub async fn create_ticket(&self, ticket: &NewTicket<'_>) -> Result<Ticket, DeskError> {
+        let name = "create ticket";
+        let call = Call::write(name, Method::POST, "/tickets".to_owned(), ticket.body());
+        let made = self.ticket_answer(call, None).await?;
+        made.filter(|made| made.customer_id.is_none_or(|id| id == ticket.customer_id))
+            .ok_or_else(|| DeskError::senseless(name, None))
+    }
+
+    /// Adds or updates custom fields: `PATCH /tickets/{id}/custom_fields` (desk-wire section 3.5). `None` if Desk took
+    /// it without showing the ticket.
+    ///
+    /// # Errors
+    /// Any failure.
+    pub async fn patch_fields(&self, id: u64, values: &[&FieldValue]) -> Result<Option<Ticket>, DeskError> {
+        let body = json!({"customFields": wire::custom_fields_text(values.iter().copied())});
+        let path = format!("/tickets/{id}/custom_fields");
+        self.ticket_answer(Call::write("write fields", Method::PATCH, path, body).repeatable(), Some(id)).await
+    }
+
+    /// Sets the priority: `PATCH /tickets/{id}` (desk-wire section 3.4).
+    ///
+    /// # Errors
+    /// Any failure.
+    pub async fn set_priority(&self, id: u64, priority: Priority) -> Result<(), DeskError> {
+        let body = json!({"priority": priority.as_str()});
+        let call = Call::write("set priority", Method::PATCH, format!("/tickets/{id}"), body).repeatable();
+        self.ticket_answer(call, Some(id)).await.map(|_| ())
+    }
+
+    /// Sets the related channels, at most three: `PATCH /tickets/{id}` (desk-wire section 3.4).
+    ///
+    /// # Errors
+    /// Any failure.
+    pub async fn set_related(&self, id: u64, channels: &[String]) -> Result<(), DeskError> {
+        let channels = channels.iter().take(MAX_RELATED).map(String::as_str).collect::<Vec<_>>().join(",");
+        let body = json!({"relatedChannelUrls": channels});
+        let call = Call::write("set related channels", Method::PATCH, format!("/tickets/{id}"), body).repeatable();
+        self.ticket_answer(call, Some(id)).await.map(|_| ())
+    }
+
+    /// Moves a pending ticket to a team: `POST /tickets/transfer_to_group` (desk-wire section 3.6). Says whether Desk
+    /// did.
+    ///
+    /// # Errors
+    /// Any failure.
+    pub async fn transfer(&self, id: u64, team: &TeamKey) -> Result<bool, DeskError> {
+        let body = json!({"tickets": [id], "status": "PENDING", "groupKey": team.as_str()});
+        let path = "/tickets/transfer_to_group".to_owned();
+        let (_, answer) = self.json(Call::write("move to team", Method::POST, path, body).repeatable()).await?;
+        let is_ours =
+            |ticket: &Value| ticket.as_u64() == Some(id) || ticket.get("id").and_then(Value::as_u64) == Some(id);
+        Ok(match answer.get("transferredTickets") {
+            Some(Value::Array(moved)) => moved.iter().any(is_ours),
+            Some(Value::Null | Value::Bool(false)) | None => false,
+            Some(_) => true,
+        })
+    }
+
+    /// Whether a message can be posted at all: that takes a Chat token.
+    pub fn can_post(&self) -> bool {
+        self.chat_token.is_some()
+    }
+
+    /// Posts a message on a ticket's channel as the customer, through Chat (desk-wire section 3.3). Never repeated.
+    ///
+    /// # Errors
+    /// Any failure.
+    pub async fn post_message(&self, channel_url: &str, user_id: &str, message: &str) -> Result<(), DeskError> {
+        let channel: String = url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
+        let path = format!("/group_channels/{}/messages", channel.replace('+', "%20"));
+        let body = json!({"message_type": "MESG", "user_id": user_id, "message": message});
+        self.send(Call { chat: true, ..Call::write("post message", Method::POST, path, body) }).await.map(|_| ())
+    }
+
+    /// One page: how many there are in all, how many came, and those that could be read.
+    async fn tickets(
+        &self,
+        name: &'static str,
+        filter: &[(&str, &str)],
+        offset: u64,
+    ) -> Result<(Option<u64>, u64, Vec<Ticket>), DeskError> {
+        let path = format!("/tickets?{}&limit={PAGE}&offset={offset}", query(filter));
+        let (status, value) = self.json(Call::get(name, path)).await?;
+        let page = wire::page(&value).ok_or_else(|| DeskError::senseless(name, Some(status)))?;
+        Ok((page.count, page.results.len() as u64, page.results.iter().filter_map(wire::ticket).collect()))
+    }
+
+    /// A ticket, if the answer shows one; it must be the one asked for.
+    async fn ticket_answer(&self, call: Call, wanted: Option<u64>) -> Result<Option<Ticket>, DeskError> {
+        let name = call.name;
+        let answer = self.send(call).await?;
+        if answer.body.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        let senseless = || DeskError::senseless(name, Some(answer.status));
+        let value: Value = serde_json::from_slice(&answer.body).map_err(|_| senseless())?;
+        let ticket = wire::ticket(&value).ok_or_else(senseless)?;
+        if wanted.is_some_and(|wanted| wanted != ticket.id) { Err(senseless()) } else { Ok(Some(ticket)) }
+    }
+
+    async fn json(&self, call: Call) -> Result<(StatusCode, Value), DeskError> {
+        let name = call.name;
+        let answer = self.send(call).await?;
+        let value = serde_json::from_slice(&answer.body);
+        value.map(|value| (answer.status, value)).map_err(|_| DeskError::senseless(name, Some(answer.status)))
+    }
+
+    /// Makes the call until it succeeds, is refused, or is not worth repeating.
+    async fn send(&self, call: Call) -> Result<Answer, DeskError> {
+        for attempt in 1.. {
+            let error = match self.attempt(&call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if error.kind == Kind::Unauthorized && attempt == 1 && !call.chat && self.newer_token().await {
+                continue;
+            }
+            let Connection { deadline, pause, .. } = self.connection;
+            let left = deadline.saturating_duration_since(Instant::now());
+            match retry::next(attempt, error.failure(), call.repeatable, left, pause, fastrand::f64()) {
+                Next::Stop => return Err(error),
+                Next::After(pause) => tokio::time::sleep(pause).await,
+            }
+        }
+        unreachable!("retry::next stops after MAX_ATTEMPTS")
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Answer, DeskError> {
+        let left = self.connection.deadline.saturating_duration_since(Instant::now());
+        if left < MIN_CALL {
+            return Err(DeskError::silent(call.name, Kind::TimedOut, Sent::No));
+        }
+        let request = self.request(call)?.timeout(left.min(CALL_TIMEOUT));
+        let answer = async {
+            let mut response = request.send().await?;
+            let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await? {
+                body.extend_from_slice(&chunk);
+                if body.len() > MAX_ANSWER {
+                    return Ok(Err(DeskError::senseless(call.name, Some(status))));
+                }
+            }
+            Ok(Ok(Answer { status, headers, body }))
+        };
+        let answer = answer.await.map_err(|error| no_answer(call.name, &error))??;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(DeskError::from_answer(call.name, answer.status, &answer.headers, &answer.body))
+    }
+
+    /// The token is marked as sensitive, so that no log of a library shows it.
+    fn request(&self, call: &Call) -> Result<reqwest::RequestBuilder, DeskError> {
+        let unusable = || DeskError::silent(call.name, Kind::Unauthorized, Sent::No);
+        let (base, name, token) = if call.chat {
+            (&self.chat, "api-token", self.chat_token.clone().ok_or_else(unusable)?)
+        } else {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            (&self.desk, "sendbirddeskapitoken", self.token.lock().expect("no holder of the token panics").clone())
+        };
+        let mut token = HeaderValue::from_str(token.expose_secret()).map_err(|_| unusable())?;
+        token.set_sensitive(true);
+        let request = self.connection.client.request(call.method.clone(), format!("{base}{}", call.path));
+        let request = request.header(name, token);
+        Ok(match &call.body {
+            Some(body) => request.header(header::CONTENT_TYPE, "application/json; charset=utf8").body(body.to_string()),
+            None => request,
+        })
+    }
+
+    /// Desk refused the token: whether there is another one to try.
+    async fn newer_token(&self) -> bool {
+        let Connection { secrets, app_id, now, .. } = self.connection;
+        let refused = self.token.lock().expect("no holder of the token panics").clone();
+        let newer = secrets.after_refusal(app_id, &refused, now).await;
+        newer.map(|token| *self.token.lock().expect("no holder of the token panics") = token).is_some()
+    }
+}
+
+impl Call {
+    fn get(name: &'static str, path: String) -> Self {
+        Self { name, method: Method::GET, path, body: None, repeatable: true, chat: false }
+    }
+
+    fn write(name: &'static str, method: Method, path: String, body: Value) -> Self {
+        Self { name, method, path, body: Some(body), repeatable: false, chat: false }
+    }
+
+    /// Doing it twice is the same as doing it once.
+    fn repeatable(self) -> Self {
+        Self { repeatable: true, ..self }
+    }
+}
+
+/// Only a connection that never stood is certain not to have carried the call.
+fn no_answer(name: &'static str, error: &reqwest::Error) -> DeskError {
+    match (error.is_connect(), error.is_timeout()) {
+        (true, _) => DeskError::silent(name, Kind::Unreachable, Sent::No),
+        (false, true) => DeskError::silent(name, Kind::TimedOut, Sent::Maybe),
+        (false, false) => DeskError::silent(name, Kind::Broken, Sent::Maybe),
+    }
+}
+
+fn query(pairs: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}

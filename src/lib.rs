@@ -1,0 +1,42 @@
+//! Turns an AI agent's handoff into a Sendbird Desk ticket with its fields filled.
+//!
+//! A handoff is a line: bytes come in, a ticket comes out. The rooms, in the order in which it passes through them:
+//!
+//! | room | what happens there |
+//! | --- | --- |
+//! | [`api`] | edge in: HTTP routes, and the one place that makes HTTP answers |
+//! | [`secrets`] | the application's credentials and rules, from SSM, kept five minutes |
+//! | [`auth`] | pure: who sent it; without a valid proof nothing goes further |
+//! | [`handoff`] | pure: the two body forms become one [`handoff::Handoff`] |
+//! | [`process`](mod@process) | the spine: match, find, plan, apply, report |
+//! | [`fields`] | pure, the heart: context keys against ticket fields, an outcome for every key |
+//! | [`ticket`] | pure: whose ticket it is, what is to change, what Desk made of it |
+//! | [`apply`] | carries the plan out; one bad field never costs the others |
+//! | [`desk`] | edge out: one method a Desk call; Desk's own JSON stays in the folder |
+//!
+//! Beside the line: [`config`] (the environment, checked as a whole), [`rules`] (the `fields` parameter), [`shape`] (JSON
+//! of strangers, problems with paths), [`retry`] (whether and when to repeat a call), [`http_client`] (one for all),
+//! and, with the feature `aws`, `aws` (the only files that name the AWS SDK) and `logs`.
+//!
+//! Only [`api`], [`process`](mod@process) and [`apply`] call other rooms; [`desk`] asks [`retry`] and [`secrets`]. Clock,
+//! chance, environment and addresses are arguments. There are no fakes in here: tests and local runs meet the
+//! `desk-emulator` crate over real HTTP.
+
+pub mod api;
+pub mod apply;
+pub mod auth;
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod config;
+pub mod desk;
+pub mod fields;
+pub mod handoff;
+pub mod http_client;
+#[cfg(feature = "aws")]
+pub mod logs;
+pub mod process;
+pub mod retry;
+pub mod rules;
+pub mod secrets;
+pub mod shape;
+pub mod ticket;

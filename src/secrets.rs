@@ -1,0 +1,292 @@
+//! Credentials and rules of each application, kept for five minutes.
+//!
+//! The seam is one method, [`ParameterStore::by_path`]; SSM stands behind it in [`crate::aws::ssm`]. Only applications
+//! known at start have a place here, so that no request can name a path of its own. A failed refresh serves the kept
+//! copy; without one it is an error, and nothing passes.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Mutex;
+
+use crate::auth::Keys;
+use crate::config::{AppId, Config};
+use crate::rules::Rules;
+use crate::shape::Problem;
+
+/// How long a copy is used without asking again.
+pub const KEEP: Duration = Duration::from_secs(5 * 60);
+/// How long to go on with the kept copy after a refresh has failed.
+pub const RETRY_REFRESH: Duration = Duration::from_secs(15);
+/// How often Desk's refusal of the token may lead to a refresh.
+pub const REFUSAL_REFRESH: Duration = Duration::from_secs(60);
+
+/// A boxed future, so that the seam can be a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where parameters come from.
+pub trait ParameterStore: Send + Sync {
+    /// Every parameter directly under `path` (which ends with a slash), decrypted.
+    fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>>;
+}
+
+/// A decrypted parameter.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name below the path.
+    pub name: String,
+    /// Its value.
+    pub value: SecretString,
+}
+
+/// Why the store did not answer; the text names no value.
+#[derive(Debug, thiserror::Error)]
+#[error("the parameter store did not answer: {0}")]
+pub struct StoreError(pub String);
+
+/// Neither the store nor a kept copy could say anything of the application.
+#[derive(Debug, thiserror::Error)]
+#[error("the application's parameters cannot be had")]
+pub struct Unavailable;
+
+/// What an application's parameters hold.
+#[derive(Debug)]
+pub struct Credentials {
+    /// `desk-api-token`
+    pub desk_token: Option<SecretString>,
+    /// `chat-api-token`
+    pub chat_token: Option<SecretString>,
+    /// `signing-secret`, `bearer-token`, `standard-webhooks-secret`
+    pub keys: Keys,
+    /// `fields`, or what is wrong with it.
+    pub rules: Result<Arc<Rules>, Vec<Problem>>,
+}
+
+/// The cache.
+pub struct Secrets {
+    store: Box<dyn ParameterStore>,
+    slots: HashMap<AppId, Slot>,
+    stale_served: AtomicU64,
+}
+
+struct Slot {
+    path: String,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    credentials: Option<Arc<Credentials>>,
+    /// Not before this time is the store asked again.
+    fresh_until: Option<SystemTime>,
+    refusal_refreshed: Option<SystemTime>,
+}
+
+impl Secrets {
+    /// An empty cache in front of `store`, with a place for every application of `config`.
+    pub fn new(store: Box<dyn ParameterStore>, config: &Config) -> Self {
+        let slot = |app_id: &AppId| Slot { path: config.parameter_path(app_id), kept: Mutex::default() };
+        let slots = config.app_ids.iter().map(|app_id| (app_id.clone(), slot(app_id))).collect();
+        Self { store, slots, stale_served: AtomicU64::new(0) }
+    }
+
+    /// The application's credentials, at most [`KEEP`] old if the store answers.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the application is unknown, or the store fails and there is no kept copy.
+    pub async fn get(&self, app_id: &AppId, now: SystemTime) -> Result<Arc<Credentials>, Unavailable> {
+        let slot = self.slots.get(app_id).ok_or(Unavailable)?;
+        let mut kept = slot.kept.lock().await;
+        if let Some(credentials) = &kept.credentials
+            && kept.fresh_until.is_some_and(|until| now < until && until <= now + KEEP)
+        {
+            return Ok(Arc::clone(credentials));
+        }
+        if !self.refresh(app_id, slot, &mut kept, now).await {
+            kept.fresh_until = Some(now + RETRY_REFRESH);
+            self.stale_served.fetch_add(u64::from(kept.credentials.is_some()), Ordering::Relaxed);
+        }
+        kept.credentials.clone().ok_or(Unavailable)
+    }
+
+    /// Desk refused `token`: the newer one, if the store has one. Asks the store at most once a minute.
+    pub async fn after_refusal(&self, app_id: &AppId, token: &SecretString, now: SystemTime) -> Option<SecretString> {
+        let slot = self.slots.get(app_id)?;
+        let mut kept = slot.kept.lock().await;
+        let newer = |kept: &Kept| {
+            let theirs = kept.credentials.as_ref()?.desk_token.clone()?;
+            (theirs.expose_secret() != token.expose_secret()).then_some(theirs)
+        };
+        let recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < REFUSAL_REFRESH);
+        if newer(&kept).is_none() && !kept.refusal_refreshed.is_some_and(recent) {
+            kept.refusal_refreshed = Some(now);
+            self.refresh(app_id, slot, &mut kept, now).await;
+        }
+        newer(&kept)
+    }
+
+    /// How often a copy past its time was served because the store did not answer.
+    pub fn stale_served(&self) -> u64 {
+        self.stale_served.load(Ordering::Relaxed)
+    }
+
+    async fn refresh(&self, app_id: &AppId, slot: &Slot, kept: &mut Kept, now: SystemTime) -> bool {
+        let parameters = match self.store.by_path(&slot.path).await {
+            Ok(parameters) => parameters,
+            Err(error) => {
+                tracing::warn!(%app_id, %error, kept_copy = kept.credentials.is_some(), "parameters not refreshed");
+                return false;
+            }
+        };
+        let mut credentials = read(parameters);
+        if let Err(problems) = &credentials.rules {
+            let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            tracing::error!(%app_id, problems, "the fields parameter is not usable");
+            if let Some(Ok(rules)) = kept.credentials.as_ref().map(|kept| &kept.rules) {
+                credentials.rules = Ok(Arc::clone(rules));
+            }
+        }
+        kept.credentials = Some(Arc::new(credentials));
+        kept.fresh_until = Some(now + KEEP);
+        true
+    }
+}
+
+fn read(parameters: Vec<Parameter>) -> Credentials {
+    let mut credentials =
+        Credentials { desk_token: None, chat_token: None, keys: Keys::default(), rules: Ok(Arc::default()) };
+    for Parameter { name, value } in parameters {
+        match name.as_str() {
+            "desk-api-token" => credentials.desk_token = lines(&value).into_iter().next(),
+            "chat-api-token" => credentials.chat_token = lines(&value).into_iter().next(),
+            "signing-secret" => credentials.keys.signing = lines(&value),
+            "bearer-token" => credentials.keys.bearer = lines(&value),
+            "standard-webhooks-secret" => credentials.keys.standard_webhooks = lines(&value),
+            "fields" => credentials.rules = Rules::parse(value.expose_secret()).map(Arc::new),
+            _ => {}
+        }
+    }
+    credentials
+}
+
+/// One secret a line; blank lines are none.
+fn lines(value: &SecretString) -> Vec<SecretString> {
+    let lines = value.expose_secret().lines().map(str::trim);
+    lines.filter(|line| !line.is_empty()).map(SecretString::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex as StdMutex;
+
+    type Answers = Arc<StdMutex<Vec<Result<Vec<(&'static str, &'static str)>, &'static str>>>>;
+
+    /// Gives its answers one after the other, then fails.
+    struct Scripted(Answers);
+
+    impl ParameterStore for Scripted {
+        fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+            assert_eq!(path, "/desk-handoff/APP-1/");
+            let mut answers = self.0.lock().unwrap();
+            let answer = if answers.is_empty() { Err("no answer left") } else { answers.remove(0) };
+            Box::pin(async move {
+                let parameter = |(name, value): (&str, &str)| Parameter { name: name.into(), value: value.into() };
+                answer.map(|pairs| pairs.into_iter().map(parameter).collect()).map_err(|why| StoreError(why.into()))
+            })
+        }
+    }
+
+    fn secrets(answers: Vec<Result<Vec<(&'static str, &'static str)>, &'static str>>) -> (Secrets, AppId, Answers) {
+        let config = Config::from_lookup(|name| (name == "APP_IDS").then(|| "APP-1".to_owned())).unwrap();
+        let answers = Arc::new(StdMutex::new(answers));
+        (Secrets::new(Box::new(Scripted(Arc::clone(&answers))), &config), config.app_ids[0].clone(), answers)
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
+    }
+
+    fn token(credentials: &Credentials) -> &str {
+        credentials.desk_token.as_ref().unwrap().expose_secret()
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_kept_for_five_minutes() {
+        let (secrets, app, answers) =
+            secrets(vec![Ok(vec![("desk-api-token", "one")]), Ok(vec![("desk-api-token", "two")])]);
+        assert_eq!(token(&secrets.get(&app, at(0)).await.unwrap()), "one");
+        assert_eq!(token(&secrets.get(&app, at(299)).await.unwrap()), "one");
+        assert_eq!(answers.lock().unwrap().len(), 1);
+        assert_eq!(token(&secrets.get(&app, at(300)).await.unwrap()), "two");
+    }
+
+    #[tokio::test]
+    async fn a_failed_refresh_serves_the_kept_copy_and_is_counted() {
+        let (secrets, app, answers) =
+            secrets(vec![Ok(vec![("desk-api-token", "one")]), Err("down"), Ok(vec![("desk-api-token", "two")])]);
+        secrets.get(&app, at(0)).await.unwrap();
+        assert_eq!(token(&secrets.get(&app, at(301)).await.unwrap()), "one");
+        assert_eq!(token(&secrets.get(&app, at(302)).await.unwrap()), "one");
+        assert_eq!((secrets.stale_served(), answers.lock().unwrap().len()), (1, 1));
+        assert_eq!(token(&secrets.get(&app, at(317)).await.unwrap()), "two");
+    }
+
+    #[tokio::test]
+    async fn without_a_kept_copy_a_failure_is_an_error_and_the_next_request_asks_again() {
+        let (secrets, app, _) = secrets(vec![Err("down"), Ok(vec![("desk-api-token", "one")])]);
+        assert!(secrets.get(&app, at(0)).await.is_err());
+        assert_eq!(token(&secrets.get(&app, at(0)).await.unwrap()), "one");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_application_never_reaches_the_store() {
+        let (secrets, _, answers) = secrets(vec![Ok(vec![])]);
+        assert!(secrets.get(&AppId::parse("OTHER").unwrap(), at(0)).await.is_err());
+        assert_eq!(answers.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn desks_refusal_refreshes_at_once_but_at_most_once_a_minute() {
+        let old = || Ok(vec![("desk-api-token", "old")]);
+        let (secrets, app, answers) = secrets(vec![old(), old(), Ok(vec![("desk-api-token", "new")])]);
+        let refused = secrets.get(&app, at(0)).await.unwrap().desk_token.clone().unwrap();
+        assert!(secrets.after_refusal(&app, &refused, at(1)).await.is_none());
+        assert!(secrets.after_refusal(&app, &refused, at(60)).await.is_none());
+        assert_eq!(answers.lock().unwrap().len(), 1);
+        let newer = secrets.after_refusal(&app, &refused, at(61)).await.unwrap();
+        assert_eq!(newer.expose_secret(), "new");
+        assert!(secrets.after_refusal(&app, &refused, at(61)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn two_secrets_stand_on_two_lines() {
+        let (secrets, app, _) = secrets(vec![Ok(vec![("signing-secret", " old \n\n new\n"), ("unknown", "x")])]);
+        let credentials = secrets.get(&app, at(0)).await.unwrap();
+        let signing: Vec<&str> = credentials.keys.signing.iter().map(|secret| secret.expose_secret()).collect();
+        assert_eq!(signing, ["old", "new"]);
+        assert!(credentials.desk_token.is_none() && credentials.rules.is_ok());
+    }
+
+    #[tokio::test]
+    async fn unusable_rules_never_replace_usable_ones() {
+        let (secrets, app, _) = secrets(vec![
+            Ok(vec![("fields", r#"{"deny": ["token"]}"#)]),
+            Ok(vec![("fields", r#"{"denny": []}"#), ("signing-secret", "new")]),
+        ]);
+        secrets.get(&app, at(0)).await.unwrap();
+        let credentials = secrets.get(&app, at(300)).await.unwrap();
+        assert!(credentials.rules.as_ref().unwrap().deny.contains("token"));
+        assert_eq!(credentials.keys.signing.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn unusable_rules_at_the_start_are_no_rules_at_all() {
+        let (secrets, app, _) = secrets(vec![Ok(vec![("fields", "{")])]);
+        assert!(secrets.get(&app, at(0)).await.unwrap().rules.is_err());
+    }
+}

@@ -1,0 +1,439 @@
+//! Our view of a Desk ticket: whose it is, what is to be changed on it, and what Desk made of that.
+//!
+//! Pure. Nothing here believes that a ticket is the right one because Desk returned it: [`Wanted::owns`] asks.
+
+use std::collections::BTreeMap;
+
+use crate::fields::{FieldValue, MAX_FIELDS, Matched, Outcome, Verdicts, built_in, cut};
+use crate::handoff::Handoff;
+use crate::rules::{MAX_TITLE, Overwrite, Priority, TeamKey, TicketRules, TitlePart, WhenClosed, WhenMissing};
+
+/// The most Chat channels that a ticket names as related (desk-wire section 3.3).
+pub const MAX_RELATED: usize = 3;
+
+/// A ticket as Desk told it; everything but the id may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ticket {
+    /// Desk's number.
+    pub id: u64,
+    /// The title, which is also the name of the ticket's channel.
+    pub title: Option<String>,
+    /// The ticket's own Chat channel.
+    pub channel_url: Option<String>,
+    /// `status2`, or the older `status`; an open set.
+    pub status: Option<String>,
+    /// Neither its status nor its close status says closed.
+    pub open: bool,
+    /// An open set.
+    pub priority: Option<String>,
+    /// The key of its team; the Default team has none.
+    pub team: Option<String>,
+    /// Field key to value; `None` if the answer did not say.
+    pub fields: Option<BTreeMap<String, StoredText>>,
+    /// The customer's number in Desk.
+    pub customer_id: Option<u64>,
+    /// The customer's Sendbird user id.
+    pub sendbird_id: Option<String>,
+    /// Channels named as related.
+    pub related: Vec<String>,
+    /// Messages so far.
+    pub message_count: Option<u64>,
+}
+
+/// A value that Desk holds.
+pub type StoredText = crate::fields::Private;
+
+/// The conversation whose ticket is looked for.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// The AI agent's channel.
+    pub channel_url: Option<&'a str>,
+    /// The customer's Sendbird user id.
+    pub user_id: &'a str,
+    /// The title of a ticket made by us, if it names the conversation and there is no channel to go by.
+    pub title: Option<String>,
+}
+
+impl<'a> Wanted<'a> {
+    /// What to look for, for this handoff.
+    pub fn new(handoff: &'a Handoff, rules: &TicketRules) -> Self {
+        let channel_url = handoff.conversation.channel_url.as_deref();
+        let telling = channel_url.is_none() && handoff.ticket.title.is_none() && rules.title.names_the_conversation();
+        Self { channel_url, user_id: &handoff.user_id, title: telling.then(|| title(handoff, rules)) }
+    }
+
+    /// Whether the ticket is the customer's: anything else must never be touched.
+    pub fn is_customers(&self, ticket: &Ticket) -> bool {
+        ticket.sendbird_id.as_deref() == Some(self.user_id)
+    }
+
+    /// Whether the ticket is this conversation's: on its channel, naming it as related, or, where the conversation has
+    /// no channel, the customer's by the title that we give.
+    pub fn owns(&self, ticket: &Ticket) -> bool {
+        let foreign = ticket.sendbird_id.is_some() && !self.is_customers(ticket);
+        let by_channel = self.channel_url.is_some_and(|channel| {
+            ticket.channel_url.as_deref() == Some(channel) || ticket.related.iter().any(|related| related == channel)
+        });
+        let by_title = self.title.is_some() && ticket.title == self.title && self.is_customers(ticket);
+        !foreign && (by_channel || by_title)
+    }
+
+    /// The best of the tickets that are this conversation's: an open one before a closed one, then the newest.
+    pub fn best(&self, tickets: impl IntoIterator<Item = Ticket>) -> Option<Ticket> {
+        tickets.into_iter().filter(|ticket| self.owns(ticket)).max_by_key(|ticket| (ticket.open, ticket.id))
+    }
+}
+
+/// The title of a new ticket, within Desk's limit.
+pub fn title(handoff: &Handoff, rules: &TicketRules) -> String {
+    let mut title = String::new();
+    if let Some(wish) = &handoff.ticket.title {
+        title.push_str(wish);
+    } else {
+        for part in rules.title.parts() {
+            match part {
+                TitlePart::Text(text) => title.push_str(text),
+                TitlePart::Place(place) => title.push_str(built_in(handoff, *place).unwrap_or_default()),
+            }
+        }
+    }
+    let title = cut(title.trim(), MAX_TITLE).trim_end();
+    if title.is_empty() { "AI handoff".to_owned() } else { title.to_owned() }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Make a ticket with everything that was matched.
+    Create,
+    /// Change the ticket that was found.
+    Update(Change),
+    /// Leave everything as it is, as the rules say.
+    Leave,
+    /// Come back later, as the rules say: Desk makes the ticket itself and it is not there yet.
+    NotYet,
+}
+
+/// What is to change on a ticket; the rest is settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Places in [`Matched::values`] to write.
+    pub write: Vec<usize>,
+    /// The new priority.
+    pub priority: Option<Priority>,
+    /// The new team.
+    pub team: Option<TeamKey>,
+    /// All related channels, if the conversation's is to join them.
+    pub related: Option<Vec<String>>,
+    /// What is known of every thing before anything is written; [`Outcome::Written`] where it is to be written.
+    pub verdicts: Verdicts,
+}
+
+impl Change {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.write.is_empty() && self.priority.is_none() && self.team.is_none() && self.related.is_none()
+    }
+}
+
+/// Decides what to do about the ticket that was found, or its absence.
+pub fn plan(found: Option<&Ticket>, wanted: &Wanted<'_>, matched: &Matched, rules: &TicketRules) -> Plan {
+    match (found, rules.when_missing, rules.when_closed) {
+        (Some(ticket), _, _) if ticket.open => Plan::Update(change(ticket, wanted, matched, rules.overwrite)),
+        (Some(_), _, WhenClosed::Leave) => Plan::Leave,
+        (Some(_), _, WhenClosed::Create) | (None, WhenMissing::Create, _) => Plan::Create,
+        (None, WhenMissing::Retry, _) => Plan::NotYet,
+        (None, WhenMissing::Leave, _) => Plan::Leave,
+    }
+}
+
+fn change(ticket: &Ticket, wanted: &Wanted<'_>, matched: &Matched, overwrite: Overwrite) -> Change {
+    let mut verdicts = Verdicts::all(matched, Outcome::Written);
+    let mut write = Vec::new();
+    let mut room = MAX_FIELDS.saturating_sub(ticket.fields.as_ref().map_or(0, BTreeMap::len));
+    for (index, value) in matched.values.iter().enumerate() {
+        let stored = ticket.fields.as_ref().and_then(|fields| fields.get(value.key.as_str()));
+        let settled = settle_field(value, stored, overwrite, &mut room);
+        verdicts.values[index] = settled.unwrap_or_else(|| sent(value));
+        if settled.is_none() {
+            write.push(index);
+        }
+    }
+    let priority = settle_priority(ticket, matched.priority, overwrite);
+    verdicts.priority = priority.unwrap_or(Outcome::Written);
+    let team = settle_team(ticket, matched.team.as_ref(), overwrite);
+    verdicts.team = team.unwrap_or(Outcome::Written);
+    Change {
+        write,
+        priority: matched.priority.filter(|_| priority.is_none()),
+        team: matched.team.clone().filter(|_| team.is_none()),
+        related: joined_channels(ticket, wanted.channel_url),
+        verdicts,
+    }
+}
+
+/// The outcome of a field that is not to be written; `None` for one that is.
+fn settle_field(
+    value: &FieldValue,
+    stored: Option<&StoredText>,
+    overwrite: Overwrite,
+    room: &mut usize,
+) -> Option<Outcome> {
+    match stored.filter(|stored| !stored.expose().trim().is_empty()) {
+        Some(stored) if same(value, stored.expose()) => Some(Outcome::Unchanged),
+        Some(_) if overwrite != Overwrite::Always => Some(Outcome::Kept),
+        Some(_) => None,
+        None if stored.is_some() => None,
+        None if *room == 0 => Some(Outcome::OverLimit),
+        None => {
+            *room -= 1;
+            None
+        }
+    }
+}
+
+/// Desk gives every ticket a priority, MEDIUM if nobody says otherwise (desk-wire section 3.3): MEDIUM counts as empty.
+fn settle_priority(ticket: &Ticket, wanted: Option<Priority>, overwrite: Overwrite) -> Option<Outcome> {
+    let stored = ticket.priority.as_deref();
+    let empty = stored.is_none_or(|stored| stored.is_empty() || stored == Priority::Medium.as_str());
+    match wanted {
+        Some(wanted) if stored == Some(wanted.as_str()) => Some(Outcome::Unchanged),
+        Some(_) if empty || overwrite == Overwrite::Always => None,
+        _ => Some(Outcome::Kept),
+    }
+}
+
+/// Only a pending ticket is moved (desk-wire sections 3.6 and 12); the Default team, which has no key, counts as empty.
+fn settle_team(ticket: &Ticket, wanted: Option<&TeamKey>, overwrite: Overwrite) -> Option<Outcome> {
+    let stored = ticket.team.as_deref().filter(|team| !team.is_empty());
+    let movable = ticket.status.as_deref() == Some("PENDING");
+    match wanted {
+        Some(wanted) if stored == Some(wanted.as_str()) => Some(Outcome::Unchanged),
+        Some(_) if movable && (stored.is_none() || overwrite == Overwrite::Always) => None,
+        _ => Some(Outcome::Kept),
+    }
+}
+
+/// The related channels with the conversation's among them, if it is not there yet and there is room.
+fn joined_channels(ticket: &Ticket, channel: Option<&str>) -> Option<Vec<String>> {
+    let channel = channel?;
+    let known = ticket.channel_url.as_deref() == Some(channel) || ticket.related.iter().any(|url| url == channel);
+    let room = ticket.related.len() < MAX_RELATED;
+    (!known && room).then(|| ticket.related.iter().cloned().chain([channel.to_owned()]).collect())
+}
+
+/// What a value that was sent has become, if Desk took it.
+pub fn sent(value: &FieldValue) -> Outcome {
+    if value.truncated { Outcome::Truncated } else { Outcome::Written }
+}
+
+/// Reads back: what became of a value that was sent, going by the fields that Desk's answer holds.
+pub fn read_back(value: &FieldValue, stored: &BTreeMap<String, StoredText>) -> Outcome {
+    match stored.get(value.key.as_str()) {
+        Some(stored) if same(value, stored.expose()) => sent(value),
+        _ => Outcome::Rejected,
+    }
+}
+
+/// Desk may trim a text and respell a number (desk-wire section 12, question 5).
+fn same(value: &FieldValue, stored: &str) -> bool {
+    let (ours, theirs) = (value.text.expose().trim(), stored.trim());
+    let as_number = || Some(ours.parse::<i64>().ok()? == theirs.parse::<i64>().ok()?);
+    ours == theirs || (value.is_integer && as_number() == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::match_fields;
+    use crate::handoff::{Context, Conversation, TicketWish};
+    use crate::rules::Rules;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn handoff() -> Handoff {
+        let context = json!({"order-id": "ORD-1", "items": "07", "tier": "gold", "pri": "HIGH", "team": "vip"});
+        Handoff {
+            event_id: "evt-1".into(),
+            conversation: Conversation {
+                id: Some("2647".into()),
+                channel_url: Some("ch_1".into()),
+                channel_type: None,
+            },
+            user_id: "user_1".into(),
+            context: Context(context.as_object().unwrap().clone()),
+            language: None,
+            country: None,
+            ai_agent_id: None,
+            handoff_at: None,
+            ticket: TicketWish::default(),
+        }
+    }
+
+    fn rules(overwrite: &str) -> Rules {
+        let document = json!({
+            "fields": [
+                {"key": "order-id", "type": "text"}, {"key": "items", "type": "integer"}, {"key": "tier", "type": "text"}
+            ],
+            "ticket": {"priority": {"from": "pri"}, "team": {"from": "team"}, "overwrite": overwrite}
+        });
+        Rules::parse(&document.to_string()).unwrap()
+    }
+
+    fn ticket(fields: &[(&str, &str)]) -> Ticket {
+        let fields = fields.iter().map(|(key, value)| ((*key).to_owned(), StoredText::from((*value).to_owned())));
+        Ticket {
+            id: 7,
+            open: true,
+            status: Some("PENDING".into()),
+            channel_url: Some("ch_1".into()),
+            sendbird_id: Some("user_1".into()),
+            priority: Some("MEDIUM".into()),
+            fields: Some(fields.collect()),
+            ..Ticket::default()
+        }
+    }
+
+    fn planned(ticket: &Ticket, overwrite: &str) -> Change {
+        let (handoff, rules) = (handoff(), rules(overwrite));
+        let matched = match_fields(&rules, &handoff);
+        match plan(Some(ticket), &Wanted::new(&handoff, &rules.ticket), &matched, &rules.ticket) {
+            Plan::Update(change) => change,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_empty_field_is_filled_an_equal_one_left_and_a_different_one_kept() {
+        let change = planned(&ticket(&[("items", "7"), ("tier", "silver"), ("order-id", " ")]), "own");
+        assert_eq!(change.write, [0]);
+        assert_eq!(change.verdicts.values, [Outcome::Written, Outcome::Unchanged, Outcome::Kept]);
+    }
+
+    #[test]
+    fn overwrite_always_replaces_a_different_value() {
+        assert_eq!(planned(&ticket(&[("tier", "silver"), ("items", "7")]), "always").write, [0, 2]);
+        assert_eq!(planned(&ticket(&[("tier", "silver"), ("items", "7")]), "never").write, [0]);
+    }
+
+    #[test]
+    fn a_full_ticket_takes_no_further_field() {
+        let keys: Vec<String> = (0..19).map(|n| format!("k{n}")).collect();
+        let full: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "x")).collect();
+        let change = planned(&ticket(&full), "own");
+        assert_eq!(change.verdicts.values, [Outcome::Written, Outcome::OverLimit, Outcome::OverLimit]);
+    }
+
+    #[test]
+    fn only_the_default_priority_gives_way() {
+        assert_eq!(planned(&ticket(&[]), "own").priority, Some(Priority::High));
+        let urgent = Ticket { priority: Some("URGENT".into()), ..ticket(&[]) };
+        assert_eq!(planned(&urgent, "own").verdicts.priority, Outcome::Kept);
+        assert_eq!(planned(&urgent, "always").priority, Some(Priority::High));
+        let high = Ticket { priority: Some("HIGH".into()), ..ticket(&[]) };
+        assert_eq!(planned(&high, "always").verdicts.priority, Outcome::Unchanged);
+    }
+
+    #[test]
+    fn only_a_pending_ticket_of_the_default_team_is_moved() {
+        assert_eq!(planned(&ticket(&[]), "own").team, TeamKey::parse("vip"));
+        let active = Ticket { status: Some("ACTIVE".into()), ..ticket(&[]) };
+        assert_eq!(planned(&active, "always").verdicts.team, Outcome::Kept);
+        let elsewhere = Ticket { team: Some("support".into()), ..ticket(&[]) };
+        assert_eq!(planned(&elsewhere, "own").verdicts.team, Outcome::Kept);
+        assert_eq!(planned(&elsewhere, "always").team, TeamKey::parse("vip"));
+        let there = Ticket { team: Some("vip".into()), ..ticket(&[]) };
+        assert_eq!(planned(&there, "own").verdicts.team, Outcome::Unchanged);
+    }
+
+    #[test]
+    fn the_conversation_joins_the_related_channels_while_there_is_room() {
+        let other = |related: &[&str]| Ticket {
+            channel_url: Some("ch_ticket".into()),
+            related: related.iter().map(|url| (*url).to_owned()).collect(),
+            ..ticket(&[])
+        };
+        assert_eq!(planned(&ticket(&[]), "own").related, None);
+        assert_eq!(planned(&other(&["ch_1"]), "own").related, None);
+        assert_eq!(planned(&other(&["a"]), "own").related, Some(vec!["a".into(), "ch_1".into()]));
+        assert_eq!(planned(&other(&["a", "b", "c"]), "own").related, None);
+    }
+
+    #[test]
+    fn the_rules_say_what_becomes_of_a_missing_and_of_a_closed_ticket() {
+        let handoff = handoff();
+        let matched = Matched::default();
+        let closed = Ticket { open: false, ..ticket(&[]) };
+        for (missing, closed_rule, without, with_closed) in [
+            (WhenMissing::Create, WhenClosed::Create, Plan::Create, Plan::Create),
+            (WhenMissing::Retry, WhenClosed::Leave, Plan::NotYet, Plan::Leave),
+            (WhenMissing::Leave, WhenClosed::Create, Plan::Leave, Plan::Create),
+        ] {
+            let rules = TicketRules { when_missing: missing, when_closed: closed_rule, ..TicketRules::default() };
+            let wanted = Wanted::new(&handoff, &rules);
+            assert_eq!(plan(None, &wanted, &matched, &rules), without);
+            assert_eq!(plan(Some(&closed), &wanted, &matched, &rules), with_closed);
+        }
+    }
+
+    #[test]
+    fn a_ticket_of_another_channel_or_customer_is_never_taken() {
+        let handoff = handoff();
+        let wanted = Wanted::new(&handoff, &TicketRules::default());
+        assert!(wanted.owns(&ticket(&[])));
+        assert!(!wanted.owns(&Ticket { channel_url: Some("ch_10".into()), ..ticket(&[]) }));
+        assert!(!wanted.owns(&Ticket { sendbird_id: Some("user_2".into()), ..ticket(&[]) }));
+        let related = Ticket { channel_url: None, related: vec!["ch_1".into()], ..ticket(&[]) };
+        assert!(wanted.owns(&related));
+    }
+
+    #[test]
+    fn without_a_channel_the_title_tells_the_conversation() {
+        let mut handoff = handoff();
+        handoff.conversation.channel_url = None;
+        let wanted = Wanted::new(&handoff, &TicketRules::default());
+        let ours = Ticket { title: Some("AI handoff 2647".into()), channel_url: None, ..ticket(&[]) };
+        assert!(wanted.owns(&ours));
+        assert!(!wanted.owns(&Ticket { sendbird_id: None, ..ours.clone() }));
+        assert!(!wanted.owns(&Ticket { title: Some("AI handoff 264".into()), ..ours }));
+    }
+
+    #[test]
+    fn an_open_ticket_is_better_than_a_closed_one_and_a_new_one_than_an_old_one() {
+        let handoff = handoff();
+        let wanted = Wanted::new(&handoff, &TicketRules::default());
+        let of = |id, open| Ticket { id, open, ..ticket(&[]) };
+        assert_eq!(wanted.best([of(1, true), of(9, false), of(3, true)]).map(|ticket| ticket.id), Some(3));
+        assert_eq!(wanted.best([of(1, false), of(9, false)]).map(|ticket| ticket.id), Some(9));
+        assert_eq!(wanted.best([]), None);
+    }
+
+    #[test]
+    fn a_title_is_filled_in_and_cut_to_desks_limit() {
+        let mut handoff = handoff();
+        assert_eq!(title(&handoff, &TicketRules::default()), "AI handoff 2647");
+        handoff.ticket.title = Some("x".repeat(150));
+        assert_eq!(title(&handoff, &TicketRules::default()).len(), MAX_TITLE);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_and_read_back_is_never_written_again(
+            stored in prop::collection::btree_map("order-id|items|tier|other", "ORD-1|7|07|gold|x| ", 0..4),
+            overwrite in prop::sample::select(vec!["own", "always", "never"]),
+        ) {
+            let pairs: Vec<(&str, &str)> = stored.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            let mut ticket = ticket(&pairs);
+            let change = planned(&ticket, overwrite);
+            let matched = match_fields(&rules(overwrite), &handoff());
+            let fields = ticket.fields.as_mut().unwrap();
+            for index in &change.write {
+                fields.insert(matched.values[*index].key.to_string(), matched.values[*index].text.clone());
+            }
+            for index in &change.write {
+                prop_assert_eq!(read_back(&matched.values[*index], fields), Outcome::Written);
+            }
+            prop_assert_eq!(planned(&ticket, overwrite).write, Vec::<usize>::new());
+        }
+    }
+}
