@@ -22,7 +22,7 @@ pub fn init(filter: &str) {
 }
 
 /// Whatever the filter says: libraries warn, the Lambda runtime informs, only this crate goes further.
-fn may_be_said(line: &Metadata<'_>) -> bool {
+pub fn may_be_said(line: &Metadata<'_>) -> bool {
     let crate_name = line.target().split("::").next().unwrap_or_default();
     let ceiling = match crate_name {
         "desk_handoff" | "api" => Level::TRACE,

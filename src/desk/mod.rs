@@ -282,11 +282,12 @@ impl<'a> Desk<'a> {
     /// Makes the call until it succeeds, is refused, or is not worth repeating.
     async fn send(&self, call: Call) -> Result<Answer, DeskError> {
         for attempt in 1.. {
-            let error = match self.attempt(&call).await {
+            let token = self.token();
+            let error = match self.attempt(&call, &token).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if error.kind == Kind::Unauthorized && attempt == 1 && !call.chat && self.newer_token().await {
+            if error.kind == Kind::Unauthorized && attempt == 1 && !call.chat && self.newer_token(&token).await {
                 continue;
             }
             let Connection { deadline, pause, .. } = self.connection;
@@ -299,12 +300,12 @@ impl<'a> Desk<'a> {
         unreachable!("retry::next stops after MAX_ATTEMPTS")
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Answer, DeskError> {
+    async fn attempt(&self, call: &Call, token: &SecretString) -> Result<Answer, DeskError> {
         let left = self.connection.deadline.saturating_duration_since(Instant::now());
         if left < MIN_CALL {
             return Err(DeskError::silent(call.name, Kind::TimedOut, Sent::No));
         }
-        let request = self.request(call)?.timeout(left.min(CALL_TIMEOUT));
+        let request = self.request(call, token)?.timeout(left.min(CALL_TIMEOUT));
         let answer = async {
             let mut response = request.send().await?;
             let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
@@ -325,13 +326,13 @@ impl<'a> Desk<'a> {
     }
 
     /// The token is marked as sensitive, so that no log of a library shows it.
-    fn request(&self, call: &Call) -> Result<reqwest::RequestBuilder, DeskError> {
+    fn request(&self, call: &Call, token: &SecretString) -> Result<reqwest::RequestBuilder, DeskError> {
         let unusable = || DeskError::silent(call.name, Kind::Unauthorized, Sent::No);
         let (base, name, token) = if call.chat {
-            (&self.chat, "api-token", self.chat_token.clone().ok_or_else(unusable)?)
+            (&self.chat, "api-token", self.chat_token.as_ref().ok_or_else(unusable)?)
         } else {
             self.calls.fetch_add(1, Ordering::Relaxed);
-            (&self.desk, "sendbirddeskapitoken", self.token.lock().expect("no holder of the token panics").clone())
+            (&self.desk, "sendbirddeskapitoken", token)
         };
         let mut token = HeaderValue::from_str(token.expose_secret()).map_err(|_| unusable())?;
         token.set_sensitive(true);
@@ -343,11 +344,15 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// Desk refused the token: whether there is another one to try.
-    async fn newer_token(&self) -> bool {
+    fn token(&self) -> SecretString {
+        self.token.lock().expect("no holder of the token panics").clone()
+    }
+
+    /// Desk refused this token: whether there is another one to try. Calls that go out together are refused together,
+    /// so it matters which token each was sent with.
+    async fn newer_token(&self, refused: &SecretString) -> bool {
         let Connection { secrets, app_id, now, .. } = self.connection;
-        let refused = self.token.lock().expect("no holder of the token panics").clone();
-        let newer = secrets.after_refusal(app_id, &refused, now).await;
+        let newer = secrets.after_refusal(app_id, refused, now).await;
         newer.map(|token| *self.token.lock().expect("no holder of the token panics") = token).is_some()
     }
 }

@@ -1,0 +1,71 @@
+# `make test` needs Rust (cargo, rustfmt, clippy) and Python 3.11 or later; it installs the rest under .venv/.
+
+PYTHON ?= python3
+# For another processor or system than this one's: `rustup target add aarch64-unknown-linux-gnu` once, then
+# `make build ARCHITECTURE=arm64 COMPILER=cargo-zigbuild`.
+ARCHITECTURE ?= x86_64
+COMPILER ?= cargo
+
+VENV := $(CURDIR)/.venv
+AWS := $(VENV)/aws
+CHECKOV := $(VENV)/checkov
+BUILD := $(VENV)/build
+
+# The tests find the Runtime Interface Emulator and moto here.
+export DESK_HANDOFF_VENV := $(AWS)
+# SAM reports its use unless told not to.
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help test fmt lint doc template unit venv build events pins clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: fmt template lint doc unit ## Everything that CI runs; ends with the count of tests
+
+fmt: ## The formatting is rustfmt's
+	cargo fmt --all --check
+
+lint: ## Clippy on everything, and on the library as the command line builds it
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --lib --no-default-features -- -D warnings
+
+doc: ## The documentation builds, its links lead somewhere
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+template: venv ## The checks of template.yaml
+	$(AWS)/bin/python tests/template/check.py
+
+unit: $(AWS)/installed ## All Rust tests, with the count at the end
+	$(PYTHON) tests/tally.py cargo test --locked --workspace --no-fail-fast
+
+venv: $(AWS)/installed $(CHECKOV)/installed ## The pinned Python tools that the tests use
+
+# Made anew when the pins change, so that nothing is left over from the old ones.
+$(VENV)/%/installed: tests/requirements/%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+build: $(AWS)/installed $(BUILD)/installed ## What `sam deploy` deploys (minutes: the whole program is optimised at once)
+	cargo fetch --locked
+	PATH="$(BUILD)/bin:$$PATH" CARGO_LAMBDA_COMPILER=$(COMPILER) \
+	    $(AWS)/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+events: ## Sign the files of events/ anew, after editing them
+	$(PYTHON) tests/events/sign.py
+
+pins: ## Pin the newest versions of tests/requirements/*.in
+	for set in aws checkov build; do \
+	    $(PYTHON) -m venv --clear $(VENV)/pins && \
+	    $(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements/$$set.in && \
+	    $(VENV)/pins/bin/python -m pip freeze > tests/requirements/$$set.txt || exit 1; \
+	done
+	rm -rf $(VENV)/pins
+
+clean: ## Remove what was built and installed
+	cargo clean
+	rm -rf $(VENV) .aws-sam

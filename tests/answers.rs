@@ -1,0 +1,132 @@
+//! The stated answer of every file in events/, in the order in which they are sent to one empty Desk with the fields of
+//! fields.example.json. Both the embedded run and the run under the Runtime Interface Emulator hold to it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// What the file of this name is answered with.
+#[derive(Debug)]
+pub(crate) struct Stated {
+    pub(crate) file: &'static str,
+    pub(crate) status: u16,
+    /// The answer's `status`, or the last part of a problem's `type`.
+    pub(crate) word: &'static str,
+    /// Every line of the answer's `fields`.
+    pub(crate) outcomes: &'static [(&'static str, &'static str)],
+}
+
+pub(crate) const ANSWERS: [Stated; 8] = [
+    Stated {
+        file: "handoff.json",
+        status: 201,
+        word: "created",
+        outcomes: &[
+            ("order-id", "written"),
+            ("cart-items", "written"),
+            ("order-link", "written"),
+            ("membership-tier", "written"),
+            ("summary", "written"),
+            ("language", "written"),
+            ("auth-token", "denied"),
+            ("newsletter", "unmatched"),
+            ("priority", "written"),
+            ("support-team", "written"),
+        ],
+    },
+    Stated {
+        file: "second-handoff.json",
+        status: 200,
+        word: "unchanged",
+        outcomes: &[
+            ("order-id", "unchanged"),
+            ("cart-items", "kept"),
+            ("order-link", "unchanged"),
+            ("membership-tier", "unchanged"),
+            ("language", "unchanged"),
+            ("priority", "unchanged"),
+            ("support-team", "unchanged"),
+        ],
+    },
+    Stated {
+        file: "sender-sample.json",
+        status: 201,
+        word: "created",
+        outcomes: &[
+            ("language", "written"),
+            ("arbitray_key", "invalid-key"),
+            ("membershipTier", "invalid-key"),
+            ("orderId", "invalid-key"),
+            ("phone_number", "invalid-key"),
+            ("user_segment", "invalid-key"),
+        ],
+    },
+    Stated {
+        file: "wrong-types.json",
+        status: 201,
+        word: "created",
+        outcomes: &[
+            ("order-id", "not-scalar"),
+            ("cart-items", "wrong-type"),
+            ("order-link", "wrong-type"),
+            ("membership-tier", "not-an-option"),
+            ("summary", "truncated"),
+            ("language", "written"),
+            ("priority", "not-an-option"),
+        ],
+    },
+    Stated {
+        file: "direct.json",
+        status: 201,
+        word: "created",
+        outcomes: &[("order-id", "written"), ("summary", "written"), ("language", "written")],
+    },
+    Stated {
+        file: "base64.json",
+        status: 201,
+        word: "created",
+        outcomes: &[("order-id", "written"), ("summary", "written"), ("language", "written")],
+    },
+    Stated { file: "wrong-signature.json", status: 401, word: "unauthenticated", outcomes: &[] },
+    Stated { file: "ignored-category.json", status: 200, word: "ignored", outcomes: &[] },
+];
+
+impl Stated {
+    /// The file's text: a whole API Gateway event.
+    pub(crate) fn event(&self) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(self.file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    #[track_caller]
+    pub(crate) fn check(&self, status: u64, body: &Value) {
+        let word = body["type"].as_str().and_then(|kind| kind.rsplit(':').next()).or(body["status"].as_str());
+        assert_eq!((status, word), (u64::from(self.status), Some(self.word)), "{}: {body:#}", self.file);
+        let entries = body["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let outcomes: Vec<_> = entries.iter().map(|line| (line["key"].as_str(), line["outcome"].as_str())).collect();
+        let stated: Vec<_> = self.outcomes.iter().map(|(key, outcome)| (Some(*key), Some(*outcome))).collect();
+        assert_eq!(outcomes, stated, "{}", self.file);
+    }
+
+    /// The texts of the context that are long enough to be looked for in a log.
+    pub(crate) fn private_texts(&self) -> Vec<String> {
+        let event: Value = serde_json::from_str(&self.event()).unwrap();
+        let context = |body: Value| {
+            let context = body.pointer("/data/conversation/ai_agent_context/context").or(body.get("context")).cloned();
+            serde_json::from_value::<BTreeMap<String, Value>>(context.unwrap_or_default()).unwrap_or_default()
+        };
+        let body = serde_json::from_str(event["body"].as_str().unwrap()).unwrap_or_default();
+        let texts = context(body).into_values().filter_map(|value| Some(value.as_str()?.to_owned()));
+        texts.filter(|text| text.len() > 7).collect()
+    }
+}
+
+/// The files of events/ by name.
+pub(crate) fn files() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,100 @@
+//! The built `api` under Lambda's Runtime Interface Emulator, with SSM from moto and Desk embedded.
+
+use desk_emulator::{Emulator, FieldDefinition, FieldKind, Group, Setup};
+use desk_handoff::rules::{self, Rules};
+use serde_json::{Value, json};
+
+use crate::answers::ANSWERS;
+use crate::harness::moto;
+use crate::harness::rie::Rie;
+use crate::ssm::put;
+
+const API: &str = env!("CARGO_BIN_EXE_api");
+const APP: &str = "DEMO-APP-0001";
+const FIELDS: &str = include_str!("../../fields.example.json");
+const TOKEN: &str = "desk-token-canary7f3a";
+
+async fn desk() -> Emulator {
+    let kind = |kind| match kind {
+        rules::FieldKind::Text => FieldKind::Text,
+        rules::FieldKind::Integer => FieldKind::Integer,
+        rules::FieldKind::Link => FieldKind::Link,
+        rules::FieldKind::Dropdown(options) => FieldKind::Dropdown(options),
+    };
+    let fields = Rules::parse(FIELDS).unwrap().fields.unwrap();
+    let fields = fields.into_iter().map(|field| FieldDefinition::new(field.key.as_str(), kind(field.kind))).collect();
+    let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
+    Emulator::start(Setup { desk_token: TOKEN.into(), fields, groups, ..Setup::default() }).await.unwrap()
+}
+
+async fn function(desk: &Emulator, prefix: &str) -> Rie {
+    let (desk_url, chat_url) = (desk.desk_url(), desk.chat_url());
+    let environment = [
+        ("APP_IDS", APP),
+        ("PARAMETER_PREFIX", prefix),
+        ("DESK_BASE_URL", &desk_url),
+        ("CHAT_BASE_URL", &chat_url),
+        ("LOG_LEVEL", "trace"),
+        ("AWS_ENDPOINT_URL", moto::endpoint()),
+    ];
+    Rie::start(API, &environment).await
+}
+
+fn body(answer: &Value) -> Value {
+    serde_json::from_str(answer["body"].as_str().unwrap_or_else(|| panic!("{answer:#}"))).unwrap()
+}
+
+#[tokio::test]
+async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logged() {
+    let desk = desk().await;
+    for (name, value) in [
+        ("desk-api-token", TOKEN),
+        ("chat-api-token", "emulator-chat-token"),
+        ("signing-secret", "local-only-signing-secret"),
+        ("fields", FIELDS),
+    ] {
+        put(&format!("/rie-events/{APP}/{name}"), value).await;
+    }
+    let mut function = function(&desk, "/rie-events").await;
+    for stated in &ANSWERS {
+        let answer = function.invoke(&serde_json::from_str(&stated.event()).unwrap()).await;
+        stated.check(answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{answer:#}")), &body(&answer));
+    }
+    assert_eq!(desk.tickets().len(), ANSWERS.len() - 3);
+    let log = function.output();
+    let secrets = [TOKEN, "emulator-chat-token", "local-only-signing-secret"].map(str::to_owned);
+    for private in ANSWERS.iter().flat_map(|stated| stated.private_texts()).chain(secrets) {
+        assert!(!log.contains(&private), "{private:?} is in the log:\n{log}");
+    }
+    let line = log.lines().find(|line| line.contains("\"message\":\"handoff\"")).unwrap_or_else(|| panic!("{log}"));
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&line["event_id"], &line["filled"], &line["not_filled"]),
+        (&json!("evt-handoff-1"), &json!(8), &json!(2))
+    );
+    assert!(line["request_id"].as_str().is_some_and(|id| id.len() > 8), "{line}");
+}
+
+#[tokio::test]
+async fn without_parameters_every_handoff_is_refused_and_health_answers() {
+    let desk = desk().await;
+    let mut function = function(&desk, "/rie-empty").await;
+    let handoff: Value = serde_json::from_str(&ANSWERS[0].event()).unwrap();
+    assert_eq!(function.invoke(&handoff).await["statusCode"], 401);
+    let mut health = handoff;
+    health["rawPath"] = json!("/healthz");
+    health["requestContext"]["http"] = json!({"method": "GET", "path": "/healthz"});
+    let answer = function.invoke(&health).await;
+    assert_eq!((&answer["statusCode"], &body(&answer)["status"]), (&json!(200), &json!("ok")));
+    assert!(desk.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_environment_ends_the_start_with_every_problem_named() {
+    let mut function = Rie::start(API, &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")]).await;
+    function.invoke(&json!({})).await;
+    let log = function.output();
+    for name in ["APP_IDS", "MODE", "DESK_BASE_URL"] {
+        assert!(log.contains(name), "{name} is not named:\n{log}");
+    }
+}

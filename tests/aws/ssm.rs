@@ -1,0 +1,75 @@
+//! SSM Parameter Store through the real SDK: SecureString parameters of one application and no other's.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::{Client, Config};
+use desk_handoff::aws::ssm::Ssm;
+use desk_handoff::aws::{Environment, SharedClient};
+use desk_handoff::http_client;
+use desk_handoff::secrets::ParameterStore as _;
+use secrecy::ExposeSecret as _;
+
+use crate::harness::moto;
+
+fn environment(endpoint: &str) -> Environment {
+    Environment::from_lookup(|name| match name {
+        "AWS_REGION" => Some("eu-central-1".to_owned()),
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+        "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
+        _ => None,
+    })
+    .unwrap()
+}
+
+/// Puts a parameter as `aws ssm put-parameter` does.
+pub(crate) async fn put(name: &str, value: &str) {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(aws_credential_types::Credentials::from_keys("test", "test", None))
+        .http_client(SharedHttpClient::new(SharedClient(http_client::new().unwrap())))
+        .endpoint_url(moto::endpoint());
+    let kind = if name.ends_with("/fields") { ParameterType::String } else { ParameterType::SecureString };
+    let request = Client::from_conf(config.build()).put_parameter().name(name).value(value).r#type(kind);
+    request.overwrite(true).send().await.unwrap();
+}
+
+async fn read(endpoint: &str, path: &str) -> Result<BTreeMap<String, String>, String> {
+    let ssm = Ssm::new(&environment(endpoint), SharedClient(http_client::new().unwrap()));
+    let parameters = ssm.by_path(path).await.map_err(|error| error.to_string())?;
+    Ok(parameters.into_iter().map(|one| (one.name, one.value.expose_secret().to_owned())).collect())
+}
+
+#[tokio::test]
+async fn one_applications_parameters_are_read_decrypted_and_no_others() {
+    for (name, value) in [
+        ("/ssm-one/APP-1/desk-api-token", "token"),
+        ("/ssm-one/APP-1/signing-secret", "old\nnew"),
+        ("/ssm-one/APP-1/fields", "{}"),
+        ("/ssm-one/APP-1/deeper/desk-api-token", "not mine"),
+        ("/ssm-one/APP-10/desk-api-token", "not mine"),
+    ] {
+        put(name, value).await;
+    }
+    let found = read(moto::endpoint(), "/ssm-one/APP-1/").await.unwrap();
+    let expected = [("desk-api-token", "token"), ("fields", "{}"), ("signing-secret", "old\nnew")];
+    assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[tokio::test]
+async fn more_parameters_than_fit_a_page_are_all_read() {
+    for n in 0..23 {
+        put(&format!("/ssm-pages/APP-1/p{n}"), "x").await;
+    }
+    assert_eq!(read(moto::endpoint(), "/ssm-pages/APP-1/").await.unwrap().len(), 23);
+}
+
+#[tokio::test]
+async fn no_parameters_are_an_empty_answer_and_no_store_is_an_error() {
+    assert_eq!(read(moto::endpoint(), "/ssm-none/APP-1/").await, Ok(BTreeMap::new()));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = read(&format!("http://{nobody}"), "/ssm-none/APP-1/").await.unwrap_err();
+    assert_eq!(error, "the parameter store did not answer: not reached");
+}

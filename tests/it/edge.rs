@@ -1,0 +1,151 @@
+//! Bad input of every kind: a 4xx problem document that names the place, and nothing asked of Desk.
+
+use http::Method;
+use serde_json::json;
+
+use crate::world::{APP, Answer, CANARY, SIGNING_SECRET, World, handoff, planted};
+use desk_handoff::auth::sign;
+
+#[track_caller]
+fn refused(world: &World, answer: &Answer, status: u16, kind: &str, place: &str) {
+    answer.is(status, kind);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(answer.body["status"], status);
+    assert_eq!(answer.body["request_id"], "request-1");
+    assert!(answer.body["title"].is_string());
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains(place), "{detail:?} does not name {place:?}");
+    assert!(world.desk.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_route_is_404_and_a_wrong_method_405() {
+    let world = World::new().await;
+    for path in ["/", "/handoff", "/handoffs/", "/handoffs/preview/x", "/HANDOFFS", "/webhooks"] {
+        let answer = world.post_bytes(path, b"{}").await;
+        refused(&world, &answer, 404, "unknown-route", "POST /handoffs");
+    }
+    let answer = world.send(Method::GET, "/handoffs", &[], b"").await;
+    refused(&world, &answer, 405, "wrong-method", "POST");
+    assert_eq!(answer.headers["allow"], "POST");
+    let answer = world.send(Method::POST, "/healthz", &[], b"").await;
+    refused(&world, &answer, 405, "wrong-method", "GET");
+}
+
+#[tokio::test]
+async fn health_needs_no_proof_and_tells_no_secret() {
+    let world = World::new().await;
+    let answer = world.send(Method::GET, "/healthz", &[], b"").await;
+    assert_eq!(answer.body, json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}));
+}
+
+#[tokio::test]
+async fn a_body_may_have_256_kib_and_not_a_byte_more() {
+    let world = World::new().await;
+    let most = format!("{{\"a\":\"{}\"}}", "x".repeat(256 * 1024 - 8));
+    assert_eq!(most.len(), 256 * 1024);
+    let answer = world.post_bytes("/handoffs", most.as_bytes()).await;
+    refused(&world, &answer, 400, "bad-body", "conversation: is required");
+    let answer = world.post_bytes("/handoffs", format!("{most} ").as_bytes()).await;
+    refused(&world, &answer, 413, "too-large", "262144");
+}
+
+#[tokio::test]
+async fn an_unknown_application_is_404_before_anything_is_read() {
+    let world = World::new().await;
+    world.parameters.remove("signing-secret");
+    let answer = world.post_bytes("/handoffs?app_id=OTHER", b"{}").await;
+    refused(&world, &answer, 404, "unknown-application", "app_id");
+    let world = World::with_desk(Vec::new(), &[("APP_IDS", "ONE,TWO")]).await;
+    let answer = world.post_bytes("/handoffs", b"{}").await;
+    refused(&world, &answer, 400, "no-application", "?app_id=");
+    let answer = world.post("/handoffs?app_id=TWO", &handoff(json!({}))).await;
+    answer.is(201, "created");
+}
+
+#[tokio::test]
+async fn an_application_id_in_the_body_must_be_the_chosen_one() {
+    let world = World::new().await;
+    let mut body = handoff(json!({}));
+    body["app_id"] = json!("ANOTHER");
+    refused(&world, &world.post("/handoffs", &body).await, 400, "bad-body", "app_id");
+    body["app_id"] = json!(APP);
+    world.post("/handoffs", &body).await.is(201, "created");
+}
+
+#[tokio::test]
+async fn an_unsigned_and_an_altered_body_are_401_without_a_reason() {
+    let world = World::new().await;
+    let body = handoff(json!({"order-id": planted("ORD-1")})).to_string();
+    let signature = sign(body.as_bytes(), SIGNING_SECRET);
+    let mut altered = body.clone().into_bytes();
+    altered[10] ^= 1;
+    let mut answers = vec![
+        world.send(Method::POST, "/handoffs", &[], body.as_bytes()).await,
+        world.send(Method::POST, "/handoffs", &[("x-sendbird-signature", &signature)], &altered).await,
+        world.send(Method::POST, "/handoffs", &[("authorization", "Bearer x")], body.as_bytes()).await,
+    ];
+    for answer in &answers {
+        refused(&world, answer, 401, "unauthenticated", "no valid proof");
+    }
+    answers.dedup_by_key(|answer| answer.body.clone());
+    assert_eq!(answers.len(), 1, "the three refusals can be told apart");
+}
+
+#[tokio::test]
+async fn without_any_secret_every_request_is_refused() {
+    let world = World::new().await;
+    world.parameters.remove("signing-secret");
+    refused(&world, &world.post("/handoffs", &handoff(json!({}))).await, 401, "unauthenticated", "");
+}
+
+#[tokio::test]
+async fn the_signature_is_checked_before_the_body_is_read() {
+    let world = World::new().await;
+    let answer = world.send(Method::POST, "/handoffs", &[], b"not json").await;
+    refused(&world, &answer, 401, "unauthenticated", "");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_handoff_is_named_by_its_place() {
+    let world = World::new().await;
+    for (body, place) in [
+        (&b""[..], "empty"),
+        (b"  \n", "empty"),
+        (b"{\"a\": \"\xff\"}", "byte 7"),
+        (b"{\n  \"conversation\": {,\n}", "line 2, column 20"),
+        (b"[]", "must be an object"),
+        (br#"{"conversation": {"id": 1, "user_id": {"deep": []}}}"#, "conversation.user_id"),
+        (br#"{"category": "handoff", "id": "e", "data": {"conversation": {"id": 1}}}"#, "data.conversation.user_id"),
+        (
+            br#"{"category": "handoff", "id": "e", "data": {"conversation": {"id": 1, "user_id": "u", "ai_agent_context": {"context": []}}}}"#,
+            "data.conversation.ai_agent_context.context",
+        ),
+    ] {
+        refused(&world, &world.post_bytes("/handoffs", body).await, 400, "bad-body", place);
+    }
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    refused(&world, &world.post_bytes("/handoffs", deep.as_bytes()).await, 400, "bad-body", "nested too deeply");
+}
+
+#[tokio::test]
+async fn every_problem_of_a_shape_is_listed_and_no_value_repeated() {
+    let world = World::new().await;
+    let body = json!({"conversation": {"user_id": [CANARY]}, "context": CANARY, "ticket": {"priority": CANARY}});
+    let answer = world.post("/handoffs", &body).await;
+    refused(&world, &answer, 400, "bad-body", "conversation.user_id");
+    let paths: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
+    assert_eq!(paths, ["conversation.user_id", "conversation", "context", "ticket.priority"]);
+}
+
+#[tokio::test]
+async fn a_missing_or_unusable_parameter_is_the_operators_fault_and_nothing_passes() {
+    let world = World::new().await;
+    world.parameters.remove("desk-api-token");
+    let answer = world.post("/handoffs", &handoff(json!({}))).await;
+    refused(&world, &answer, 500, "not-configured", "desk-api-token");
+    let world = World::new().await;
+    world.parameters.set("fields", r#"{"denny": []}"#);
+    let answer = world.post("/handoffs", &handoff(json!({}))).await;
+    refused(&world, &answer, 500, "not-configured", "fields");
+}

@@ -1,0 +1,297 @@
+//! Desk at its worst: the answer is right, or a clear 502 or 504 with Desk's status, and no ticket is made twice or
+//! touched by mistake.
+
+use std::time::Duration;
+
+use desk_emulator::{Call, Emulator, Fault, FieldDefinition, FieldKind, Reaction, Seed, Setup, Trouble, ValueUnit};
+use desk_emulator::{UnknownGroup, WriteAnswer};
+use serde_json::{Value, json};
+
+use crate::world::{World, planted};
+
+fn html(status: u16) -> Trouble {
+    Trouble::Html { status }
+}
+
+fn limit(retry_after: Option<u64>, ratelimit_retry_after: Option<u64>) -> Trouble {
+    Trouble::RateLimited { retry_after, ratelimit_retry_after }
+}
+
+fn on_channel() -> Seed {
+    Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() }
+}
+
+#[tokio::test]
+async fn a_limit_is_waited_out_even_for_a_create() {
+    for trouble in [limit(Some(0), None), limit(None, Some(0)), limit(None, None)] {
+        let world = World::new().await;
+        world.desk.inject(Fault::on(Call::CreateTicket).times(2).with(trouble));
+        world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
+        assert_eq!(world.asked("POST", "/tickets"), 3);
+        world.only_ticket();
+    }
+}
+
+#[tokio::test]
+async fn a_limit_longer_than_the_time_left_is_passed_on() {
+    let world = World::new().await;
+    world.desk.inject(Fault::on(Call::CreateTicket).always().with(limit(Some(3), Some(3600))));
+    let answer = world.hand_over(json!({"order-id": "1"})).await;
+    answer.is(502, "desk-busy");
+    assert_eq!((&answer.body["desk_status"], answer.headers["retry-after"].to_str().unwrap()), (&json!(429), "3600"));
+    assert_eq!((world.asked("POST", "/tickets"), world.desk.tickets().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_is_repeated_and_then_a_failure_never_not_found() {
+    for call in [Call::ListTickets, Call::ListCustomers] {
+        let world = World::new().await;
+        let trouble = || Trouble::Status { status: 500, headers: vec![], body: String::new() };
+        world.desk.inject(Fault::on(call).times(3).with(trouble()));
+        world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
+        let world = World::new().await;
+        world.desk.inject(Fault::on(call).always().with(trouble()));
+        let answer = world.hand_over(json!({"order-id": "1"})).await;
+        answer.is(502, "desk-failed");
+        assert_eq!((&answer.body["desk_status"], world.writes()), (&json!(500), 0));
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_html_keeps_its_status() {
+    let world = World::new().await;
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(html(502)));
+    let answer = world.hand_over(json!({"order-id": "1"})).await;
+    answer.is(502, "desk-failed");
+    assert_eq!((&answer.body["desk_status"], world.writes()), (&json!(502), 0));
+    let world = World::new().await;
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(html(200)));
+    world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-failed");
+    assert_eq!(world.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_slow_desk_is_a_504_within_the_time_that_there_is() {
+    let mut world = World::new().await;
+    world.time = Duration::from_millis(600);
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Slow(Duration::from_secs(60))));
+    world.hand_over(json!({"order-id": "1"})).await.is(504, "desk-timeout");
+    assert_eq!(world.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_tried_again_where_that_is_harmless() {
+    for trouble in [Trouble::CutConnection, Trouble::CutBody] {
+        let world = World::new().await;
+        let id = world.desk.seed_ticket(on_channel());
+        world.desk.inject(Fault::on(Call::ListTickets).times(2).with(trouble.clone()));
+        world.desk.inject(Fault::on(Call::PatchFields).times(1).with(trouble));
+        world.hand_over(json!({"order-id": "1"})).await.is(200, "updated");
+        assert_eq!(world.desk.field(id, "order-id").as_deref(), Some("1"));
+    }
+}
+
+#[tokio::test]
+async fn a_create_cut_before_desk_worked_is_not_repeated_blindly() {
+    let world = World::new().await;
+    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::CutConnection));
+    world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-failed");
+    assert_eq!((world.asked("POST", "/tickets"), world.desk.tickets().len()), (1, 0));
+    world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
+    world.only_ticket();
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_is_found_and_gone_on_with() {
+    for trouble in [Trouble::CutAfterWrite, Trouble::CutBody, Trouble::EmptyBody, Trouble::WrongTicket] {
+        let world = World::new().await;
+        world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(trouble.clone()));
+        let answer = world.hand_over(json!({"order-id": "1", "priority": "HIGH"})).await;
+        assert_eq!(answer.status, 201, "{trouble:?} {answer:#?}");
+        assert_eq!(answer.outcome("order-id"), "unchanged");
+        assert_eq!(world.asked("POST", "/tickets"), 1);
+        let ours = world.desk.ticket(answer.ticket_id()).unwrap();
+        assert_eq!((&ours["customer"]["sendbirdId"], &ours["priority"]), (&json!("user_1"), &json!("HIGH")));
+    }
+}
+
+#[tokio::test]
+async fn a_create_that_desk_did_in_silence_is_found_by_the_next_try() {
+    let mut world = World::new().await;
+    world.time = Duration::from_millis(700);
+    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::SilentAfterWrite));
+    world.hand_over(json!({"order-id": "1"})).await.is(504, "desk-timeout");
+    world.time = Duration::from_secs(20);
+    world.hand_over(json!({"order-id": "1", "cart-items": 2})).await.is(200, "updated");
+    world.only_ticket();
+}
+
+#[tokio::test]
+async fn a_customer_made_by_somebody_else_or_in_silence_is_used() {
+    for trouble in [Trouble::CutAfterWrite, Trouble::EmptyBody] {
+        let world = World::new().await;
+        world.desk.inject(Fault::on(Call::CreateCustomer).times(1).with(trouble));
+        world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
+        assert_eq!((world.asked("POST", "/customers"), world.desk.customers().len()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_chat_user_is_desks_refusal_and_makes_nothing() {
+    let world = World::new().await;
+    world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = false);
+    let answer = world.hand_over(json!({"order-id": "1"})).await;
+    answer.is(502, "desk-refused");
+    assert_eq!((&answer.body["desk_status"], world.desk.tickets().len()), (&json!(400), 0));
+}
+
+#[tokio::test]
+async fn another_ticket_than_the_one_asked_for_is_never_used() {
+    let world = World::new().await;
+    let ours = world.desk.seed_ticket(on_channel());
+    let theirs = world.desk.seed_ticket(Seed { sendbird_id: "user_2".into(), ..Seed::default() });
+    let before = world.desk.ticket(theirs);
+    for call in [Call::ViewTicket, Call::PatchFields] {
+        world.desk.inject(Fault::on(call).times(1).with(Trouble::WrongTicket));
+        let mut body = crate::world::handoff(json!({"order-id": "1"}));
+        body["ticket"] = json!({"id": ours});
+        world.post("/handoffs", &body).await.is(502, "desk-failed");
+    }
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::WrongTicket));
+    let answer = world.hand_over(json!({"order-id": "1"})).await;
+    assert_ne!(answer.body["ticket"]["id"], json!(theirs));
+    assert_eq!(world.desk.ticket(theirs), before);
+}
+
+#[tokio::test]
+async fn one_bad_key_that_refuses_the_whole_call_costs_only_itself() {
+    let rules = json!({"fields": [
+        {"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}, {"key": "tier", "type": "text"}
+    ]});
+    for existing in [true, false] {
+        let known = ["order-id", "tier"].map(|key| FieldDefinition::new(key, FieldKind::Text));
+        let world = World::with_desk(known.into(), &[]).await;
+        world.parameters.set("fields", &rules.to_string());
+        world.desk.set_behaviour(|behaviour| behaviour.unknown_key = Reaction::Refuse);
+        if existing {
+            world.desk.seed_ticket(on_channel());
+        }
+        let answer = world.hand_over(json!({"gone": "1", "order-id": "2", "tier": "3"})).await;
+        assert!(answer.status.is_success(), "{answer:#?}");
+        let outcomes = ["gone", "order-id", "tier"].map(|key| answer.outcome(key).to_owned());
+        assert_eq!(outcomes, ["rejected", "written", "written"]);
+        assert_eq!(world.desk.field(answer.ticket_id(), "tier").as_deref(), Some("3"));
+        world.only_ticket();
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_desk_drops_in_silence_is_told() {
+    let world = World::with_desk(vec![FieldDefinition::new("order-id", FieldKind::Text)], &[]).await;
+    world
+        .parameters
+        .set("fields", r#"{"fields": [{"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}]}"#);
+    let answer = world.hand_over(json!({"gone": "1", "order-id": "2"})).await;
+    assert_eq!((answer.outcome("gone"), answer.outcome("order-id")), ("rejected", "written"));
+}
+
+#[tokio::test]
+async fn an_unknown_team_costs_only_itself() {
+    for (behaviour, creates) in [(UnknownGroup::Refuse, 3), (UnknownGroup::Ignore, 1)] {
+        let world = World::new().await;
+        world.desk.set_behaviour(|knobs| knobs.unknown_group = behaviour);
+        let answer = world.hand_over(json!({"order-id": "1", "support-team": "nobody", "priority": "HIGH"})).await;
+        answer.is(201, "created");
+        let outcomes = ["order-id", "support-team", "priority"].map(|key| answer.outcome(key).to_owned());
+        assert_eq!(outcomes, ["written", "rejected", "written"]);
+        assert_eq!(world.asked("POST", "/tickets"), creates);
+        world.only_ticket();
+    }
+}
+
+#[tokio::test]
+async fn a_value_too_long_in_bytes_is_tried_once_more_cut() {
+    let world = World::new().await;
+    let id = world.desk.seed_ticket(on_channel());
+    world.desk.set_behaviour(|behaviour| behaviour.value_unit = ValueUnit::Bytes);
+    let answer = world.hand_over(json!({"summary": "é".repeat(150), "order-id": "1"})).await;
+    assert_eq!((answer.outcome("summary"), answer.outcome("order-id")), ("truncated", "written"));
+    assert_eq!(world.desk.field(id, "summary"), Some("é".repeat(95)));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_show_the_fields_is_followed_by_a_look() {
+    for write_answer in [WriteAnswer::Empty, WriteAnswer::WithoutFields] {
+        let world = World::new().await;
+        world.desk.seed_ticket(on_channel());
+        world.desk.set_behaviour(|behaviour| behaviour.write_answer = write_answer);
+        let answer = world.hand_over(json!({"order-id": "1", "priority": "HIGH", "support-team": "vip"})).await;
+        let outcomes = ["order-id", "priority", "support-team"].map(|key| answer.outcome(key).to_owned());
+        assert_eq!(outcomes, ["written", "written", "written"]);
+        assert_eq!(world.asked("PATCH", "/custom_fields"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_token_is_fetched_at_once_and_a_lost_one_is_a_502() {
+    let world = World::new().await;
+    world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
+    world.desk.rotate_desk_token(planted("new"));
+    world.parameters.set("desk-api-token", &planted("new"));
+    world.hand_over(json!({"order-id": "1", "cart-items": 1})).await.is(200, "updated");
+    world.desk.rotate_desk_token("unknown to us");
+    let answer = world.hand_over(json!({"order-id": "1", "cart-items": 1})).await;
+    answer.is(502, "desk-token");
+    assert_eq!(answer.body["desk_status"], json!(401));
+    world.only_ticket();
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_the_token_stays_at_home() {
+    let world = World::new().await;
+    let elsewhere = Emulator::start(Setup::default()).await.unwrap();
+    let location = format!("{}/tickets", elsewhere.desk_url());
+    for call in [Call::ListTickets, Call::CreateTicket] {
+        world.desk.clear_faults();
+        world.desk.inject(Fault::on(call).always().with(Trouble::Redirect { location: location.clone() }));
+        let answer = world.hand_over(json!({"order-id": "1"})).await;
+        answer.is(502, "desk-failed");
+        assert_eq!(answer.body["desk_status"], json!(307));
+    }
+    assert!(elsewhere.requests().is_empty() && elsewhere.unknown_requests().is_empty());
+    assert!(world.desk.tickets().is_empty());
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let world = World::new().await;
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::OversizedBody(9 * 1024 * 1024)));
+    world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-failed");
+    assert_eq!(world.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_failing_chat_costs_the_opening_message_and_nothing_else() {
+    for trouble in [html(503), Trouble::CutConnection, limit(Some(3600), None)] {
+        let world = World::new().await;
+        world.desk.inject(Fault::on(Call::PostMessage).always().with(trouble));
+        let answer = world.hand_over(json!({"order-id": "1"})).await;
+        answer.is(201, "created");
+        assert_eq!((&answer.body["opening_message"], answer.outcome("order-id")), (&json!("failed"), "written"));
+    }
+}
+
+#[tokio::test]
+async fn desks_own_words_about_a_value_reach_nobody() {
+    let world = World::new().await;
+    let body = json!({"code": "desk400104", "detail": planted("is no order")}).to_string();
+    world.desk.inject(Fault::on(Call::CreateTicket).always().with(Trouble::Status {
+        status: 400,
+        headers: vec![],
+        body,
+    }));
+    let answer = world.hand_over(json!({"order-id": planted("1")})).await;
+    answer.is(502, "desk-refused");
+    assert!(answer.body["detail"].as_str().unwrap().contains("desk400104"));
+    assert_eq!(world.desk.tickets(), Vec::<Value>::new());
+}

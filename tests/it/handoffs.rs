@@ -1,0 +1,292 @@
+//! What a handoff does to a ticket: create, update, unchanged, preview, and which ticket it is.
+
+use std::collections::BTreeMap;
+
+use desk_emulator::Seed;
+use serde_json::{Value, json};
+
+use crate::world::{APP, CANARY, World, handoff, planted};
+
+fn full_context() -> Value {
+    json!({
+        "order-id": planted("ORD-1"), "cart-items": 3, "membership-tier": "gold", "orderId": planted("x"),
+        "priority": "high", "support-team": "vip", "auth-token": planted("tok"), "phone_number": planted("1")
+    })
+}
+
+#[tokio::test]
+async fn a_new_conversation_gets_a_ticket_with_its_fields_filled() {
+    let world = World::new().await;
+    let answer = world.hand_over(full_context()).await;
+    answer.is(201, "created");
+    assert_eq!(answer.body["action"], "create");
+    let ticket = world.only_ticket();
+    assert_eq!(ticket["channelName"], "AI handoff 2647");
+    assert_eq!(ticket["customer"]["sendbirdId"], "user_1");
+    assert_eq!((&ticket["priority"], &ticket["group"]["key"]), (&json!("HIGH"), &json!("vip")));
+    assert!(ticket["relatedChannels"].as_str().unwrap().contains("\"ch_ai_1\""));
+    let id = answer.ticket_id();
+    assert_eq!(world.desk.field(id, "order-id"), Some(planted("ORD-1")));
+    assert_eq!(world.desk.field(id, "cart-items").as_deref(), Some("3"));
+    let outcomes: BTreeMap<&str, &str> = full_context()
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|key| (key.as_str(), answer.outcome(key)))
+        .map(|(key, outcome)| (full_key(key), outcome))
+        .collect();
+    let expected = BTreeMap::from([
+        ("order-id", "written"),
+        ("cart-items", "written"),
+        ("membership-tier", "written"),
+        ("orderId", "invalid-key"),
+        ("priority", "written"),
+        ("support-team", "written"),
+        ("auth-token", "denied"),
+        ("phone_number", "invalid-key"),
+    ]);
+    assert_eq!(outcomes, expected);
+    assert_eq!(answer.outcome("language"), "empty");
+}
+
+/// Borrows a key for as long as the tests' own texts live.
+fn full_key(key: &str) -> &'static str {
+    let known = [
+        "order-id",
+        "cart-items",
+        "membership-tier",
+        "orderId",
+        "priority",
+        "support-team",
+        "auth-token",
+        "phone_number",
+    ];
+    known.into_iter().find(|known| *known == key).unwrap()
+}
+
+#[tokio::test]
+async fn the_opening_message_makes_a_new_ticket_visible_to_agents() {
+    let world = World::new().await;
+    let answer = world.hand_over(json!({})).await;
+    assert_eq!(answer.body["opening_message"], "posted");
+    let messages = world.desk.messages();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(
+        (messages[0].user_id.as_str(), messages[0].message.as_str()),
+        ("user_1", "Handed over by the AI agent.")
+    );
+    assert_eq!(world.only_ticket()["status2"], "PENDING");
+}
+
+#[tokio::test]
+async fn without_a_chat_token_the_missing_message_is_reported_and_costs_nothing_else() {
+    let world = World::new().await;
+    world.parameters.remove("chat-api-token");
+    let answer = world.hand_over(json!({"order-id": "1"})).await;
+    answer.is(201, "created");
+    assert_eq!(answer.body["opening_message"], "failed");
+}
+
+#[tokio::test]
+async fn a_second_handoff_of_the_conversation_updates_the_same_ticket() {
+    let world = World::new().await;
+    let first = world.hand_over(json!({"order-id": "1"})).await;
+    world.desk.clear_requests();
+    let second = world.hand_over(json!({"order-id": "1", "cart-items": 4})).await;
+    second.is(200, "updated");
+    assert_eq!(second.ticket_id(), first.ticket_id());
+    assert_eq!((second.outcome("order-id"), second.outcome("cart-items")), ("unchanged", "written"));
+    let written: Vec<String> =
+        world.desk.requests().into_iter().filter(|seen| seen.method != "GET").map(|seen| seen.body).collect();
+    assert_eq!(written, [r#"{"customFields":"{\"cart-items\":\"4\"}"}"#]);
+    world.only_ticket();
+}
+
+#[tokio::test]
+async fn the_same_handoff_again_changes_nothing() {
+    let world = World::new().await;
+    world.hand_over(full_context()).await;
+    world.desk.clear_requests();
+    let again = world.hand_over(full_context()).await;
+    again.is(200, "unchanged");
+    assert_eq!((again.body["action"].as_str(), world.writes()), (Some("none"), 0));
+}
+
+#[tokio::test]
+async fn reads_go_out_together_and_a_create_waits_for_three_calls_at_most() {
+    let world = World::new().await;
+    let answer = world.hand_over(full_context()).await;
+    // Two searches and the customer at once, then the customer is made, then the ticket.
+    assert_eq!(answer.body["desk_calls"], 5);
+    let writes: Vec<(String, String)> = world
+        .desk
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.method != "GET" && seen.path.contains("/platform/"))
+        .map(|seen| (seen.method, seen.path))
+        .collect();
+    assert_eq!(writes.len(), 2, "{writes:?}");
+}
+
+#[tokio::test]
+async fn a_ticket_that_desk_made_on_the_conversations_channel_is_found() {
+    let world = World::new().await;
+    let id = world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
+    let answer = world.hand_over(json!({"order-id": "1", "support-team": "vip", "priority": "HIGH"})).await;
+    answer.is(200, "updated");
+    assert_eq!(answer.ticket_id(), id);
+    assert_eq!(
+        (answer.body["ticket"]["team"].as_str(), world.only_ticket()["priority"].as_str()),
+        (Some("vip"), Some("HIGH"))
+    );
+    assert_eq!(answer.outcome("support-team"), "written");
+}
+
+#[tokio::test]
+async fn the_ticket_that_the_sender_names_comes_first_and_joins_the_conversation() {
+    let world = World::new().await;
+    let named = world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
+    world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
+    let mut body = handoff(json!({"order-id": "1"}));
+    body["ticket"] = json!({"id": named});
+    let answer = world.post("/handoffs", &body).await;
+    assert_eq!(answer.ticket_id(), named);
+    assert!(world.desk.ticket(named).unwrap()["relatedChannels"].as_str().unwrap().contains("ch_ai_1"));
+    assert_eq!(world.asked("GET", "/tickets"), 0, "nothing else is searched");
+}
+
+#[tokio::test]
+async fn the_case_of_an_envelope_names_a_ticket_if_it_is_desks() {
+    let world = World::new().await;
+    let id = world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
+    let body = json!({
+        "id": "evt-1", "app_id": APP, "category": "handoff",
+        "data": {
+            "conversation": {"id": 1, "user_id": "user_1", "ai_agent_context": {"context": {"order-id": "1"}}},
+            "external_case": {"case_id": id.to_string(), "type": "sendbird_desk"}
+        }
+    });
+    assert_eq!(world.post("/handoffs", &body).await.ticket_id(), id);
+}
+
+#[tokio::test]
+async fn a_named_ticket_of_another_customer_is_never_touched() {
+    let world = World::new().await;
+    let theirs = world.desk.seed_ticket(Seed { sendbird_id: "user_2".into(), ..Seed::default() });
+    let before = world.desk.ticket(theirs);
+    let mut body = handoff(json!({"order-id": "1"}));
+    body["ticket"] = json!({"id": theirs});
+    let answer = world.post("/handoffs", &body).await;
+    answer.is(201, "created");
+    assert_ne!(answer.ticket_id(), theirs);
+    assert_eq!(world.desk.ticket(theirs), before);
+}
+
+#[tokio::test]
+async fn a_named_ticket_that_does_not_exist_is_looked_for_elsewhere() {
+    let world = World::new().await;
+    let mut body = handoff(json!({"order-id": "1"}));
+    body["ticket"] = json!({"id": 999_999});
+    world.post("/handoffs", &body).await.is(201, "created");
+}
+
+#[tokio::test]
+async fn filters_that_desk_ignores_never_lead_to_a_strangers_ticket() {
+    let world = World::new().await;
+    for (user, channel) in [("user_2", "ch_2"), ("user_3", "ch_3")] {
+        let seed = Seed { sendbird_id: user.into(), channel_url: Some(channel.into()), ..Seed::default() };
+        world.desk.seed_ticket(seed);
+    }
+    let before = world.desk.tickets();
+    world.desk.set_behaviour(|behaviour| {
+        behaviour.ignored_parameters = ["channel_url", "sendbird_id"].map(str::to_owned).into();
+    });
+    let first = world.hand_over(json!({"order-id": "1"})).await;
+    first.is(201, "created");
+    assert_eq!(world.desk.tickets()[..2], before);
+    let second = world.hand_over(json!({"order-id": "2", "cart-items": 1})).await;
+    assert_eq!(second.ticket_id(), first.ticket_id());
+}
+
+#[tokio::test]
+async fn an_old_ticket_among_hundreds_of_the_customer_is_found() {
+    let world = World::new().await;
+    let wanted = world.desk.seed_ticket(Seed { related: vec!["ch_ai_1".into()], ..Seed::default() });
+    for _ in 0..250 {
+        world.desk.seed_ticket(Seed::default());
+    }
+    world.desk.set_behaviour(|behaviour| behaviour.newest_first = true);
+    assert_eq!(world.hand_over(json!({"order-id": "1"})).await.ticket_id(), wanted);
+}
+
+#[tokio::test]
+async fn two_conversations_of_one_customer_get_two_tickets() {
+    let world = World::new().await;
+    let first = world.hand_over(json!({"order-id": "1"})).await;
+    let mut body = handoff(json!({"order-id": "2"}));
+    body["conversation"] = json!({"id": "2648", "channel_url": "ch_ai_2", "user_id": "user_1"});
+    let second = world.post("/handoffs", &body).await;
+    second.is(201, "created");
+    assert_ne!(first.ticket_id(), second.ticket_id());
+}
+
+#[tokio::test]
+async fn a_conversation_without_a_channel_is_told_by_its_title() {
+    let world = World::new().await;
+    let mut body = handoff(json!({"order-id": "1"}));
+    body["conversation"] = json!({"id": "2647", "user_id": "user_1"});
+    let first = world.post("/handoffs", &body).await;
+    body["context"]["cart-items"] = json!(1);
+    let second = world.post("/handoffs", &body).await;
+    second.is(200, "updated");
+    assert_eq!(second.ticket_id(), first.ticket_id());
+}
+
+#[tokio::test]
+async fn what_the_sender_wishes_for_the_ticket_is_done() {
+    let world = World::new().await;
+    let mut body = handoff(json!({}));
+    body["ticket"] = json!({"title": "Broken lid", "priority": "URGENT", "team": "support"});
+    world.post("/handoffs", &body).await.is(201, "created");
+    let ticket = world.only_ticket();
+    assert_eq!(
+        (&ticket["channelName"], &ticket["priority"], &ticket["group"]["key"]),
+        (&json!("Broken lid"), &json!("URGENT"), &json!("support"))
+    );
+}
+
+#[tokio::test]
+async fn a_preview_tells_everything_and_writes_nothing() {
+    let world = World::new().await;
+    let answer = world.post("/handoffs/preview", &handoff(full_context())).await;
+    answer.is(200, "preview");
+    assert_eq!((answer.body["action"].as_str(), world.writes()), (Some("create"), 0));
+    let shown = answer.body["fields"].as_array().unwrap();
+    let value = |key: &str| shown.iter().find(|entry| entry["key"] == key).unwrap()["value"].clone();
+    assert_eq!((value("order-id"), value("priority")), (json!(planted("ORD-1")), json!("HIGH")));
+    assert_eq!(value("auth-token"), Value::Null, "what is denied is not shown either");
+    world.hand_over(full_context()).await;
+    world.desk.clear_requests();
+    let answer = world.post("/handoffs/preview", &handoff(json!({"order-id": "other", "cart-items": 3}))).await;
+    assert_eq!((answer.outcome("order-id"), answer.outcome("cart-items")), ("kept", "unchanged"));
+    assert_eq!((answer.body["action"].as_str(), world.writes()), (Some("none"), 0));
+}
+
+#[tokio::test]
+async fn in_preview_mode_a_handoff_is_only_worked_out() {
+    let world = World::with_desk(Vec::new(), &[("MODE", "preview")]).await;
+    let answer = world.hand_over(json!({"order-id": CANARY})).await;
+    answer.is(200, "preview");
+    assert_eq!(world.writes(), 0);
+}
+
+#[tokio::test]
+async fn without_rules_every_legal_key_is_sent_and_the_answer_tells_what_desk_kept() {
+    let world =
+        World::with_desk(crate::world::definitions(r#"{"fields": [{"key": "order-id", "type": "text"}]}"#), &[]).await;
+    let answer = world.hand_over(json!({"order-id": "1", "colour": "red", "orderId": "2"})).await;
+    answer.is(201, "created");
+    assert_eq!(answer.outcome("order-id"), "written");
+    assert_eq!(answer.outcome("colour"), "rejected");
+    assert_eq!(answer.outcome("orderId"), "invalid-key");
+}

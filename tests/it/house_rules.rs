@@ -1,0 +1,90 @@
+//! What keeps the house in order, as facts about its files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            found.extend(sources(&name));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The file without its unit tests.
+fn shipped(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned()
+}
+
+#[test]
+fn pure_rooms_reach_for_no_clock_no_network_and_no_environment() {
+    let pure = [
+        "auth.rs",
+        "config.rs",
+        "fields.rs",
+        "handoff.rs",
+        "retry.rs",
+        "rules.rs",
+        "shape.rs",
+        "ticket.rs",
+        "desk/wire.rs",
+        "desk/error.rs",
+    ];
+    let forbidden = ["reqwest", "aws_sdk", "std::env::", "SystemTime::now", "Instant::now", "tokio::", "fastrand"];
+    for room in pure {
+        let text = shipped(&root().join("src").join(room));
+        for word in forbidden {
+            assert!(!text.contains(word), "src/{room} is pure and names {word}");
+        }
+    }
+}
+
+#[test]
+fn only_the_aws_folder_names_the_sdk_and_no_other_file_reads_the_environment() {
+    for path in sources("src") {
+        let text = shipped(&path);
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        assert!(!text.contains("aws_sdk") || name.starts_with("src/aws/"), "{name} names the AWS SDK");
+        assert!(!text.contains("std::env::var") || name.starts_with("src/bin/"), "{name} reads the environment");
+    }
+}
+
+#[test]
+fn every_file_opens_with_what_it_is() {
+    for path in ["src", "emulator/src", "cli/src", "tests"].into_iter().flat_map(sources) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{} does not say what it is", path.display());
+    }
+}
+
+#[test]
+fn the_template_sets_what_the_configuration_reads_and_nothing_else() {
+    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let block = template.split("        Variables:\n").nth(1).unwrap();
+    let set: Vec<&str> = block
+        .lines()
+        .take_while(|line| line.starts_with("          "))
+        .map(|line| line.trim().split(':').next().unwrap())
+        .collect();
+    let config = shipped(&root().join("src/config.rs"));
+    for name in set {
+        assert!(config.contains(&format!("\"{name}\"")), "{name} is set by template.yaml and never read");
+    }
+}
+
+#[test]
+fn the_payload_is_of_the_version_that_the_code_reads() {
+    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
+    assert!(template.contains("PayloadFormatVersion: \"2.0\""));
+}

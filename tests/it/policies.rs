@@ -1,0 +1,104 @@
+//! `when_missing`, `when_closed`, `overwrite`: what the rules make of a ticket that is there, closed, or not there.
+
+use desk_emulator::Seed;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+async fn world(ticket_rules: Value) -> World {
+    World::with_rules(&json!({
+        "fields": [{"key": "order-id", "type": "text"}, {"key": "tier", "type": "text"}], "ticket": ticket_rules
+    }))
+    .await
+}
+
+fn on_channel(fields: &[(&str, &str)]) -> Seed {
+    Seed {
+        channel_url: Some("ch_ai_1".into()),
+        fields: fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        ..Seed::default()
+    }
+}
+
+#[tokio::test]
+async fn a_missing_ticket_is_left_to_desk_for_now_or_for_good() {
+    let world_retry = world(json!({"when_missing": "retry"})).await;
+    let answer = world_retry.hand_over(json!({"order-id": "1"})).await;
+    answer.is(504, "no-ticket-yet");
+    assert_eq!(answer.headers["retry-after"], "5");
+    let world_leave = world(json!({"when_missing": "leave"})).await;
+    let answer = world_leave.hand_over(json!({"order-id": "1", "x": "2"})).await;
+    answer.is(200, "left");
+    assert_eq!((answer.outcome("order-id"), answer.outcome("x")), ("left", "unmatched"));
+    assert_eq!((&answer.body["ticket"], world_retry.writes(), world_leave.writes()), (&Value::Null, 0, 0));
+}
+
+#[tokio::test]
+async fn a_ticket_that_desk_makes_a_little_later_is_found_by_a_later_try() {
+    let world = world(json!({"when_missing": "retry"})).await;
+    world.desk.set_behaviour(|behaviour| behaviour.visible_after_lookups = 3);
+    let id = world.desk.seed_ticket(on_channel(&[]));
+    world.hand_over(json!({"order-id": "1"})).await.is(504, "no-ticket-yet");
+    let answer = world.hand_over(json!({"order-id": "1"})).await;
+    answer.is(200, "updated");
+    assert_eq!(answer.ticket_id(), id);
+}
+
+#[tokio::test]
+async fn a_closed_ticket_is_followed_by_a_new_one_or_left() {
+    let world_create = world(json!({})).await;
+    let closed = world_create.desk.seed_ticket(on_channel(&[]));
+    world_create.desk.close(closed);
+    let first = world_create.hand_over(json!({"order-id": "1"})).await;
+    first.is(201, "created");
+    let second = world_create.hand_over(json!({"order-id": "1", "tier": "gold"})).await;
+    assert_eq!(second.ticket_id(), first.ticket_id(), "the open one, not the closed one");
+    let world_leave = world(json!({"when_closed": "leave"})).await;
+    let closed = world_leave.desk.seed_ticket(on_channel(&[]));
+    world_leave.desk.close(closed);
+    let answer = world_leave.hand_over(json!({"order-id": "1"})).await;
+    answer.is(200, "left");
+    assert_eq!((answer.ticket_id(), answer.outcome("order-id"), world_leave.writes()), (closed, "left", 0));
+}
+
+#[tokio::test]
+async fn what_a_human_changed_is_kept_unless_the_rules_say_always() {
+    for (overwrite, outcome, stored) in
+        [("own", "kept", "human"), ("never", "kept", "human"), ("always", "written", "gold")]
+    {
+        let world = world(json!({"overwrite": overwrite})).await;
+        let id = world.desk.seed_ticket(on_channel(&[("tier", "human")]));
+        let answer = world.hand_over(json!({"order-id": "1", "tier": "gold"})).await;
+        assert_eq!((answer.outcome("order-id"), answer.outcome("tier")), ("written", outcome), "{overwrite}");
+        assert_eq!(world.desk.field(id, "tier").as_deref(), Some(stored));
+    }
+}
+
+#[tokio::test]
+async fn the_team_of_an_assigned_ticket_is_left_alone() {
+    let world = world(json!({"team": {"from": "team"}, "overwrite": "always"})).await;
+    let id = world.desk.seed_ticket(on_channel(&[]));
+    world.desk.assign(id);
+    let answer = world.hand_over(json!({"team": "vip"})).await;
+    assert_eq!((answer.outcome("team"), world.asked("POST", "/transfer_to_group")), ("kept", 0));
+}
+
+#[tokio::test]
+async fn a_ticket_nobody_wrote_on_gets_its_opening_message_from_the_next_try() {
+    let world = world(json!({"opening_message": "Hello"})).await;
+    let seed = Seed { status: "INITIALIZED".into(), related: vec!["ch_ai_1".into()], ..Seed::default() };
+    world.desk.seed_ticket(seed);
+    let answer = world.hand_over(json!({})).await;
+    answer.is(200, "unchanged");
+    assert_eq!((answer.body["opening_message"].as_str(), world.desk.messages().len()), (Some("posted"), 1));
+    assert_eq!(world.hand_over(json!({})).await.body["opening_message"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_empty_value_never_clears_a_field() {
+    let world = world(json!({"overwrite": "always"})).await;
+    let id = world.desk.seed_ticket(on_channel(&[("tier", "gold")]));
+    let answer = world.hand_over(json!({"tier": "", "order-id": null})).await;
+    assert_eq!((answer.outcome("tier"), answer.outcome("order-id")), ("empty", "empty"));
+    assert_eq!(world.desk.field(id, "tier").as_deref(), Some("gold"));
+}

@@ -1,0 +1,236 @@
+//! A whole stack for one test: the shipped `Api`, fixed parameters, an embedded Desk. It fails the test on leftovers: a
+//! request that no route of Desk knew, or a planted secret or context value in a log line or in an answer.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex, Once, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use desk_emulator::{Emulator, FieldDefinition, FieldKind, Group, Setup};
+use desk_handoff::api::{Api, Invocation};
+use desk_handoff::auth::sign;
+use desk_handoff::config::Config;
+use desk_handoff::rules::{self, Rules};
+use desk_handoff::secrets::{BoxFuture, Parameter, ParameterStore, Secrets, StoreError};
+use desk_handoff::{http_client, logs};
+use http::{HeaderMap, Method, StatusCode};
+use lambda_http::{Body, Request};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Part of every planted secret and context value: it must turn up nowhere but in Desk.
+pub(crate) const CANARY: &str = "canary7f3a";
+pub(crate) const APP: &str = "DEMO-APP-0001";
+/// The published local-only secret that events/ is signed with.
+pub(crate) const SIGNING_SECRET: &str = "local-only-signing-secret";
+const DESK_TOKEN: &str = "desk-token-canary7f3a";
+
+static LOG: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+
+/// Fixed parameters that a test can change.
+#[derive(Clone, Default)]
+pub(crate) struct Parameters(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Parameters {
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        self.0.lock().unwrap().insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        self.0.lock().unwrap().remove(name);
+    }
+}
+
+impl ParameterStore for Parameters {
+    fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+        assert!(path.starts_with("/desk-handoff/"), "{path}");
+        let parameters = self.0.lock().unwrap().clone();
+        let parameter = |(name, value): (String, String)| Parameter { name, value: value.into() };
+        Box::pin(async move { Ok(parameters.into_iter().map(parameter).collect()) })
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) desk: Emulator,
+    pub(crate) api: Api,
+    pub(crate) parameters: Parameters,
+    /// How long an invocation may take.
+    pub(crate) time: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl World {
+    /// Desk with the fields of the repository's example, which are the rules too.
+    pub(crate) async fn new() -> Self {
+        Self::with_rules(&serde_json::from_str(include_str!("../../fields.example.json")).unwrap()).await
+    }
+
+    /// Desk with exactly the fields of this document.
+    pub(crate) async fn with_rules(document: &Value) -> Self {
+        let definitions = definitions(&document.to_string());
+        let world = Self::with_desk(definitions, &[]).await;
+        world.parameters.set("fields", &document.to_string());
+        world
+    }
+
+    /// No rules; Desk with these fields; more settings of the environment.
+    pub(crate) async fn with_desk(fields: Vec<FieldDefinition>, settings: &[(&str, &str)]) -> Self {
+        collect_logs();
+        let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
+        let setup = Setup { desk_token: DESK_TOKEN.to_owned(), fields, groups, ..Setup::default() };
+        let chat_token = setup.chat_token.clone();
+        let desk = Emulator::start(setup).await.unwrap();
+        let (desk_url, chat_url) = (desk.desk_url(), desk.chat_url());
+        let own = [("APP_IDS", APP), ("DESK_BASE_URL", &desk_url), ("CHAT_BASE_URL", &chat_url)];
+        let lookup = |name: &str| {
+            settings.iter().chain(&own).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        let config = Config::from_lookup(lookup).unwrap();
+        let parameters = Parameters::default();
+        parameters.set("desk-api-token", DESK_TOKEN);
+        parameters.set("chat-api-token", &chat_token);
+        parameters.set("signing-secret", SIGNING_SECRET);
+        let secrets = Secrets::new(Box::new(parameters.clone()), &config);
+        let api = Api { config, secrets, client: http_client::new().unwrap(), pause: Duration::from_millis(1) };
+        Self { desk, api, parameters, time: Duration::from_secs(20) }
+    }
+
+    /// A signed `POST`.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_bytes(path, body.to_string().as_bytes()).await
+    }
+
+    pub(crate) async fn post_bytes(&self, path: &str, body: &[u8]) -> Answer {
+        let signature = sign(body, SIGNING_SECRET);
+        self.send(Method::POST, path, &[("x-sendbird-signature", &signature)], body).await
+    }
+
+    pub(crate) async fn hand_over(&self, context: Value) -> Answer {
+        self.post("/handoffs", &handoff(context)).await
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.request(request.body(Body::Binary(body.to_vec())).unwrap()).await
+    }
+
+    pub(crate) async fn request(&self, request: Request) -> Answer {
+        let may_show_values =
+            request.uri().path() == "/handoffs/preview" || self.api.config.mode == desk_handoff::config::Mode::Preview;
+        let deadline = Instant::now() + self.time;
+        let invocation = Invocation { request_id: "request-1".into(), now: SystemTime::now(), deadline };
+        let response = self.api.handle(&request, &invocation).await;
+        let (parts, body) = response.into_parts();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(may_show_values || !text.contains(CANARY), "a planted value is in an answer: {text}");
+        Answer { status: parts.status, headers: parts.headers, body: serde_json::from_str(text).unwrap() }
+    }
+
+    /// How often Desk was asked this.
+    pub(crate) fn asked(&self, method: &str, path_end: &str) -> usize {
+        let asked = self.desk.requests();
+        asked.iter().filter(|seen| seen.method == method && seen.path.ends_with(path_end)).count()
+    }
+
+    /// Requests that change something.
+    pub(crate) fn writes(&self) -> usize {
+        self.desk.requests().iter().filter(|seen| seen.method != "GET").count()
+    }
+
+    pub(crate) fn only_ticket(&self) -> Value {
+        let tickets = self.desk.tickets();
+        assert_eq!(tickets.len(), 1, "{tickets:#?}");
+        tickets.into_iter().next().unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(self.desk.unknown_requests(), Vec::<String>::new(), "Desk knows no such route");
+        assert!(!log_text().contains(CANARY), "a planted value is in the log:\n{}", log_text());
+    }
+}
+
+impl Answer {
+    /// The outcome of a key, and its hint.
+    pub(crate) fn outcome(&self, key: &str) -> &str {
+        let fields = self.body["fields"].as_array().unwrap_or_else(|| panic!("{self:#?}"));
+        let entry = fields.iter().find(|entry| entry["key"] == key).unwrap_or_else(|| panic!("no {key} in {self:#?}"));
+        entry["outcome"].as_str().unwrap()
+    }
+
+    pub(crate) fn ticket_id(&self) -> u64 {
+        self.body["ticket"]["id"].as_u64().unwrap_or_else(|| panic!("{self:#?}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16, word: &str) -> &Self {
+        let kind = self.body["type"].as_str().and_then(|kind| kind.rsplit(':').next());
+        let found = kind.or(self.body["status"].as_str());
+        assert_eq!((self.status.as_u16(), found), (status, Some(word)), "{self:#?}");
+        self
+    }
+}
+
+/// A direct body of conversation 2647 of user_1.
+pub(crate) fn handoff(context: Value) -> Value {
+    json!({"conversation": {"id": "2647", "channel_url": "ch_ai_1", "user_id": "user_1"}, "context": context})
+}
+
+/// A value that must turn up in Desk and nowhere else.
+pub(crate) fn planted(text: &str) -> String {
+    format!("{text} {CANARY}")
+}
+
+pub(crate) fn definitions(document: &str) -> Vec<FieldDefinition> {
+    let fields = Rules::parse(document).unwrap().fields.unwrap_or_default();
+    let kind = |kind: rules::FieldKind| match kind {
+        rules::FieldKind::Text => FieldKind::Text,
+        rules::FieldKind::Integer => FieldKind::Integer,
+        rules::FieldKind::Link => FieldKind::Link,
+        rules::FieldKind::Dropdown(options) => FieldKind::Dropdown(options),
+    };
+    fields.into_iter().map(|field| FieldDefinition::new(field.key.as_str(), kind(field.kind))).collect()
+}
+
+/// Everything that the shipped filter lets through at its finest level, from all tests of this process.
+fn collect_logs() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let buffer = LOG.get_or_init(Arc::default);
+        let lines = tracing_subscriber::fmt::layer().json().with_writer(|| Collector(Arc::clone(buffer)));
+        tracing_subscriber::registry().with(lines).with(filter_fn(logs::may_be_said)).init();
+    });
+}
+
+pub(crate) fn log_text() -> String {
+    LOG.get().map(|log| String::from_utf8_lossy(&log.lock().unwrap()).into_owned()).unwrap_or_default()
+}
+
+struct Collector(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Collector {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
