@@ -147,12 +147,15 @@ fn app_ids(text: &str, problems: &mut Vec<String>) -> Vec<AppId> {
     ids
 }
 
-/// SSM allows letters, digits and `.-_` in up to fifteen levels.
+/// SSM allows letters, digits and `.-_` in up to fifteen levels, and keeps names that begin with `aws` or `ssm`.
 fn is_parameter_path(path: &str) -> bool {
     let legal = |level: &str| {
         !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
     };
-    path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(legal) && rest.split('/').count() <= 13)
+    let Some(rest) = path.strip_prefix('/') else { return false };
+    let start = rest.get(..3).unwrap_or_default();
+    let reserved = start.eq_ignore_ascii_case("aws") || start.eq_ignore_ascii_case("ssm");
+    !reserved && rest.split('/').all(legal) && rest.split('/').count() <= 13
 }
 
 #[cfg(test)]
@@ -194,6 +197,16 @@ mod tests {
     fn an_application_id_cannot_reach_another_host_or_path() {
         for bad in ["", "a/b", "a.b", "a@b", "..", "a#", "é", &"a".repeat(65)] {
             assert_eq!(AppId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_prefix_is_one_that_ssm_takes() {
+        for prefix in ["/desk-handoff", "/team_a/desk.handoff/", "/a"] {
+            assert!(config(&[("APP_IDS", "a"), ("PARAMETER_PREFIX", prefix)]).is_ok(), "{prefix}");
+        }
+        for prefix in ["desk", "/", "/a//b", "/a b", "/aws/x", "/SSM-x", "/é", &"/a".repeat(14)] {
+            assert!(config(&[("APP_IDS", "a"), ("PARAMETER_PREFIX", prefix)]).is_err(), "{prefix}");
         }
     }
 

@@ -148,38 +148,20 @@ impl Reader {
         }
     }
 
-    /// Form (a) of interface section 3: the event envelope, as documented by the sender.
+    /// The event envelope, as documented by the sender (desk-wire section 9).
     fn envelope(&mut self, body: &Map<String, Value>) -> Option<Event> {
         let event_id = self.required_identifier("", body, "id");
         let data = self.required("", body, "data").and_then(|value| self.object("data", value))?;
         let path = "data.conversation";
         let conversation = self.required("data", data, "conversation").and_then(|value| self.object(path, value))?;
-        let user_id = self.required_identifier(path, conversation, "user_id");
-        let names = self.conversation(path, conversation);
-        let path = "data.conversation.ai_agent_context";
-        let extras = present(conversation, "ai_agent_context").and_then(|value| self.object(path, value));
         let nothing = Map::new();
-        let extras = extras.unwrap_or(&nothing);
-        let context = self.context(path, extras);
-        let language = self.optional_identifier(path, extras, "language");
-        let country = self.optional_identifier(path, extras, "country");
-        let ai_agent_id = self.optional_identifier("data", data, "ai_agent_id");
-        let handoff_at = self.optional_identifier("data", data, "handoff_at");
+        let path_of_facts = "data.conversation.ai_agent_context";
+        let facts = present(conversation, "ai_agent_context").and_then(|value| self.object(path_of_facts, value));
         let ticket = TicketWish { id: present(data, "external_case").and_then(desk_case), ..TicketWish::default() };
-        Some(Event::Handoff(Box::new(Handoff {
-            event_id: event_id?,
-            conversation: names?,
-            user_id: user_id?,
-            context,
-            language,
-            country,
-            ai_agent_id,
-            handoff_at,
-            ticket,
-        })))
+        self.handoff(event_id, (path, conversation), (path_of_facts, facts.unwrap_or(&nothing)), ("data", data), ticket)
     }
 
-    /// Form (b): a tool call, a script, a person with curl.
+    /// The direct form: a tool call, a script, a person with curl.
     fn direct(
         &mut self,
         body: &Map<String, Value>,
@@ -191,21 +173,34 @@ impl Reader {
         };
         let path = "conversation";
         let conversation = self.required("", body, path).and_then(|value| self.object(path, value))?;
-        let user_id = self.required_identifier(path, conversation, "user_id");
-        let names = self.conversation(path, conversation);
-        let context = self.context("", body);
-        let language = self.optional_identifier("", body, "language");
-        let country = self.optional_identifier("", body, "country");
-        let handoff_at = self.optional_identifier("", body, "handoff_at");
         let ticket = present(body, "ticket").map(|value| self.wish(value)).unwrap_or_default();
+        self.handoff(event_id, (path, conversation), ("", body), ("", body), ticket)
+    }
+
+    /// What both forms say, each at a place of its own: of the conversation, of the customer (`facts`), and the rest.
+    fn handoff(
+        &mut self,
+        event_id: Option<String>,
+        (path, conversation): (&str, &Map<String, Value>),
+        (path_of_facts, facts): (&str, &Map<String, Value>),
+        (path_of_rest, rest): (&str, &Map<String, Value>),
+        ticket: TicketWish,
+    ) -> Option<Event> {
+        let user_id = self.required_identifier(path, conversation, "user_id");
+        let conversation = self.conversation(path, conversation);
+        let context = self.context(path_of_facts, facts);
+        let language = self.optional_identifier(path_of_facts, facts, "language");
+        let country = self.optional_identifier(path_of_facts, facts, "country");
+        let ai_agent_id = self.optional_identifier(path_of_rest, rest, "ai_agent_id");
+        let handoff_at = self.optional_identifier(path_of_rest, rest, "handoff_at");
         Some(Event::Handoff(Box::new(Handoff {
             event_id: event_id?,
-            conversation: names?,
+            conversation: conversation?,
             user_id: user_id?,
             context,
             language,
             country,
-            ai_agent_id: None,
+            ai_agent_id,
             handoff_at,
             ticket,
         })))

@@ -1,10 +1,9 @@
 //! The built `api` under Lambda's Runtime Interface Emulator, with SSM from moto and Desk embedded.
 
-use desk_emulator::{Emulator, FieldDefinition, FieldKind, Group, Setup};
-use desk_handoff::rules::{self, Rules};
+use desk_emulator::{Emulator, Setup};
 use serde_json::{Value, json};
 
-use crate::answers::ANSWERS;
+use crate::fixtures::{ANSWERS, desk_of};
 use crate::harness::moto;
 use crate::harness::rie::Rie;
 use crate::ssm::put;
@@ -15,16 +14,7 @@ const FIELDS: &str = include_str!("../../fields.example.json");
 const TOKEN: &str = "desk-token-canary7f3a";
 
 async fn desk() -> Emulator {
-    let kind = |kind| match kind {
-        rules::FieldKind::Text => FieldKind::Text,
-        rules::FieldKind::Integer => FieldKind::Integer,
-        rules::FieldKind::Link => FieldKind::Link,
-        rules::FieldKind::Dropdown(options) => FieldKind::Dropdown(options),
-    };
-    let fields = Rules::parse(FIELDS).unwrap().fields.unwrap();
-    let fields = fields.into_iter().map(|field| FieldDefinition::new(field.key.as_str(), kind(field.kind))).collect();
-    let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
-    Emulator::start(Setup { desk_token: TOKEN.into(), fields, groups, ..Setup::default() }).await.unwrap()
+    Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(FIELDS) }).await.unwrap()
 }
 
 async fn function(desk: &Emulator, prefix: &str) -> Rie {

@@ -1,7 +1,9 @@
 //! The shipped code on real parts: the AWS SDK against moto, the built `api` under Lambda's Runtime Interface Emulator.
 
-#[path = "../answers.rs"]
-mod answers;
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod bootstrap;
+#[path = "../fixtures.rs"]
+mod fixtures;
 mod harness;
 mod ssm;

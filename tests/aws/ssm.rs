@@ -45,15 +45,15 @@ async fn read(endpoint: &str, path: &str) -> Result<BTreeMap<String, String>, St
 #[tokio::test]
 async fn one_applications_parameters_are_read_decrypted_and_no_others() {
     for (name, value) in [
-        ("/ssm-one/APP-1/desk-api-token", "token"),
-        ("/ssm-one/APP-1/signing-secret", "old\nnew"),
-        ("/ssm-one/APP-1/fields", "{}"),
-        ("/ssm-one/APP-1/deeper/desk-api-token", "not mine"),
-        ("/ssm-one/APP-10/desk-api-token", "not mine"),
+        ("/read-one/APP-1/desk-api-token", "token"),
+        ("/read-one/APP-1/signing-secret", "old\nnew"),
+        ("/read-one/APP-1/fields", "{}"),
+        ("/read-one/APP-1/deeper/desk-api-token", "not mine"),
+        ("/read-one/APP-10/desk-api-token", "not mine"),
     ] {
         put(name, value).await;
     }
-    let found = read(moto::endpoint(), "/ssm-one/APP-1/").await.unwrap();
+    let found = read(moto::endpoint(), "/read-one/APP-1/").await.unwrap();
     let expected = [("desk-api-token", "token"), ("fields", "{}"), ("signing-secret", "old\nnew")];
     assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
 }
@@ -61,15 +61,15 @@ async fn one_applications_parameters_are_read_decrypted_and_no_others() {
 #[tokio::test]
 async fn more_parameters_than_fit_a_page_are_all_read() {
     for n in 0..23 {
-        put(&format!("/ssm-pages/APP-1/p{n}"), "x").await;
+        put(&format!("/read-pages/APP-1/p{n}"), "x").await;
     }
-    assert_eq!(read(moto::endpoint(), "/ssm-pages/APP-1/").await.unwrap().len(), 23);
+    assert_eq!(read(moto::endpoint(), "/read-pages/APP-1/").await.unwrap().len(), 23);
 }
 
 #[tokio::test]
 async fn no_parameters_are_an_empty_answer_and_no_store_is_an_error() {
-    assert_eq!(read(moto::endpoint(), "/ssm-none/APP-1/").await, Ok(BTreeMap::new()));
+    assert_eq!(read(moto::endpoint(), "/read-none/APP-1/").await, Ok(BTreeMap::new()));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = read(&format!("http://{nobody}"), "/ssm-none/APP-1/").await.unwrap_err();
+    let error = read(&format!("http://{nobody}"), "/read-none/APP-1/").await.unwrap_err();
     assert_eq!(error, "the parameter store did not answer: not reached");
 }

@@ -1,5 +1,6 @@
 //! Bad input of every kind: a 4xx problem document that names the place, and nothing asked of Desk.
 
+use desk_emulator::Setup;
 use http::Method;
 use serde_json::json;
 
@@ -56,7 +57,7 @@ async fn an_unknown_application_is_404_before_anything_is_read() {
     world.parameters.remove("signing-secret");
     let answer = world.post_bytes("/handoffs?app_id=OTHER", b"{}").await;
     refused(&world, &answer, 404, "unknown-application", "app_id");
-    let world = World::with_desk(Vec::new(), &[("APP_IDS", "ONE,TWO")]).await;
+    let world = World::with_desk(Setup::default(), &[("APP_IDS", "ONE,TWO")]).await;
     let answer = world.post_bytes("/handoffs", b"{}").await;
     refused(&world, &answer, 400, "no-application", "?app_id=");
     let answer = world.post("/handoffs?app_id=TWO", &handoff(json!({}))).await;
@@ -135,7 +136,7 @@ async fn every_problem_of_a_shape_is_listed_and_no_value_repeated() {
     let answer = world.post("/handoffs", &body).await;
     refused(&world, &answer, 400, "bad-body", "conversation.user_id");
     let paths: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
-    assert_eq!(paths, ["conversation.user_id", "conversation", "context", "ticket.priority"]);
+    assert_eq!(paths, ["ticket.priority", "conversation.user_id", "conversation", "context"]);
 }
 
 #[tokio::test]

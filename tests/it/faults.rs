@@ -170,7 +170,7 @@ async fn one_bad_key_that_refuses_the_whole_call_costs_only_itself() {
     ]});
     for existing in [true, false] {
         let known = ["order-id", "tier"].map(|key| FieldDefinition::new(key, FieldKind::Text));
-        let world = World::with_desk(known.into(), &[]).await;
+        let world = World::with_fields(known.into()).await;
         world.parameters.set("fields", &rules.to_string());
         world.desk.set_behaviour(|behaviour| behaviour.unknown_key = Reaction::Refuse);
         if existing {
@@ -187,7 +187,7 @@ async fn one_bad_key_that_refuses_the_whole_call_costs_only_itself() {
 
 #[tokio::test]
 async fn a_key_that_desk_drops_in_silence_is_told() {
-    let world = World::with_desk(vec![FieldDefinition::new("order-id", FieldKind::Text)], &[]).await;
+    let world = World::with_fields(vec![FieldDefinition::new("order-id", FieldKind::Text)]).await;
     world
         .parameters
         .set("fields", r#"{"fields": [{"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}]}"#);

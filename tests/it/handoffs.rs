@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use desk_emulator::Seed;
+use desk_emulator::{FieldDefinition, FieldKind, Seed, Setup};
 use serde_json::{Value, json};
 
 use crate::world::{APP, CANARY, World, handoff, planted};
@@ -274,7 +274,7 @@ async fn a_preview_tells_everything_and_writes_nothing() {
 
 #[tokio::test]
 async fn in_preview_mode_a_handoff_is_only_worked_out() {
-    let world = World::with_desk(Vec::new(), &[("MODE", "preview")]).await;
+    let world = World::with_desk(Setup::default(), &[("MODE", "preview")]).await;
     let answer = world.hand_over(json!({"order-id": CANARY})).await;
     answer.is(200, "preview");
     assert_eq!(world.writes(), 0);
@@ -282,8 +282,7 @@ async fn in_preview_mode_a_handoff_is_only_worked_out() {
 
 #[tokio::test]
 async fn without_rules_every_legal_key_is_sent_and_the_answer_tells_what_desk_kept() {
-    let world =
-        World::with_desk(crate::world::definitions(r#"{"fields": [{"key": "order-id", "type": "text"}]}"#), &[]).await;
+    let world = World::with_fields(vec![FieldDefinition::new("order-id", FieldKind::Text)]).await;
     let answer = world.hand_over(json!({"order-id": "1", "colour": "red", "orderId": "2"})).await;
     answer.is(201, "created");
     assert_eq!(answer.outcome("order-id"), "written");

@@ -6,11 +6,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use desk_emulator::{Emulator, FieldDefinition, FieldKind, Group, Setup};
+use desk_emulator::{Emulator, FieldDefinition, Setup};
 use desk_handoff::api::{Api, Invocation};
 use desk_handoff::auth::sign;
 use desk_handoff::config::Config;
-use desk_handoff::rules::{self, Rules};
 use desk_handoff::secrets::{BoxFuture, Parameter, ParameterStore, Secrets, StoreError};
 use desk_handoff::{http_client, logs};
 use http::{HeaderMap, Method, StatusCode};
@@ -20,6 +19,8 @@ use tokio::time::Instant;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::fixtures::desk_of;
 
 /// Part of every planted secret and context value: it must turn up nowhere but in Desk.
 pub(crate) const CANARY: &str = "canary7f3a";
@@ -76,17 +77,20 @@ impl World {
 
     /// Desk with exactly the fields of this document.
     pub(crate) async fn with_rules(document: &Value) -> Self {
-        let definitions = definitions(&document.to_string());
-        let world = Self::with_desk(definitions, &[]).await;
+        let world = Self::with_desk(desk_of(&document.to_string()), &[]).await;
         world.parameters.set("fields", &document.to_string());
         world
     }
 
-    /// No rules; Desk with these fields; more settings of the environment.
-    pub(crate) async fn with_desk(fields: Vec<FieldDefinition>, settings: &[(&str, &str)]) -> Self {
+    /// Desk with these fields.
+    pub(crate) async fn with_fields(fields: Vec<FieldDefinition>) -> Self {
+        Self::with_desk(Setup { fields, ..Setup::default() }, &[]).await
+    }
+
+    /// No rules; this Desk; more settings of the environment.
+    pub(crate) async fn with_desk(setup: Setup, settings: &[(&str, &str)]) -> Self {
         collect_logs();
-        let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
-        let setup = Setup { desk_token: DESK_TOKEN.to_owned(), fields, groups, ..Setup::default() };
+        let setup = Setup { desk_token: DESK_TOKEN.to_owned(), ..setup };
         let chat_token = setup.chat_token.clone();
         let desk = Emulator::start(setup).await.unwrap();
         let (desk_url, chat_url) = (desk.desk_url(), desk.chat_url());
@@ -195,17 +199,6 @@ pub(crate) fn handoff(context: Value) -> Value {
 /// A value that must turn up in Desk and nowhere else.
 pub(crate) fn planted(text: &str) -> String {
     format!("{text} {CANARY}")
-}
-
-pub(crate) fn definitions(document: &str) -> Vec<FieldDefinition> {
-    let fields = Rules::parse(document).unwrap().fields.unwrap_or_default();
-    let kind = |kind: rules::FieldKind| match kind {
-        rules::FieldKind::Text => FieldKind::Text,
-        rules::FieldKind::Integer => FieldKind::Integer,
-        rules::FieldKind::Link => FieldKind::Link,
-        rules::FieldKind::Dropdown(options) => FieldKind::Dropdown(options),
-    };
-    fields.into_iter().map(|field| FieldDefinition::new(field.key.as_str(), kind(field.kind))).collect()
 }
 
 /// Everything that the shipped filter lets through at its finest level, from all tests of this process.

@@ -1,9 +1,13 @@
-//! The stated answer of every file in events/, in the order in which they are sent to one empty Desk with the fields of
-//! fields.example.json. Both the embedded run and the run under the Runtime Interface Emulator hold to it.
+//! What both test binaries share: the stated answer of every file in events/, and a Desk with the fields of a document.
+//!
+//! The answers hold in this order, for one empty Desk with the fields of fields.example.json, in the embedded run as under
+//! the Runtime Interface Emulator.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use desk_emulator::{FieldDefinition, FieldKind, Group, Setup};
+use desk_handoff::rules::{self, Rules};
 use serde_json::Value;
 
 /// What the file of this name is answered with.
@@ -122,11 +126,19 @@ impl Stated {
     }
 }
 
-/// The files of events/ by name.
-pub(crate) fn files() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
+/// A Desk that has exactly the fields of this `fields` document, and the teams vip and support.
+pub(crate) fn desk_of(document: &str) -> Setup {
+    let fields = Rules::parse(document).unwrap().fields.unwrap_or_default();
+    let definition = |field: rules::Field| FieldDefinition::new(field.key.as_str(), kind(field.kind));
+    let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
+    Setup { fields: fields.into_iter().map(definition).collect(), groups, ..Setup::default() }
+}
+
+fn kind(kind: rules::FieldKind) -> FieldKind {
+    match kind {
+        rules::FieldKind::Text => FieldKind::Text,
+        rules::FieldKind::Integer => FieldKind::Integer,
+        rules::FieldKind::Link => FieldKind::Link,
+        rules::FieldKind::Dropdown(options) => FieldKind::Dropdown(options),
+    }
 }
