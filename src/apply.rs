@@ -1,7 +1,7 @@
 //! Carries a plan out, so that one bad field never costs the others and a failed create never makes two tickets.
 //!
 //! Reads go out together, writes to one ticket one after the other: nobody knows whether Desk saves whole tickets
-//! (desk-wire section 12, question 13). What Desk refuses is an outcome; what it does not answer is an error.
+//! (desk-wire section 9, question 8). What Desk refuses is an outcome; what it does not answer is an error.
 
 use std::collections::BTreeMap;
 
@@ -102,7 +102,7 @@ pub async fn update(desk: &Desk<'_>, ticket: Ticket, change: Change, matched: &M
         }
     }
     if let Some(priority) = priority {
-        verdicts.priority = outcome(desk.set_priority(id, priority).await.map(|()| true))?;
+        verdicts.priority = outcome(desk.set_priority(id, priority).await)?;
         if verdicts.priority == Outcome::Written {
             ticket.priority = Some(priority.as_str().to_owned());
         }
@@ -163,7 +163,7 @@ async fn write_fields(desk: &Desk<'_>, ticket: &mut Ticket, values: &[&FieldValu
     Ok(outcomes)
 }
 
-/// Writes one value. Desk's 190 characters may be bytes (desk-wire section 12, question 4): a value that is refused and
+/// Writes one value. Desk's 190 characters may be bytes (desk-wire section 9, question 3): a value that is refused and
 /// longer than that is tried once more, cut.
 async fn write_field(desk: &Desk<'_>, ticket: &mut Ticket, value: &FieldValue) -> Result<Outcome, DeskError> {
     let error = match desk.patch_fields(ticket.id, &[value]).await {

@@ -3,7 +3,7 @@
 //! Pure, and closed by default: without a secret of the right kind nothing passes. Comparison takes constant time, the
 //! raw bytes are what is verified, and the only way to an [`Authenticated`] body leads through [`authenticate`].
 //!
-//! * `x-sendbird-signature`: lowercase hex HMAC-SHA256 of the raw body (desk-wire section 9, documented by Sendbird for
+//! * `x-sendbird-signature`: lowercase hex HMAC-SHA256 of the raw body (desk-wire section 8, documented by Sendbird for
 //!   tools and Chat webhooks).
 //! * `Authorization: Bearer <token>`.
 //! * Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, five minutes' tolerance.

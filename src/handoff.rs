@@ -1,7 +1,7 @@
 //! What was handed over: the two body forms, read into one [`Handoff`].
 //!
 //! Pure. Takes only a body that [`crate::auth`] let through. Unknown properties are ignored and no time is parsed: the
-//! sender's own samples hold some that cannot be (desk-wire section 9). What is missing or misshapen is reported with
+//! sender's own samples hold some that cannot be (desk-wire section 8). What is missing or misshapen is reported with
 //! its JSON path and never with its value.
 
 use std::fmt;
@@ -148,7 +148,7 @@ impl Reader {
         }
     }
 
-    /// The event envelope, as documented by the sender (desk-wire section 9).
+    /// The event envelope, as documented by the sender (desk-wire section 8).
     fn envelope(&mut self, body: &Map<String, Value>) -> Option<Event> {
         let event_id = self.required_identifier("", body, "id");
         let data = self.required("", body, "data").and_then(|value| self.object("data", value))?;
@@ -291,7 +291,7 @@ impl Reader {
 }
 
 /// The ticket id in an `external_case`, if its type says that the case is one of Desk's. Which types Sendbird sends is
-/// not known (desk-wire section 12, question 9), so anything else is no error.
+/// not known (desk-wire section 9, question 7), so anything else is no error.
 fn desk_case(case: &Value) -> Option<u64> {
     let kind = case.get("type")?.as_str()?;
     matches!(kind, "sendbird_desk" | "desk").then(|| ticket_id(case.get("case_id")?)).flatten()

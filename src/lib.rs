@@ -19,7 +19,8 @@
 //! and, with the feature `aws`, `aws` (the only files that name the AWS SDK) and `logs`.
 //!
 //! Only [`api`], [`process`](mod@process) and [`apply`] call other rooms; [`desk`] asks [`retry`] and [`secrets`]. Clock,
-//! chance, environment and addresses are arguments. There are no fakes in here: tests and local runs meet the
+//! chance, environment and addresses are arguments. What is known of Desk, and how well, stands in docs/desk-wire.md, which
+//! the code cites by section. There are no fakes in here: tests and local runs meet the
 //! `desk-emulator` crate over real HTTP.
 
 pub mod api;

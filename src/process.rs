@@ -13,7 +13,7 @@ use crate::handoff::Handoff;
 use crate::rules::Rules;
 use crate::ticket::{Plan, Ticket, Wanted, plan, title};
 
-/// What became of a handoff: the answer of `/handoffs` and `/handoffs/preview` (interface section 5).
+/// What became of a handoff: the answer of `/handoffs` and `/handoffs/preview` (README, "Answers").
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// How it ended.
@@ -150,7 +150,7 @@ struct Found {
 }
 
 /// Finds the conversation's ticket: the one that the sender names, if it is the customer's; else, all asked at once, the
-/// one on the conversation's channel or the customer's that names the channel as related (interface section 6).
+/// one on the conversation's channel or the customer's that names the channel as related (README, "Which ticket").
 async fn find(desk: &Desk<'_>, wanted: &Wanted<'_>, named: Option<u64>) -> Result<Found, DeskError> {
     let named = match named {
         Some(id) => desk.ticket(id).await?.filter(|ticket| wanted.is_customers(ticket)),

@@ -13,7 +13,7 @@ use crate::shape::{Problem, Reader, join};
 
 /// The longest field key that Desk takes, in characters (desk-wire section 4).
 pub const MAX_KEY: usize = 20;
-/// The longest field value, in UTF-16 units (desk-wire sections 4 and 12).
+/// The longest field value, in UTF-16 units (desk-wire sections 4 and 9).
 pub const MAX_VALUE: usize = 190;
 /// The longest ticket title, in UTF-16 units.
 pub const MAX_TITLE: usize = 100;

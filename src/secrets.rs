@@ -66,6 +66,22 @@ pub struct Credentials {
     pub rules: Result<Arc<Rules>, Vec<Problem>>,
 }
 
+impl Credentials {
+    /// The first thing that a handoff needs and that is not there, or not usable.
+    pub fn missing(&self) -> Option<&'static str> {
+        let Keys { signing, bearer, standard_webhooks } = &self.keys;
+        if self.desk_token.is_none() {
+            Some("desk-api-token")
+        } else if signing.is_empty() && bearer.is_empty() && standard_webhooks.is_empty() {
+            Some("signing-secret, bearer-token or standard-webhooks-secret")
+        } else if self.rules.is_err() {
+            Some("fields")
+        } else {
+            None
+        }
+    }
+}
+
 /// The cache.
 pub struct Secrets {
     store: Box<dyn ParameterStore>,

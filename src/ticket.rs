@@ -203,7 +203,7 @@ fn settle_priority(ticket: &Ticket, wanted: Option<Priority>, overwrite: Overwri
     }
 }
 
-/// Only a pending ticket is moved (desk-wire sections 3.6 and 12); the Default team, which has no key, counts as empty.
+/// Only a pending ticket is moved (desk-wire sections 3.6 and 9); the Default team, which has no key, counts as empty.
 fn settle_team(ticket: &Ticket, wanted: Option<&TeamKey>, overwrite: Overwrite) -> Option<Outcome> {
     let stored = ticket.team.as_deref().filter(|team| !team.is_empty());
     let movable = ticket.status.as_deref() == Some("PENDING");
@@ -235,7 +235,7 @@ pub fn read_back(value: &FieldValue, stored: &BTreeMap<String, StoredText>) -> O
     }
 }
 
-/// Desk may trim a text and respell a number (desk-wire section 12, question 5).
+/// Desk may trim a text and respell a number (desk-wire section 9, question 4).
 fn same(value: &FieldValue, stored: &str) -> bool {
     let (ours, theirs) = (value.text.expose().trim(), stored.trim());
     let as_number = || Some(ours.parse::<i64>().ok()? == theirs.parse::<i64>().ok()?);

@@ -92,8 +92,7 @@ impl Api {
     async fn answer(&self, request: &Request, invocation: &Invocation) -> Result<Response<Body>, Problem> {
         let route = Route::of(request.method(), request.uri().path())?;
         if route == Route::Health {
-            let health = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
-            return Ok(json_response(StatusCode::OK, &health));
+            return self.health(invocation).await;
         }
         let body = within_limit(request.body())?;
         let app_id = self.application(request.uri().query())?;
@@ -113,6 +112,18 @@ impl Api {
                 Ok(json_response(status_code(report.status), &report))
             }
         }
+    }
+
+    /// Alive, and every application has what a handoff needs. What is missing is for the log only.
+    async fn health(&self, invocation: &Invocation) -> Result<Response<Body>, Problem> {
+        for app_id in &self.config.app_ids {
+            let credentials = self.secrets.get(app_id, invocation.now).await?;
+            if let Some(missing) = credentials.missing() {
+                tracing::error!(%app_id, missing, "not configured");
+                return Err(Problem::NotReady);
+            }
+        }
+        Ok(json_response(StatusCode::OK, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
     }
 
     /// The one application, or the one that the query names.

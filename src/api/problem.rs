@@ -24,6 +24,7 @@ pub(super) enum Problem {
     Unauthenticated,
     BadBody(BadBody),
     Unavailable,
+    NotReady,
     NotConfigured { what: &'static str },
     Failed(Failure),
 }
@@ -162,6 +163,12 @@ impl Problem {
                 "unavailable",
                 "The service cannot work right now",
                 "The application's parameters cannot be read right now; try again.",
+            ),
+            Self::NotReady => face(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not-ready",
+                "The service is not configured",
+                "A parameter of an application is missing or not usable; the operator's log says which.",
             ),
             Self::NotConfigured { what } => face(
                 StatusCode::INTERNAL_SERVER_ERROR,

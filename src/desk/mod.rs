@@ -191,14 +191,16 @@ impl<'a> Desk<'a> {
         self.ticket_answer(Call::write("write fields", Method::PATCH, path, body).repeatable(), Some(id)).await
     }
 
-    /// Sets the priority: `PATCH /tickets/{id}` (desk-wire section 3.4).
+    /// Sets the priority: `PATCH /tickets/{id}` (desk-wire section 3.4). Says whether Desk's answer, if it shows one,
+    /// has it.
     ///
     /// # Errors
     /// Any failure.
-    pub async fn set_priority(&self, id: u64, priority: Priority) -> Result<(), DeskError> {
+    pub async fn set_priority(&self, id: u64, priority: Priority) -> Result<bool, DeskError> {
         let body = json!({"priority": priority.as_str()});
         let call = Call::write("set priority", Method::PATCH, format!("/tickets/{id}"), body).repeatable();
-        self.ticket_answer(call, Some(id)).await.map(|_| ())
+        let shown = self.ticket_answer(call, Some(id)).await?.and_then(|ticket| ticket.priority);
+        Ok(shown.is_none_or(|shown| shown == priority.as_str()))
     }
 
     /// Sets the related channels, at most three: `PATCH /tickets/{id}` (desk-wire section 3.4).

@@ -66,7 +66,7 @@ async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logg
 }
 
 #[tokio::test]
-async fn without_parameters_every_handoff_is_refused_and_health_answers() {
+async fn without_parameters_every_handoff_is_refused_and_health_says_so() {
     let desk = desk().await;
     let mut function = function(&desk, "/rie-empty").await;
     let handoff: Value = serde_json::from_str(&ANSWERS[0].event()).unwrap();
@@ -75,7 +75,7 @@ async fn without_parameters_every_handoff_is_refused_and_health_answers() {
     health["rawPath"] = json!("/healthz");
     health["requestContext"]["http"] = json!({"method": "GET", "path": "/healthz"});
     let answer = function.invoke(&health).await;
-    assert_eq!((&answer["statusCode"], &body(&answer)["status"]), (&json!(200), &json!("ok")));
+    assert_eq!((&answer["statusCode"], &body(&answer)["status"]), (&json!(503), &json!(503)));
     assert!(desk.requests().is_empty());
 }
 

@@ -41,6 +41,20 @@ async fn health_needs_no_proof_and_tells_no_secret() {
 }
 
 #[tokio::test]
+async fn health_is_503_while_an_application_lacks_what_a_handoff_needs() {
+    for (name, unusable) in [("desk-api-token", None), ("signing-secret", None), ("fields", Some("{"))] {
+        let world = World::new().await;
+        match unusable {
+            Some(value) => world.parameters.set(name, value),
+            None => world.parameters.remove(name),
+        }
+        let answer = world.send(Method::GET, "/healthz", &[], b"").await;
+        refused(&world, &answer, 503, "not-ready", "parameter");
+        assert!(!answer.body.to_string().contains(name), "the name of a secret is told");
+    }
+}
+
+#[tokio::test]
 async fn a_body_may_have_256_kib_and_not_a_byte_more() {
     let world = World::new().await;
     let most = format!("{{\"a\":\"{}\"}}", "x".repeat(256 * 1024 - 8));

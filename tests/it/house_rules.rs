@@ -88,3 +88,24 @@ fn the_payload_is_of_the_version_that_the_code_reads() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     assert!(template.contains("PayloadFormatVersion: \"2.0\""));
 }
+
+#[test]
+fn every_cited_section_of_the_wire_page_exists() {
+    let page = fs::read_to_string(root().join("docs/desk-wire.md")).unwrap();
+    let mut cited = 0;
+    for path in sources("src") {
+        let text =
+            fs::read_to_string(&path).unwrap().replace("\n//! ", " ").replace("\n/// ", " ").replace("    /// ", " ");
+        for citation in text.split("desk-wire section").skip(1) {
+            let numbers = citation.trim_start_matches('s').split([')', ';', ':']).next().unwrap();
+            for number in numbers.split([' ', ',']).filter(|word| word.starts_with(|char: char| char.is_ascii_digit()))
+            {
+                let found = page.contains(&format!("# {number}. ")) || page.contains(&format!("# {number} "));
+                let row = page.contains(&format!("\n| {number} | "));
+                assert!(found || row, "{} cites section {number}", path.display());
+                cited += 1;
+            }
+        }
+    }
+    assert!(cited > 20, "{cited}");
+}
