@@ -59,32 +59,25 @@ pub async fn create(
 ) -> Result<Created, DeskError> {
     let without_fields = NewTicket { values: &[], ..full.clone() };
     let bare = NewTicket { priority: None, team: None, ..without_fields.clone() };
-    let error = match desk.create_ticket(&full).await {
+    let lesser = [
+        (!full.values.is_empty()).then_some((without_fields, false)),
+        (full.priority.is_some() || full.team.is_some()).then_some((bare, full.team.is_some())),
+    ];
+    let mut error = match desk.create_ticket(&full).await {
         Ok(ticket) => return Ok(Created::Whole(verified(desk, ticket, matched).await?)),
         Err(error) => error,
     };
-    let refused = |error: &DeskError| error.kind == Kind::Refused;
-    if !refused(&error) {
-        return rescue(desk, error, wanted).await;
-    }
-    tracing::warn!(%error, "the whole ticket was refused; trying with less");
-    let error = if full.values.is_empty() {
-        error
-    } else {
-        match desk.create_ticket(&without_fields).await {
-            Ok(ticket) => return Ok(Created::Partly { ticket, team_refused: false }),
-            Err(error) if !refused(&error) => return rescue(desk, error, wanted).await,
-            Err(error) => error,
+    for (ticket, team_refused) in lesser.into_iter().flatten() {
+        if error.kind != Kind::Refused {
+            break;
         }
-    };
-    if full.priority.is_none() && full.team.is_none() {
-        return Err(error);
+        tracing::warn!(%error, "the ticket was refused; trying with less");
+        error = match desk.create_ticket(&ticket).await {
+            Ok(ticket) => return Ok(Created::Partly { ticket, team_refused }),
+            Err(error) => error,
+        };
     }
-    match desk.create_ticket(&bare).await {
-        Ok(ticket) => Ok(Created::Partly { ticket, team_refused: full.team.is_some() }),
-        Err(error) if refused(&error) => Err(error),
-        Err(error) => rescue(desk, error, wanted).await,
-    }
+    rescue(desk, error, wanted).await
 }
 
 /// Changes a ticket.

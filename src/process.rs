@@ -11,7 +11,7 @@ use crate::desk::{Desk, DeskError, NewTicket};
 use crate::fields::{Entry, Matched, Outcome, Verdicts, match_fields};
 use crate::handoff::Handoff;
 use crate::rules::Rules;
-use crate::ticket::{Plan, Ticket, Wanted, plan, title};
+use crate::ticket::{Plan, Ticket, Wanted, change, plan, title};
 
 /// What became of a handoff: the answer of `/handoffs` and `/handoffs/preview` (README, "Answers").
 #[derive(Debug, Serialize)]
@@ -115,33 +115,26 @@ pub enum Failure {
 pub async fn process(desk: &Desk<'_>, rules: &Rules, handoff: &Handoff, mode: Mode) -> Result<Report, Failure> {
     let matched = match_fields(rules, handoff);
     let wanted = Wanted::new(handoff, &rules.ticket);
-    let found = find(desk, &wanted, handoff.ticket.id).await?;
-    let plan = plan(found.ticket.as_ref(), &wanted, &matched, &rules.ticket);
+    let Found { ticket, customer_id } = find(desk, &wanted, handoff.ticket.id).await?;
+    let plan = plan(ticket, &wanted, &matched, &rules.ticket);
     let work = Work { desk, rules, handoff, matched: &matched, wanted: &wanted };
     if mode == Mode::Preview {
-        return work.preview(plan, found.ticket);
+        return work.preview(plan);
     }
-    match (plan, found.ticket) {
-        (Plan::Update(change), Some(ticket)) if change.is_empty() => {
-            let opening = work.open_if_waiting(&ticket).await;
-            Ok(work.report(Status::Unchanged, Action::None, Some(&ticket), &change.verdicts, opening))
+    let (status, action, Applied { ticket, verdicts }) = match plan {
+        Plan::Create => (Status::Created, Action::Create, work.create(customer_id).await?),
+        Plan::Update(ticket, change) if change.is_empty() => {
+            (Status::Unchanged, Action::None, Applied { ticket, verdicts: change.verdicts })
         }
-        (Plan::Update(change), Some(ticket)) => {
-            let Applied { ticket, verdicts } = apply::update(desk, ticket, change, &matched).await?;
-            let opening = work.open_if_waiting(&ticket).await;
-            Ok(work.report(Status::Updated, Action::Update, Some(&ticket), &verdicts, opening))
+        Plan::Update(ticket, change) => {
+            (Status::Updated, Action::Update, apply::update(desk, ticket, change, &matched).await?)
         }
-        (Plan::Create | Plan::Update(_), _) => {
-            let Applied { ticket, verdicts } = work.create(found.customer_id).await?;
-            let opening = work.open_if_waiting(&ticket).await;
-            Ok(work.report(Status::Created, Action::Create, Some(&ticket), &verdicts, opening))
-        }
-        (Plan::Leave, ticket) => {
-            let verdicts = Verdicts::all(&matched, Outcome::Left);
-            Ok(work.report(Status::Left, Action::None, ticket.as_ref(), &verdicts, None))
-        }
-        (Plan::NotYet, _) => Err(Failure::NotYet),
-    }
+        Plan::Leave(ticket) => return Ok(work.left(ticket.as_ref())),
+        Plan::NotYet => return Err(Failure::NotYet),
+    };
+    let opening_message = work.open_if_waiting(&ticket).await;
+    let report = work.report(status, action, Some(&ticket), &verdicts);
+    Ok(Report { opening_message, ..report })
 }
 
 struct Found {
@@ -186,16 +179,19 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn preview(&self, plan: Plan, ticket: Option<Ticket>) -> Result<Report, Failure> {
-        let (action, verdicts) = match plan {
-            Plan::Create => (Action::Create, apply::foreseen(self.matched)),
-            Plan::Update(change) if change.is_empty() => (Action::None, change.verdicts),
-            Plan::Update(change) => (Action::Update, change.verdicts),
-            Plan::Leave => (Action::None, Verdicts::all(self.matched, Outcome::Left)),
+    fn preview(&self, plan: Plan) -> Result<Report, Failure> {
+        let (action, ticket, verdicts) = match plan {
+            Plan::Create => (Action::Create, None, apply::foreseen(self.matched)),
+            Plan::Update(ticket, change) if change.is_empty() => (Action::None, Some(ticket), change.verdicts),
+            Plan::Update(ticket, change) => (Action::Update, Some(ticket), change.verdicts),
+            Plan::Leave(ticket) => (Action::None, ticket, Verdicts::all(self.matched, Outcome::Left)),
             Plan::NotYet => return Err(Failure::NotYet),
         };
-        let shown = ticket.filter(|_| action != Action::Create);
-        Ok(self.report(Status::Preview, action, shown.as_ref(), &verdicts, None))
+        Ok(self.report(Status::Preview, action, ticket.as_ref(), &verdicts))
+    }
+
+    fn left(&self, ticket: Option<&Ticket>) -> Report {
+        self.report(Status::Left, Action::None, ticket, &Verdicts::all(self.matched, Outcome::Left))
     }
 
     async fn create(&self, customer_id: Option<u64>) -> Result<Applied, Failure> {
@@ -217,9 +213,7 @@ impl Work<'_> {
             Created::Whole(applied) => return Ok(applied),
             Created::Partly { ticket, team_refused } => (ticket, team_refused),
         };
-        let Plan::Update(mut change) = plan(Some(&ticket), wanted, matched, &rules.ticket) else {
-            return Ok(Applied { ticket, verdicts: Verdicts::all(matched, Outcome::Rejected) });
-        };
+        let mut change = change(&ticket, wanted, matched, rules.ticket.overwrite);
         if team_refused {
             change.team = None;
             change.verdicts.team = Outcome::Rejected;
@@ -246,14 +240,7 @@ impl Work<'_> {
         }
     }
 
-    fn report(
-        &self,
-        status: Status,
-        action: Action,
-        ticket: Option<&Ticket>,
-        verdicts: &Verdicts,
-        opening_message: Option<OpeningMessage>,
-    ) -> Report {
+    fn report(&self, status: Status, action: Action, ticket: Option<&Ticket>, verdicts: &Verdicts) -> Report {
         Report {
             status,
             action,
@@ -265,7 +252,7 @@ impl Work<'_> {
             ticket: ticket.map(TicketReport::from),
             fields: self.matched.entries(verdicts, status == Status::Preview),
             desk_calls: self.desk.calls(),
-            opening_message,
+            opening_message: None,
         }
     }
 }

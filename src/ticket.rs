@@ -107,9 +107,9 @@ pub enum Plan {
     /// Make a ticket with everything that was matched.
     Create,
     /// Change the ticket that was found.
-    Update(Change),
+    Update(Ticket, Change),
     /// Leave everything as it is, as the rules say.
-    Leave,
+    Leave(Option<Ticket>),
     /// Come back later, as the rules say: Desk makes the ticket itself and it is not there yet.
     NotYet,
 }
@@ -137,17 +137,21 @@ impl Change {
 }
 
 /// Decides what to do about the ticket that was found, or its absence.
-pub fn plan(found: Option<&Ticket>, wanted: &Wanted<'_>, matched: &Matched, rules: &TicketRules) -> Plan {
+pub fn plan(found: Option<Ticket>, wanted: &Wanted<'_>, matched: &Matched, rules: &TicketRules) -> Plan {
     match (found, rules.when_missing, rules.when_closed) {
-        (Some(ticket), _, _) if ticket.open => Plan::Update(change(ticket, wanted, matched, rules.overwrite)),
-        (Some(_), _, WhenClosed::Leave) => Plan::Leave,
+        (Some(ticket), _, _) if ticket.open => {
+            let change = change(&ticket, wanted, matched, rules.overwrite);
+            Plan::Update(ticket, change)
+        }
+        (Some(ticket), _, WhenClosed::Leave) => Plan::Leave(Some(ticket)),
         (Some(_), _, WhenClosed::Create) | (None, WhenMissing::Create, _) => Plan::Create,
         (None, WhenMissing::Retry, _) => Plan::NotYet,
-        (None, WhenMissing::Leave, _) => Plan::Leave,
+        (None, WhenMissing::Leave, _) => Plan::Leave(None),
     }
 }
 
-fn change(ticket: &Ticket, wanted: &Wanted<'_>, matched: &Matched, overwrite: Overwrite) -> Change {
+/// What is to change on a ticket, whatever the rules say of closed ones.
+pub fn change(ticket: &Ticket, wanted: &Wanted<'_>, matched: &Matched, overwrite: Overwrite) -> Change {
     let mut verdicts = Verdicts::all(matched, Outcome::Written);
     let mut write = Vec::new();
     let mut room = MAX_FIELDS.saturating_sub(ticket.fields.as_ref().map_or(0, BTreeMap::len));
@@ -297,8 +301,8 @@ mod tests {
     fn planned(ticket: &Ticket, overwrite: &str) -> Change {
         let (handoff, rules) = (handoff(), rules(overwrite));
         let matched = match_fields(&rules, &handoff);
-        match plan(Some(ticket), &Wanted::new(&handoff, &rules.ticket), &matched, &rules.ticket) {
-            Plan::Update(change) => change,
+        match plan(Some(ticket.clone()), &Wanted::new(&handoff, &rules.ticket), &matched, &rules.ticket) {
+            Plan::Update(_, change) => change,
             other => panic!("{other:?}"),
         }
     }
@@ -366,13 +370,13 @@ mod tests {
         let closed = Ticket { open: false, ..ticket(&[]) };
         for (missing, closed_rule, without, with_closed) in [
             (WhenMissing::Create, WhenClosed::Create, Plan::Create, Plan::Create),
-            (WhenMissing::Retry, WhenClosed::Leave, Plan::NotYet, Plan::Leave),
-            (WhenMissing::Leave, WhenClosed::Create, Plan::Leave, Plan::Create),
+            (WhenMissing::Retry, WhenClosed::Leave, Plan::NotYet, Plan::Leave(Some(closed.clone()))),
+            (WhenMissing::Leave, WhenClosed::Create, Plan::Leave(None), Plan::Create),
         ] {
             let rules = TicketRules { when_missing: missing, when_closed: closed_rule, ..TicketRules::default() };
             let wanted = Wanted::new(&handoff, &rules);
             assert_eq!(plan(None, &wanted, &matched, &rules), without);
-            assert_eq!(plan(Some(&closed), &wanted, &matched, &rules), with_closed);
+            assert_eq!(plan(Some(closed.clone()), &wanted, &matched, &rules), with_closed);
         }
     }
 
