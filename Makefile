@@ -19,10 +19,10 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit venv build events pins clean
+.PHONY: help test fmt lint doc template unit venv build check-build events pins clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: fmt template lint doc unit ## Everything that CI runs; ends with the count of tests
 
@@ -54,6 +54,9 @@ build: $(AWS)/installed $(BUILD)/installed ## What `sam deploy` deploys (minutes
 	cargo fetch --locked
 	PATH="$(BUILD)/bin:$$PATH" CARGO_LAMBDA_COMPILER=$(COMPILER) \
 	    $(AWS)/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+check-build: build ## The tests under the Runtime Interface Emulator, with what `make build` built
+	DESK_HANDOFF_BOOTSTRAP=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap cargo test --locked --test aws bootstrap
 
 events: ## Sign the files of events/ anew, after editing them
 	$(PYTHON) tests/events/sign.py

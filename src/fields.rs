@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
@@ -17,7 +17,7 @@ use crate::rules::{BuiltIn, Choice, Field, FieldKey, FieldKind, MAX_KEY, MAX_VAL
 pub const MAX_FIELDS: usize = 20;
 
 /// What became of a context key or of a field with a source of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Sent, and Desk's answer holds it.
@@ -58,7 +58,7 @@ impl Outcome {
 }
 
 /// One line of the result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The context key, or the key of a field with a source of its own.
     pub key: String,
@@ -76,7 +76,7 @@ pub struct Entry {
 }
 
 /// A customer's value. Serialises as itself, prints as nothing.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Private(String);
 

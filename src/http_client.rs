@@ -1,7 +1,7 @@
 //! The one HTTP client, made once and shared by the Desk client and the AWS SDK.
 //!
 //! Trust roots are compiled in: reading the operating system's bundle is what costs a cold start most. Redirects are
-//! never followed: a token must not leave for another host.
+//! never followed and no proxy is used, whatever the environment says: a token must not pass through another host.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub fn new() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
+        .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(concat!("desk-handoff/", env!("CARGO_PKG_VERSION")))
         .build()

@@ -42,12 +42,13 @@ pub(crate) const ANSWERS: [Stated; 8] = [
     Stated {
         file: "second-handoff.json",
         status: 200,
-        word: "unchanged",
+        word: "updated",
         outcomes: &[
             ("order-id", "unchanged"),
             ("cart-items", "kept"),
             ("order-link", "unchanged"),
             ("membership-tier", "unchanged"),
+            ("callback-time", "written"),
             ("language", "unchanged"),
             ("priority", "unchanged"),
             ("support-team", "unchanged"),

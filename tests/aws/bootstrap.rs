@@ -1,5 +1,7 @@
 //! The built `api` under Lambda's Runtime Interface Emulator, with SSM from moto and Desk embedded.
 
+use std::path::PathBuf;
+
 use desk_emulator::{Emulator, Setup};
 use serde_json::{Value, json};
 
@@ -8,10 +10,14 @@ use crate::harness::moto;
 use crate::harness::rie::Rie;
 use crate::ssm::put;
 
-const API: &str = env!("CARGO_BIN_EXE_api");
 const APP: &str = "DEMO-APP-0001";
 const FIELDS: &str = include_str!("../../fields.example.json");
 const TOKEN: &str = "desk-token-canary7f3a";
+
+/// What `make check-build` names, else what cargo built for the tests.
+fn api() -> PathBuf {
+    std::env::var_os("DESK_HANDOFF_BOOTSTRAP").map_or_else(|| env!("CARGO_BIN_EXE_api").into(), PathBuf::from)
+}
 
 async fn desk() -> Emulator {
     Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(FIELDS) }).await.unwrap()
@@ -27,7 +33,7 @@ async fn function(desk: &Emulator, prefix: &str) -> Rie {
         ("LOG_LEVEL", "trace"),
         ("AWS_ENDPOINT_URL", moto::endpoint()),
     ];
-    Rie::start(API, &environment).await
+    Rie::start(api(), &environment).await
 }
 
 fn body(answer: &Value) -> Value {
@@ -81,7 +87,7 @@ async fn without_parameters_every_handoff_is_refused_and_health_says_so() {
 
 #[tokio::test]
 async fn a_wrong_environment_ends_the_start_with_every_problem_named() {
-    let mut function = Rie::start(API, &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")]).await;
+    let mut function = Rie::start(api(), &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")]).await;
     function.invoke(&json!({})).await;
     let log = function.output();
     for name in ["APP_IDS", "MODE", "DESK_BASE_URL"] {

@@ -1,0 +1,117 @@
+//! The command line as clap reads it. What a person meets first: every command says what it does and shows an example.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use desk_handoff::config::AppId;
+
+use crate::local::APP_ID;
+
+/// An AI agent's handoff to a Sendbird Desk ticket, tried on this machine: no AWS account, no Sendbird account.
+#[derive(Debug, Parser)]
+#[command(name = "handoff", bin_name = "cargo handoff", version, after_help = EXAMPLE)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLE: &str = "\
+Example: one handoff, and the ticket that it makes
+  cargo handoff run events/handoff.json
+
+Exit codes: 0 done; 1 the work failed, or something was found; 2 wrong use";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Hand one conversation over, and show the ticket and what became of every key
+    Run(Run),
+    /// Stay up: the HTTP routes on 127.0.0.1, with a Desk behind them
+    Serve(Serve),
+    /// Show what would become of every key; nothing is sent anywhere
+    Preview(Preview),
+    /// Find what is wrong with a fields file
+    Check(Check),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: a documented handoff event becomes a ticket of an embedded Desk
+  cargo handoff run events/handoff.json
+
+The body in FILE is signed with the local-only secret and passes through the code
+that ships, as POST /handoffs. The Desk is embedded: it has the ticket fields of the
+fields file and the teams vip and support, and forgets everything at the end.")]
+pub(crate) struct Run {
+    /// An API Gateway event (payload 2.0) or the body of a request; - reads standard input
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) fields: Fields,
+    /// Print one JSON document: the answer, its HTTP status, the ticket as Desk holds it
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: stay up, then paste the commands that it prints into another terminal
+  cargo handoff serve
+
+Example: against a Desk of your own, where the tickets are real
+  DESK_API_TOKEN=... cargo handoff serve --app-id YOUR-APP-ID --fields fields.json \\
+    --desk-url 'https://desk-api-{app_id}.sendbird.com/platform/v1'
+
+With --desk-url, CHAT_API_TOKEN may hold the token for the opening message.")]
+pub(crate) struct Serve {
+    /// The port on 127.0.0.1; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 9000)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) fields: Fields,
+    /// A Desk to use in place of the embedded one; its token is taken from DESK_API_TOKEN
+    #[arg(long, value_name = "URL")]
+    pub(crate) desk_url: Option<String>,
+    /// The Sendbird application that is served
+    #[arg(long, value_name = "ID", default_value = APP_ID, value_parser = app_id)]
+    pub(crate) app_id: AppId,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: why the sender's own sample keys reach no field, and what would
+  cargo handoff preview events/sender-sample.json
+
+Example: in a CI pipeline, with the context object that your AI agent sets
+  cargo handoff preview context.json --fields fields.json --strict")]
+pub(crate) struct Preview {
+    /// An API Gateway event, the body of a request, or a bare context object; - reads standard input
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) fields: Fields,
+    /// Exit with 1 if a key is left out (denied and empty ones are not counted)
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print one JSON document: the fields, and how many keys are left out
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  cargo handoff check fields.example.json")]
+pub(crate) struct Check {
+    /// The fields file; - reads standard input
+    pub(crate) file: PathBuf,
+}
+
+/// Which ticket fields there are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fields {
+    /// The fields file, as in the SSM parameter `fields`; a file holding {} stands for no parameter
+    #[arg(long = "fields", value_name = "FILE")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+fn app_id(text: &str) -> Result<AppId, &'static str> {
+    AppId::parse(text).ok_or("an application id has 1 to 64 letters, digits and dashes")
+}

@@ -1,0 +1,57 @@
+//! The fields document of a local run: the file of `--fields`, or the example of the repository, which is compiled in.
+//!
+//! Checked here, before anything runs: what the deployed function would refuse is wrong use of this command.
+
+use desk_emulator::{FieldDefinition, FieldKind as DeskKind};
+use desk_handoff::rules::{FieldKind, Rules};
+
+use crate::out::Out;
+use crate::{Failure, args, file};
+
+const EXAMPLE: &str = include_str!("../../fields.example.json");
+
+/// A document that holds.
+pub(crate) struct Fields {
+    /// As the parameter store would hold it.
+    pub(crate) text: String,
+    /// As the shipped code reads it.
+    pub(crate) rules: Rules,
+}
+
+impl Fields {
+    /// The one that was asked for; says so if it is the example.
+    pub(crate) fn load(args: &args::Fields, out: &mut Out) -> Result<Self, Failure> {
+        let Some(path) = &args.path else {
+            out.note("fields: the built-in example; give yours with --fields FILE");
+            return Self::parse("the built-in example", EXAMPLE.to_owned());
+        };
+        let name = file::name(path);
+        let text = String::from_utf8(file::bytes(path)?).map_err(|error| {
+            Failure::Use(format!("{name} is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+        })?;
+        Self::parse(&name, text)
+    }
+
+    fn parse(name: &str, text: String) -> Result<Self, Failure> {
+        let rules = Rules::parse(&text).map_err(|problems| {
+            let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            Failure::Use(format!("{name} is not a usable fields file:{lines}"))
+        })?;
+        Ok(Self { text, rules })
+    }
+
+    /// The same fields as somebody would define them in Desk's dashboard.
+    pub(crate) fn definitions(&self) -> Vec<FieldDefinition> {
+        let fields = self.rules.fields.iter().flatten();
+        fields.map(|field| FieldDefinition::new(field.key.as_str(), desk_kind(&field.kind))).collect()
+    }
+}
+
+fn desk_kind(kind: &FieldKind) -> DeskKind {
+    match kind {
+        FieldKind::Text => DeskKind::Text,
+        FieldKind::Integer => DeskKind::Integer,
+        FieldKind::Link => DeskKind::Link,
+        FieldKind::Dropdown(options) => DeskKind::Dropdown(options.clone()),
+    }
+}

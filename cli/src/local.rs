@@ -1,0 +1,124 @@
+//! The shipped code, set up on this machine: `Api` as it is, settings and parameters from here, an embedded Desk.
+//!
+//! Nothing is made up on the way: requests go through `Api::handle`, and Desk is met over real HTTP. The signing secret
+//! is published, so it proves nothing anywhere but here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use desk_emulator::{Emulator, Group, Setup};
+use desk_handoff::api::{Api, Invocation, PAUSE};
+use desk_handoff::auth::{Keys, authenticate, sign};
+use desk_handoff::config::{AppId, Config};
+use desk_handoff::handoff::{self, BadBody, Event};
+use desk_handoff::http_client;
+use desk_handoff::secrets::{BoxFuture, Parameter, ParameterStore, Secrets, StoreError};
+use http::{HeaderMap, HeaderValue};
+use lambda_http::{Body, Request, Response};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+use crate::Failure;
+use crate::fields::Fields;
+
+/// The application of the sample events.
+pub(crate) const APP_ID: &str = "DEMO-APP-0001";
+/// What the sample events are signed with.
+pub(crate) const SIGNING_SECRET: &str = "local-only-signing-secret";
+/// The header of the signature.
+pub(crate) const SIGNATURE: &str = "x-sendbird-signature";
+/// As API Gateway gives a function.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(29);
+
+/// The shipped code, ready for requests.
+pub(crate) struct Local {
+    api: Api,
+    requests: AtomicU64,
+}
+
+/// The tokens for Desk and Chat, and where those are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Desk {
+    pub(crate) url: String,
+    pub(crate) token: String,
+    /// Without one, where the shipped code looks by itself.
+    pub(crate) chat_url: Option<String>,
+    pub(crate) chat_token: Option<String>,
+}
+
+impl Local {
+    /// Sets up the shipped code for one application in front of this Desk.
+    pub(crate) fn new(desk: &Desk, fields: &Fields, app_id: &AppId) -> Result<Self, Failure> {
+        let config = Config::from_lookup(|name| match name {
+            "APP_IDS" => Some(app_id.to_string()),
+            "DESK_BASE_URL" => Some(desk.url.clone()),
+            "CHAT_BASE_URL" => desk.chat_url.clone(),
+            _ => None,
+        });
+        let config = config.map_err(|error| Failure::Use(error.to_string()))?;
+        let client = http_client::new().map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
+        let secrets = Secrets::new(Box::new(Parameters::new(desk, fields)), &config);
+        Ok(Self { api: Api { config, secrets, client, pause: PAUSE }, requests: AtomicU64::new(0) })
+    }
+
+    /// What the deployed function would answer.
+    pub(crate) async fn answer(&self, request: &Request) -> Response<Body> {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let request_id = format!("local-{number}");
+        let deadline = Instant::now() + TIME_TO_ANSWER;
+        self.api.handle(request, &Invocation { request_id, now: SystemTime::now(), deadline }).await
+    }
+}
+
+/// What a command waits in.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Work(format!("cannot start: {error}")))
+}
+
+/// An embedded Desk that has these fields, and the teams that the texts speak of.
+pub(crate) async fn embedded_desk(fields: &Fields) -> Result<(Emulator, Desk), Failure> {
+    let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
+    let setup = Setup { fields: fields.definitions(), groups, ..Setup::default() };
+    let (token, chat_token) = (setup.desk_token.clone(), Some(setup.chat_token.clone()));
+    let started = Emulator::start(setup).await;
+    let emulator = started.map_err(|error| Failure::Work(format!("the embedded Desk cannot start: {error}")))?;
+    let desk = Desk { url: emulator.desk_url(), token, chat_url: Some(emulator.chat_url()), chat_token };
+    Ok((emulator, desk))
+}
+
+/// The signature of a body, as a header's value.
+pub(crate) fn signature(body: &[u8]) -> HeaderValue {
+    HeaderValue::from_str(&sign(body, SIGNING_SECRET)).expect("a signature is hexadecimal")
+}
+
+/// What the shipped code reads in a body, with no request and no Desk.
+pub(crate) fn understand(body: &[u8], app_id: &AppId, idempotency_key: Option<&str>) -> Result<Event, BadBody> {
+    let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
+    let headers = HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE), signature(body))]);
+    let body = authenticate(body, &headers, &keys, SystemTime::now()).expect("it was signed just now");
+    handoff::parse(body, app_id, idempotency_key)
+}
+
+/// What SSM would hold.
+struct Parameters(Vec<(&'static str, String)>);
+
+impl Parameters {
+    fn new(desk: &Desk, fields: &Fields) -> Self {
+        let mut values = vec![
+            ("desk-api-token", desk.token.clone()),
+            ("signing-secret", SIGNING_SECRET.to_owned()),
+            ("fields", fields.text.clone()),
+        ];
+        values.extend(desk.chat_token.clone().map(|token| ("chat-api-token", token)));
+        Self(values)
+    }
+}
+
+impl ParameterStore for Parameters {
+    fn by_path<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+        let parameter =
+            |(name, value): &(&str, String)| Parameter { name: (*name).to_owned(), value: value.clone().into() };
+        Box::pin(std::future::ready(Ok(self.0.iter().map(parameter).collect())))
+    }
+}

@@ -1,0 +1,77 @@
+//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account.
+//!
+//! The commands pass through the code that ships: `Api::handle` of desk-handoff, unchanged, against the embedded Desk of
+//! desk-emulator over real HTTP. What is local is only where the settings come from. This file chooses the command and
+//! the exit code: 0 done, 1 the work failed or `--strict` found something, 2 wrong use.
+
+mod answer;
+mod args;
+mod check;
+mod explain;
+mod fields;
+mod file;
+mod greeting;
+mod local;
+mod out;
+mod outcomes;
+mod preview;
+mod run;
+mod serve;
+mod ticket;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::out::Out;
+
+/// How a command ended that could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    /// The work is done and the finding is bad: a refusal, a problem, a key left out.
+    Found,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+enum Failure {
+    /// The caller must change the call or the file.
+    Use(String),
+    /// Something else is in the way.
+    Work(String),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    warnings_to_stderr();
+    let mut out = Out::stdout();
+    let ended = match args.command {
+        Command::Run(args) => run::run(&args, &mut out),
+        Command::Serve(args) => serve::serve(&args, &mut out),
+        Command::Preview(args) => preview::preview(&args, &mut out),
+        Command::Check(args) => check::check(&args, &mut out),
+    };
+    let code = match &ended {
+        Ok(End::Done) => 0,
+        Ok(End::Found) | Err(Failure::Work(_)) => 1,
+        Err(Failure::Use(_)) => 2,
+    };
+    if let Err(Failure::Use(text) | Failure::Work(text)) = &ended {
+        out.error(text);
+    }
+    match out.finish() {
+        Ok(()) => ExitCode::from(code),
+        Err(error) => {
+            Out::stdout().error(&format!("the output cannot be written: {error}"));
+            ExitCode::from(code.max(1))
+        }
+    }
+}
+
+/// What the shipped code would write to its log, from warnings up.
+fn warnings_to_stderr() {
+    let lines = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN);
+    lines.with_writer(std::io::stderr).with_target(false).without_time().with_ansi(false).init();
+}

@@ -1,0 +1,75 @@
+//! `preview`: what would become of every key, worked out by the shipped matching alone: no server, no Desk, no network.
+
+use desk_handoff::apply::foreseen;
+use desk_handoff::config::AppId;
+use desk_handoff::fields::match_fields;
+use desk_handoff::handoff::{BadBody, Event};
+use serde_json::json;
+
+use crate::explain::{Tone, meaning};
+use crate::fields::Fields;
+use crate::file::{Input, name};
+use crate::local::understand;
+use crate::out::Out;
+use crate::{End, Failure, args, outcomes};
+
+pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, Failure> {
+    let fields = Fields::load(&args.fields, out)?;
+    let input = Input::read(&args.file)?;
+    let read = read(&input, &input.app_id(), out);
+    let handoff = match read.map_err(|bad| Failure::Use(unusable(&name(&args.file), &bad)))? {
+        Event::Handoff(handoff) => handoff,
+        Event::Ignored(category) => {
+            if args.json {
+                out.json(&json!({"ignored": category, "fields": [], "left_out": 0}));
+            } else {
+                out.verdict(true, &format!("Ignored: an event of the category {category} is no handoff."));
+            }
+            return Ok(End::Done);
+        }
+    };
+    let matched = match_fields(&fields.rules, &handoff);
+    let entries = matched.entries(&foreseen(&matched), true);
+    let left_out = entries.iter().filter(|entry| meaning(entry.outcome).1 == Tone::Bad).count();
+    if args.json {
+        out.json(&json!({"fields": entries, "left_out": left_out}));
+    } else {
+        outcomes::tell("What would become of every key", &entries, &fields.rules, out, outcomes::Last::Value);
+        outcomes::tell_why(&entries, &fields.rules, out);
+        out.verdict(left_out == 0, &summary(left_out));
+    }
+    Ok(if args.strict && left_out > 0 { End::Found } else { End::Done })
+}
+
+fn read(input: &Input, app_id: &AppId, out: &mut Out) -> Result<Event, BadBody> {
+    let Some(context) = &input.context else {
+        return understand(&input.body, app_id, input.header("idempotency-key"));
+    };
+    out.note(
+        "this is a bare context object: what a handoff says beside it ($language, $user.id, ...) is not known here",
+    );
+    let around = json!({
+        "event_id": "(the event)",
+        "conversation": {"id": "(the conversation)", "user_id": "(the customer)"},
+        "context": context,
+    });
+    understand(around.to_string().as_bytes(), app_id, None)
+}
+
+fn unusable(file: &str, bad: &BadBody) -> String {
+    match bad {
+        BadBody::Shape(problems) => {
+            let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            format!("{file} is no handoff:{lines}")
+        }
+        BadBody::Empty | BadBody::NotUtf8(_) | BadBody::NotJson { .. } => format!("{file} is no handoff: {bad}"),
+    }
+}
+
+fn summary(left_out: usize) -> String {
+    match left_out {
+        0 => "No key is left out.".to_owned(),
+        1 => "1 key is left out.".to_owned(),
+        many => format!("{many} keys are left out."),
+    }
+}

@@ -1,0 +1,8 @@
+//! The built binary as a person or a pipeline meets it: files in, text and exit codes out.
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in a test, but not in what the tests share.
+
+mod check;
+mod preview;
+mod run;
+mod serve;
+mod support;

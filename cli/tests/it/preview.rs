@@ -1,0 +1,142 @@
+//! `preview`: the outcome of every key, in words, with no Desk at all.
+
+use serde_json::{Value, json};
+
+use crate::support::{Files, call, call_with, direct, event, sample};
+
+#[test]
+fn every_key_of_the_senders_sample_is_explained() {
+    let ended = call(&["preview", &sample("sender-sample")]);
+    assert_eq!(ended.code, 0);
+    for (key, ways_out) in [
+        ("phone_number", r#"add "aliases": {"phone_number": "phone-number"}"#),
+        ("user_segment", r#"add "aliases": {"user_segment": "user-segment"}"#),
+        ("arbitray_key", r#"add "aliases": {"arbitray_key": "arbitray-key"}"#),
+        ("membershipTier", r#"add "aliases": {"membershipTier": "membership-tier"}"#),
+        ("orderId", r#"add "aliases": {"orderId": "order-id"}"#),
+    ] {
+        let why = ended.out.lines().rfind(|line| line.trim_start().starts_with(key)).unwrap();
+        assert!(why.contains("Desk can never match it") && why.contains("rename it"), "{why}");
+        assert!(why.contains(ways_out), "{why}");
+        assert_eq!(why.contains("no field yet"), !["membershipTier", "orderId"].contains(&key), "{why}");
+    }
+    assert!(ended.out.ends_with("\n5 keys are left out.\n"), "{ended:?}");
+}
+
+#[test]
+fn an_event_a_body_and_a_bare_context_have_the_same_outcomes() {
+    let files = Files::new();
+    let context = json!({"order-id": "A-1", "cart-items": "x", "orderUrl": "https://shop.example/1"});
+    let body = direct(context.clone());
+    let outcomes = |file: &Value| {
+        let document = call(&["preview", "--json", &files.put_json("file.json", file)]).json();
+        assert_eq!(document["left_out"], 1);
+        document["fields"].clone()
+    };
+    let expected = json!([
+        {"key": "order-id", "outcome": "written", "value": "A-1"},
+        {"key": "cart-items", "outcome": "wrong-type"},
+        {"key": "orderUrl", "outcome": "written", "field": "order-link", "value": "https://shop.example/1"},
+        {"key": "language", "outcome": "empty"},
+    ]);
+    assert_eq!(outcomes(&context), expected);
+    assert_eq!(outcomes(&body), expected);
+    assert_eq!(outcomes(&event(&body.to_string(), Some("wrong"))), expected);
+}
+
+#[test]
+fn a_context_may_have_keys_that_a_body_has_too() {
+    let ended = call_with(br#"{"category": "billing", "order-id": "A-1", "conversation": "x"}"#, &["preview", "-"]);
+    assert_eq!(ended.line("order-id"), "order-id written order-id A-1", "{ended:?}");
+    assert_eq!(ended.line("category"), "category unmatched");
+}
+
+#[test]
+fn strict_finds_what_is_left_out_and_nothing_else() {
+    let files = Files::new();
+    let strict = |context: Value| {
+        let file = files.put_json("context.json", &context);
+        assert_eq!(call(&["preview", &file]).code, 0, "{context}");
+        call(&["preview", "--strict", &file]).code
+    };
+    assert_eq!(strict(json!({"order-id": "A-1", "auth-token": "x", "summary": null, "cart-items": ""})), 0);
+    assert_eq!(strict(json!({"summary": "long ".repeat(100)})), 0);
+    for left_out in [
+        json!({"colour": 1}),
+        json!({"orderId": 1}),
+        json!({"cart-items": "three"}),
+        json!({"membership-tier": "Gold"}),
+        json!({"order-id": {}}),
+        json!({"priority": "urgnt"}),
+    ] {
+        assert_eq!(strict(left_out.clone()), 1, "{left_out}");
+    }
+}
+
+#[test]
+fn strict_finds_the_field_that_is_too_many() {
+    let files = Files::new();
+    let keys: Vec<String> = (0..21).map(|number| format!("key-{number}")).collect();
+    let fields: Vec<Value> = keys.iter().map(|key| json!({"key": key, "type": "text"})).collect();
+    let context: Value = keys.iter().map(|key| (key.clone(), json!("x"))).collect();
+    let fields = files.put_json("fields.json", &json!({"fields": fields}));
+    let ended = call(&["preview", "--strict", &files.put_json("context.json", &context), "--fields", &fields]);
+    assert_eq!((ended.code, ended.line("key-20").as_str()), (1, "key-20 over-limit key-20"), "{ended:?}");
+    assert!(ended.out.ends_with("\n1 key is left out.\n"), "{ended:?}");
+}
+
+#[test]
+fn the_nearest_option_is_named() {
+    let ended = call(&["preview", &sample("wrong-types")]);
+    assert!(ended.out.contains(r#"one of gold, silver, bronze. The nearest is "gold"."#), "{ended:?}");
+    assert!(ended.out.contains(r#"one of LOW, MEDIUM, HIGH, URGENT. The nearest is "URGENT"."#), "{ended:?}");
+}
+
+#[test]
+fn an_alias_whose_field_is_filled_already_is_explained_as_such() {
+    let context = json!({"order-link": "https://a.example", "orderUrl": "https://b.example"});
+    let ended = call_with(context.to_string().as_bytes(), &["preview", "-"]);
+    assert!(ended.out.contains(r#"An alias of "order-link", which another key filled"#), "{ended:?}");
+}
+
+#[test]
+fn an_ignored_category_has_no_keys() {
+    let ended = call(&["preview", "--strict", "--json", &sample("ignored-category")]);
+    assert_eq!(ended.code, 0);
+    assert_eq!(ended.json(), json!({"ignored": "conversation:started", "fields": [], "left_out": 0}));
+    assert!(call(&["preview", &sample("ignored-category")]).out.contains("category conversation:started"));
+}
+
+#[test]
+fn a_body_of_the_wrong_shape_ends_with_2_and_its_places() {
+    let body = json!({"category": "handoff", "id": "1", "data": {"conversation": {"id": 1}}});
+    let ended = call_with(body.to_string().as_bytes(), &["preview", "-"]);
+    assert_eq!((ended.code, ended.out.as_str()), (2, ""));
+    assert!(ended.err.contains("\n  data.conversation.user_id: is required\n"), "{ended:?}");
+}
+
+#[test]
+fn a_fields_file_of_no_use_ends_with_2_and_all_its_problems() {
+    let files = Files::new();
+    let fields = files.put("fields.json", r#"{"field": [], "deny": "x"}"#);
+    for command in ["run", "preview", "serve"] {
+        let mut arguments = vec![command, "--fields", &fields];
+        let file = sample("handoff");
+        if command != "serve" {
+            arguments.push(&file);
+        }
+        let ended = call(&arguments);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
+        assert!(ended.err.contains("field: is not known here") && ended.err.contains("deny: must be an array"));
+    }
+}
+
+#[test]
+fn json_keeps_every_character_of_a_value() {
+    let context = json!({"summary": "tab\t del\u{7f} c1\u{9b} esc\u{1b}[31m ä😕"});
+    let ended = call_with(context.to_string().as_bytes(), &["preview", "--json", "-"]);
+    let document = ended.json();
+    let entry = document["fields"].as_array().unwrap().iter().find(|entry| entry["key"] == "summary").unwrap();
+    assert_eq!(entry["value"], context["summary"]);
+    assert!(ended.out.chars().all(|char| char == '\n' || !char.is_control()), "{ended:?}");
+}

@@ -1,0 +1,215 @@
+//! `run`: from a file to a ticket and back to the person.
+
+use desk_handoff::auth::sign;
+use serde_json::json;
+
+use crate::support::{Files, call, call_with, direct, event, handoff, sample};
+
+#[test]
+fn a_sample_event_becomes_a_ticket_with_its_fields_filled() {
+    let ended = call(&["run", &sample("handoff")]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for line in ["customer user_xyz789", "title AI handoff 2647", "priority HIGH", "team VIP (vip)"] {
+        let key = line.split(' ').next().unwrap();
+        assert_eq!(ended.line(key), line);
+    }
+    assert!(ended.out.contains("Ticket 7455126: created"), "{ended:?}");
+    assert!(ended.out.contains("cart-items       3\n"), "the ticket's own value is shown: {ended:?}");
+    assert!(ended.out.contains("order-id         written    order-id         in the ticket\n"), "{ended:?}");
+    assert!(ended.out.contains("priority         written    (priority)       in the ticket\n"), "{ended:?}");
+    assert!(ended.err.contains("built-in example"), "{ended:?}");
+}
+
+#[test]
+fn what_is_piped_has_no_colours_and_no_frames() {
+    for arguments in [["run", &sample("handoff")], ["preview", &sample("sender-sample")]] {
+        let ended = call(&arguments);
+        for text in [&ended.out, &ended.err] {
+            assert!(!text.contains(['\u{1b}', '─', '│', '═']), "{text}");
+            assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
+        }
+    }
+}
+
+#[test]
+fn json_is_one_document_with_the_answer_and_the_ticket() {
+    let document = call(&["run", "--json", &sample("handoff")]).json();
+    assert_eq!(document["status"], 201);
+    assert_eq!(document["answer"]["status"], "created");
+    assert_eq!(document["ticket"]["id"], document["answer"]["ticket"]["id"]);
+    assert!(document["ticket"]["customFields"].as_array().unwrap().iter().any(|field| field["key"] == "order-id"));
+}
+
+#[test]
+fn a_body_is_taken_from_a_file_and_from_standard_input() {
+    let files = Files::new();
+    let body = direct(json!({"order-id": "A-1"})).to_string();
+    for ended in [call(&["run", &files.put("body.json", &body)]), call_with(body.as_bytes(), &["run", "-"])] {
+        assert_eq!((ended.code, ended.line("conversation").as_str()), (0, "conversation c-1"), "{ended:?}");
+        assert_eq!(ended.line("event"), "event e-1");
+    }
+}
+
+#[test]
+fn a_base64_body_is_decoded() {
+    let ended = call(&["run", "--json", &sample("base64")]).json();
+    assert!(ended["ticket"]["customFields"].to_string().contains("ORD-Ä-1"), "{ended}");
+}
+
+#[test]
+fn a_signature_that_does_not_fit_is_told_and_made_anew() {
+    let files = Files::new();
+    let body = direct(json!({})).to_string();
+    let signed = |signature: Option<&str>| {
+        let ended = call(&["run", &files.put_json("event.json", &event(&body, signature))]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.err.contains("would answer 401")
+    };
+    assert!(signed(Some("00")));
+    assert!(!signed(Some(&sign(body.as_bytes(), "local-only-signing-secret"))));
+    assert!(!signed(None));
+}
+
+#[test]
+fn the_query_of_an_event_chooses_the_application_as_it_does_when_deployed() {
+    let files = Files::new();
+    let mut body = direct(json!({}));
+    body["app_id"] = json!("APP-1");
+    let mut event = event(&body.to_string(), None);
+    for (query, code) in [("app_id=APP-1", 0), ("app_id=APP-2", 1), ("", 0)] {
+        event["rawQueryString"] = json!(query);
+        assert_eq!(call(&["run", &files.put_json("event.json", &event)]).code, code, "{query}");
+    }
+}
+
+#[test]
+fn an_ignored_category_is_told_and_is_no_failure() {
+    let ended = call(&["run", &sample("ignored-category")]);
+    assert_eq!(ended.code, 0);
+    assert!(ended.out.starts_with("Ignored: an event of the category conversation:started"), "{ended:?}");
+}
+
+#[test]
+fn a_refused_body_is_told_with_its_places_and_ends_with_1() {
+    let files = Files::new();
+    let file = files.put_json("body.json", &json!({"conversation": {"user_id": ["x"]}, "context": 5}));
+    let ended = call(&["run", &file]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.out.starts_with("Refused with 400: The body cannot be used\n"), "{ended:?}");
+    assert_eq!(ended.line("conversation.user_id"), "conversation.user_id must be a string or a number");
+    assert_eq!(ended.line("context"), "context must be an object");
+    let document = call(&["run", "--json", &file]);
+    assert_eq!((document.code, &document.json()["status"]), (1, &json!(400)));
+}
+
+#[test]
+fn a_bare_context_is_refused_with_the_way_to_preview_it() {
+    let files = Files::new();
+    let ended = call(&["run", &files.put_json("context.json", &json!({"order-id": "A-1"}))]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("cargo handoff preview"), "{ended:?}");
+}
+
+#[test]
+fn the_embedded_desk_has_the_fields_of_the_file() {
+    let files = Files::new();
+    let fields = json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "create"}});
+    let fields = files.put_json("fields.json", &fields);
+    let body = files.put_json("body.json", &direct(json!({"n": 7, "order-id": "A-1"})));
+    let ended = call(&["run", &body, "--fields", &fields]);
+    assert_eq!(ended.err, "");
+    assert!(ended.out.contains("n         written    n        in the ticket\n"), "{ended:?}");
+    assert_eq!(ended.line("order-id"), "order-id unmatched no field has this key");
+}
+
+#[test]
+fn without_a_list_of_fields_desk_keeps_nothing_and_the_reason_is_told() {
+    let files = Files::new();
+    let body = files.put_json("body.json", &direct(json!({"order-id": "A-1"})));
+    let ended = call(&["run", &body, "--fields", &files.put("fields.json", "{}")]);
+    assert_eq!(ended.code, 0);
+    assert_eq!(ended.line("order-id"), "order-id rejected order-id Desk did not keep it");
+    assert!(ended.out.contains("The fields file lists no fields."), "{ended:?}");
+}
+
+#[test]
+fn a_team_that_desk_does_not_have_costs_nothing_else() {
+    let files = Files::new();
+    let body = files.put_json("body.json", &direct(json!({"support-team": "nobody", "order-id": "A-1"})));
+    let ended = call(&["run", &body]);
+    assert!(ended.out.contains("support-team  rejected  (team)"), "{ended:?}");
+    assert!(ended.out.contains("the embedded one has vip and support"), "{ended:?}");
+    assert!(ended.out.contains("order-id      written "), "{ended:?}");
+}
+
+#[test]
+fn a_ticket_that_the_rules_leave_alone_is_no_failure() {
+    let files = Files::new();
+    let fields = files.put_json("fields.json", &json!({"ticket": {"when_missing": "leave"}}));
+    let body = files.put_json("body.json", &direct(json!({"order-id": "A-1"})));
+    let ended = call(&["run", &body, "--fields", &fields]);
+    assert_eq!(ended.code, 0);
+    assert!(ended.out.contains("No ticket: left"), "{ended:?}");
+}
+
+#[test]
+fn no_value_can_play_with_the_terminal() {
+    let files = Files::new();
+    let context = json!({"summary": "\u{1b}[31mred\nrow\u{7}", "\u{1b}[2J": 1});
+    let ended = call(&["run", &files.put_json("body.json", &direct(context))]);
+    assert!(!ended.out.contains(['\u{1b}', '\u{7}']), "{ended:?}");
+    assert!(ended.out.contains(r"\u{1b}[31mred\nrow\u{7}"), "{ended:?}");
+}
+
+#[test]
+fn a_file_of_no_use_ends_with_2_and_says_why() {
+    let files = Files::new();
+    let deep = "[".repeat(100_000);
+    let broken = event("%%%", None);
+    let mut base64 = broken.clone();
+    base64["isBase64Encoded"] = json!(true);
+    let mut header = broken.clone();
+    header["headers"]["bad name"] = json!("x");
+    let mut query = broken;
+    query["rawQueryString"] = json!("a b\n");
+    let cases = [
+        (files.put("none.json", ""), "is not JSON at line 1, column 0"),
+        (files.put("half.json", "{\"a\":\n oops}"), "is not JSON at line 2, column 2"),
+        (files.put("deep.json", deep), "is not JSON"),
+        (files.put("bytes.json", [0xff, 0xfe]), "is not JSON"),
+        (files.put("list.json", "[1]"), "holds no JSON object"),
+        (files.put("rest.json", r#"{"requestContext": {}, "path": "/"}"#), "payload format 2.0"),
+        (files.put("odd.json", r#"{"requestContext": {}, "rawPath": "/", "body": 5}"#), "API Gateway"),
+        (files.put_json("base64.json", &base64), "not base64"),
+        (files.put_json("header.json", &header), "bad name"),
+        (files.put_json("query.json", &query), "rawQueryString"),
+        ("not-there.json".to_owned(), "cannot be read"),
+    ];
+    for (file, why) in cases {
+        for command in ["run", "preview"] {
+            let ended = call(&[command, &file]);
+            assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{file}: {ended:?}");
+            assert!(ended.err.contains(&file) && ended.err.contains(why), "{file}: {ended:?}");
+        }
+    }
+}
+
+#[test]
+fn wrong_use_ends_with_2_and_help_shows_an_example() {
+    for arguments in [&[][..], &["run"], &["nope"], &["serve", "--port", "x"], &["serve", "--app-id", "a b"]] {
+        assert_eq!(call(arguments).code, 2, "{arguments:?}");
+    }
+    for command in ["run", "serve", "preview", "check"] {
+        let ended = call(&[command, "--help"]);
+        assert_eq!(ended.code, 0);
+        assert!(ended.out.contains(&format!("cargo handoff {command} ")), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_not_used() {
+    let nobody = "http://127.0.0.1:9";
+    let output =
+        handoff().args(["run", &sample("handoff")]).env("HTTP_PROXY", nobody).env("ALL_PROXY", nobody).output();
+    assert!(output.unwrap().status.success());
+}
