@@ -24,6 +24,17 @@ pub struct Config {
     pub log_level: String,
 }
 
+/// What a deployed function is told beside: where its queue and its table are.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The rest.
+    pub config: Config,
+    /// The FIFO queue.
+    pub queue_url: String,
+    /// The claims table.
+    pub table_name: String,
+}
+
 /// Whether handoffs are carried out or only worked out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -128,6 +139,27 @@ impl Config {
         }
     }
 
+    /// The same for a deployed function, which has a queue and a table.
+    ///
+    /// # Errors
+    /// As [`Config::from_lookup`], with the two settings among the problems.
+    pub fn deployed(lookup: impl Fn(&str) -> Option<String>) -> Result<Deployed, ConfigError> {
+        let mut problems = Vec::new();
+        let mut require = |name: &str| {
+            let value = lookup(name).map(|value| value.trim().to_owned()).unwrap_or_default();
+            if value.is_empty() {
+                problems.push(format!("{name}: is required"));
+            }
+            value
+        };
+        let (queue_url, table_name) = (require("QUEUE_URL"), require("TABLE_NAME"));
+        match Self::from_lookup(&lookup) {
+            Ok(config) if problems.is_empty() => Ok(Deployed { config, queue_url, table_name }),
+            Ok(_) => Err(ConfigError(problems)),
+            Err(ConfigError(others)) => Err(ConfigError(others.into_iter().chain(problems).collect())),
+        }
+    }
+
     /// The SSM path that holds one application's parameters, with a trailing slash.
     pub fn parameter_path(&self, app_id: &AppId) -> String {
         format!("{}/{app_id}/", self.parameter_prefix)
@@ -186,6 +218,21 @@ mod tests {
         let ConfigError(problems) = config(&settings).unwrap_err();
         let names: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
         assert_eq!(names, ["APP_IDS", "APP_IDS", "PARAMETER_PREFIX", "DESK_BASE_URL", "MODE"]);
+    }
+
+    #[test]
+    fn a_deployed_function_has_a_queue_and_a_table() {
+        let settings = [("APP_IDS", "a"), ("QUEUE_URL", "https://queue.example/1/q.fifo"), ("TABLE_NAME", "t")];
+        let read = |names: &'static [&str]| {
+            let lookup = move |name: &str| {
+                let known = settings.iter().find(|(key, _)| *key == name && names.contains(key));
+                known.map(|(_, value)| (*value).to_owned())
+            };
+            Config::deployed(lookup)
+        };
+        assert_eq!(read(&["APP_IDS", "QUEUE_URL", "TABLE_NAME"]).unwrap().table_name, "t");
+        let ConfigError(problems) = read(&["TABLE_NAME"]).unwrap_err();
+        assert_eq!(problems, ["APP_IDS: is required", "QUEUE_URL: is required"]);
     }
 
     #[test]

@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::auth::Authenticated;
 use crate::config::AppId;
@@ -27,7 +30,7 @@ pub enum Event {
 }
 
 /// One conversation handed over to a human.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Handoff {
     /// Tells one delivery from another: the same event has the same id.
     pub event_id: String,
@@ -50,7 +53,7 @@ pub struct Handoff {
 }
 
 /// The AI agent's conversation: `id` or `channel_url` is there, mostly both.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
     /// Its number, as text.
     pub id: Option<String>,
@@ -60,8 +63,24 @@ pub struct Conversation {
     pub channel_type: Option<String>,
 }
 
+impl Handoff {
+    /// When it was handed over, in microseconds since 1970, if the sender's time can be read: some of its own samples
+    /// cannot. Orders handoffs, and decides nothing where it is missing.
+    pub fn micros(&self) -> Option<i64> {
+        let time = OffsetDateTime::parse(self.handoff_at.as_deref()?, &Rfc3339).ok()?;
+        i64::try_from(time.unix_timestamp_nanos() / 1_000).ok()
+    }
+}
+
+impl Conversation {
+    /// What it is known by: its channel, else its number.
+    pub fn name(&self) -> &str {
+        self.channel_url.as_deref().or(self.id.as_deref()).unwrap_or_default()
+    }
+}
+
 /// What the sender says of the ticket; each part wins over the rules.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TicketWish {
     /// The ticket that it is thought to be.
     pub id: Option<u64>,
@@ -74,7 +93,8 @@ pub struct TicketWish {
 }
 
 /// The key-value facts about the customer. Prints nothing but its size: a value may be a token.
-#[derive(Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Context(pub Map<String, Value>);
 
 impl fmt::Debug for Context {
@@ -355,6 +375,16 @@ mod tests {
         assert_eq!(handoff.context.0.len(), 1);
         assert_eq!(handoff.ticket.id, Some(77));
         assert_eq!(handoff.handoff_at.as_deref(), Some("2025-07-30T08:30:32.d48s"));
+    }
+
+    #[test]
+    fn a_time_orders_only_where_it_can_be_read() {
+        let mut handoff = handoff(&envelope());
+        assert_eq!(handoff.micros(), None);
+        handoff.handoff_at = Some("2025-07-30T08:35:25.5Z".into());
+        assert_eq!(handoff.micros(), Some(1_753_864_525_500_000));
+        handoff.handoff_at = Some("2025-07-30T10:35:25.5+02:00".into());
+        assert_eq!(handoff.micros(), Some(1_753_864_525_500_000));
     }
 
     #[test]

@@ -8,26 +8,32 @@
 //! | [`secrets`] | the application's credentials and rules, from SSM, kept five minutes |
 //! | [`auth`] | pure: who sent it; without a valid proof nothing goes further |
 //! | [`handoff`] | pure: the two body forms become one [`handoff::Handoff`] |
-//! | [`process`](mod@process) | the spine: match, find, plan, apply, report |
+//! | [`queue`] | what lies between the webhook and the worker, and the seam to it |
+//! | [`worker`] | edge in from the queue: each message done, or left to come again |
+//! | [`process`](mod@process) | the spine: claim, match, find, plan, apply, compare, complete or release |
+//! | [`claims`] | who may work on a conversation, and what is remembered of it |
 //! | [`fields`] | pure, the heart: context keys against ticket fields, an outcome for every key |
 //! | [`ticket`] | pure: whose ticket it is, what is to change, what Desk made of it |
 //! | [`apply`] | carries the plan out; one bad field never costs the others |
 //! | [`desk`] | edge out: one method a Desk call; Desk's own JSON stays in the folder |
+//! | [`report`] | pure: what became of it, for the caller and for the log |
 //!
-//! Beside the line: [`config`] (the environment, checked as a whole), [`rules`] (the `fields` parameter), [`shape`] (JSON
-//! of strangers, problems with paths), [`retry`] (whether and when to repeat a call), [`http_client`] (one for all),
-//! and, with the feature `aws`, `aws` (the only files that name the AWS SDK) and `logs`.
+//! Beside the line: [`stack`] (what both functions live on), [`config`] (the environment, checked as a whole), [`rules`]
+//! (the `fields` parameter), [`shape`] (JSON of strangers, problems with paths), [`retry`] (whether and when to repeat a
+//! call), [`http_client`] (one for all), [`seam`] (what the seams share), and, with the feature `aws`, `aws` (the only
+//! files that name the AWS SDK) and `logs`.
 //!
-//! Only [`api`], [`process`](mod@process) and [`apply`] call other rooms; [`desk`] asks [`retry`] and [`secrets`]. Clock,
-//! chance, environment and addresses are arguments. What is known of Desk, and how well, stands in docs/desk-wire.md, which
-//! the code cites by section. There are no fakes in here: tests and local runs meet the
-//! `desk-emulator` crate over real HTTP.
+//! Only [`api`], [`worker`], [`stack`], [`process`](mod@process) and [`apply`] call other rooms; [`desk`] asks [`retry`] and
+//! [`secrets`]. Clock, chance, environment and addresses are arguments. What is known of Desk, and how well, stands in
+//! docs/desk-wire.md, which the code cites by section. There are no fakes in here but [`claims::Memory`], for the local
+//! run: tests and local runs meet the `desk-emulator` crate over real HTTP.
 
 pub mod api;
 pub mod apply;
 pub mod auth;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod claims;
 pub mod config;
 pub mod desk;
 pub mod fields;
@@ -36,8 +42,13 @@ pub mod http_client;
 #[cfg(feature = "aws")]
 pub mod logs;
 pub mod process;
+pub mod queue;
+pub mod report;
 pub mod retry;
 pub mod rules;
+pub mod seam;
 pub mod secrets;
 pub mod shape;
+pub mod stack;
 pub mod ticket;
+pub mod worker;

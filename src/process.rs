@@ -1,100 +1,40 @@
-//! The spine: match, find, plan, apply, compare, report. One handoff from its facts to a ticket with its fields filled.
+//! The spine: claim, match, find, plan, apply, compare, complete or release. One handoff from its facts to a ticket with
+//! its fields filled, done once.
 //!
 //! Takes an authenticated handoff; makes every decision in pure code and every call through [`Desk`]. Has no loops and no
 //! sleeps: what fails is told to the caller, whose next try finds what this one left and goes on from there.
 
-use serde::Serialize;
+use std::time::SystemTime;
+
+use secrecy::SecretString;
 
 use crate::apply::{self, Applied, Created};
-use crate::config::Mode;
+use crate::claims::{Answer, ClaimRequest, Claims, Digester, Record, Written, event_digest, item_key};
+use crate::config::AppId;
 use crate::desk::{Desk, DeskError, NewTicket};
-use crate::fields::{Entry, Matched, Outcome, Verdicts, match_fields};
+use crate::fields::{Matched, Outcome, Verdicts, match_fields};
 use crate::handoff::Handoff;
-use crate::rules::Rules;
-use crate::ticket::{Plan, Ticket, Wanted, change, plan, title};
+use crate::report::{Action, OpeningMessage, Report, Status, TicketReport};
+use crate::rules::{Overwrite, Rules};
+use crate::seam::StoreError;
+use crate::ticket::{Merge, PRIORITY, Plan, TEAM, Ticket, Wanted, change, plan, title};
 
-/// What became of a handoff: the answer of `/handoffs` and `/handoffs/preview` (README, "Answers").
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// How it ended.
-    pub status: Status,
-    /// What was done to the ticket, or in a preview would be.
-    pub action: Action,
-    /// The event's id.
-    pub event_id: String,
-    /// The conversation handed over.
-    pub conversation: ConversationReport,
-    /// The ticket, if there is one.
-    pub ticket: Option<TicketReport>,
-    /// One line for every context key and every field with a source of its own.
-    pub fields: Vec<Entry>,
-    /// Requests that Desk was sent.
-    pub desk_calls: u32,
-    /// Whether the opening message, which makes a new ticket visible to agents, was posted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub opening_message: Option<OpeningMessage>,
-}
-
-/// How a handoff ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// With a new ticket.
-    Created,
-    /// With changes to a ticket.
-    Updated,
-    /// With a ticket that held everything already.
-    Unchanged,
-    /// Without touching anything, as the rules say.
-    Left,
-    /// Nothing was to be written.
-    Preview,
-}
-
-/// What was done to the ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// It was made.
-    Create,
-    /// It was changed.
-    Update,
-    /// Nothing.
-    None,
-}
-
-/// How the opening message fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OpeningMessage {
-    /// It is on the ticket's channel.
-    Posted,
-    /// It is not: no agent sees the ticket before the customer writes.
-    Failed,
-}
-
-/// The conversation handed over.
-#[derive(Debug, Serialize)]
-pub struct ConversationReport {
-    /// Its number.
-    pub id: Option<String>,
-    /// Its channel.
-    pub channel_url: Option<String>,
-}
-
-/// The ticket as Desk last showed it.
-#[derive(Debug, Serialize)]
-pub struct TicketReport {
-    /// Desk's number.
-    pub id: u64,
-    /// The ticket's own channel.
-    pub channel_url: Option<String>,
-    /// Such as `PENDING`.
-    pub status: Option<String>,
-    /// Such as `MEDIUM`.
-    pub priority: Option<String>,
-    /// The team's key; the Default team has none.
-    pub team: Option<String>,
+/// What a handoff is worked on with.
+pub struct Task<'a> {
+    /// Desk, for this application and this invocation.
+    pub desk: &'a Desk<'a>,
+    /// The application's rules.
+    pub rules: &'a Rules,
+    /// Who may work on a conversation.
+    pub claims: &'a dyn Claims,
+    /// The application.
+    pub app_id: &'a AppId,
+    /// The Desk tokens, with which what was written is remembered.
+    pub tokens: &'a [SecretString],
+    /// The time of day.
+    pub now: SystemTime,
+    /// When this work will certainly have ended, one way or another.
+    pub ends: SystemTime,
 }
 
 /// Why a handoff is not done.
@@ -103,70 +43,92 @@ pub enum Failure {
     /// Desk did not do its part.
     #[error(transparent)]
     Desk(#[from] DeskError),
+    /// The claims did not do their part.
+    #[error(transparent)]
+    Claims(#[from] StoreError),
+    /// The conversation is being worked on, for so many seconds at the most.
+    #[error("the conversation is being worked on")]
+    UnderWay(u64),
     /// Desk is to make the ticket itself (`when_missing: retry`) and has not yet.
     #[error("the ticket is not there yet")]
     NotYet,
 }
 
-/// Works a handoff out and, unless the mode is preview, carries it out.
+/// Carries a handoff out, unless it was done before.
 ///
 /// # Errors
 /// [`Failure`]; trying again is always safe.
-pub async fn process(desk: &Desk<'_>, rules: &Rules, handoff: &Handoff, mode: Mode) -> Result<Report, Failure> {
-    let matched = match_fields(rules, handoff);
-    let wanted = Wanted::new(handoff, &rules.ticket);
-    let Found { ticket, customer_id } = find(desk, &wanted, handoff.ticket.id).await?;
-    let plan = plan(ticket, &wanted, &matched, &rules.ticket);
-    let work = Work { desk, rules, handoff, matched: &matched, wanted: &wanted };
-    if mode == Mode::Preview {
-        return work.preview(plan);
+pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, Failure> {
+    let matched = match_fields(task.rules, handoff);
+    let key = item_key(task.app_id, handoff);
+    let digester = Digester::new(task.tokens, &key);
+    let now = seconds(task.now);
+    let request = ClaimRequest {
+        key: key.clone(),
+        event: event_digest(handoff),
+        pending: pending(&matched, &digester),
+        now,
+        until: seconds(task.ends),
+        token: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
+    };
+    let permit = match task.claims.claim(&request).await? {
+        Answer::Go(permit) => permit,
+        Answer::Duplicate(record) => return Ok(duplicate(handoff, &record)),
+        Answer::Busy(until) => return Err(Failure::UnderWay(until.saturating_sub(now))),
+    };
+    let work = Work { desk: task.desk, rules: task.rules, handoff, matched: &matched, known: &permit.known, digester };
+    match work.carry_out().await {
+        Ok((report, record)) => {
+            task.claims.complete(permit, record, now).await?;
+            Ok(report)
+        }
+        Err(failure) => {
+            if let Err(error) = task.claims.release(permit).await {
+                tracing::warn!(%error, "not released; the lease ends by itself");
+            }
+            Err(failure)
+        }
     }
-    let (status, action, Applied { ticket, verdicts }) = match plan {
-        Plan::Create => (Status::Created, Action::Create, work.create(customer_id).await?),
-        Plan::Update(ticket, change) if change.is_empty() => {
-            (Status::Unchanged, Action::None, Applied { ticket, verdicts: change.verdicts })
-        }
-        Plan::Update(ticket, change) => {
-            (Status::Updated, Action::Update, apply::update(desk, ticket, change, &matched).await?)
-        }
-        Plan::Leave(ticket) => return Ok(work.left(ticket.as_ref())),
+}
+
+/// Works a handoff out and writes nothing anywhere. Claims are not asked: what this software wrote before counts as
+/// somebody else's.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn preview(desk: &Desk<'_>, rules: &Rules, handoff: &Handoff) -> Result<Report, Failure> {
+    let matched = match_fields(rules, handoff);
+    let known = Record::default();
+    let work = Work { desk, rules, handoff, matched: &matched, known: &known, digester: Digester::new(&[], "") };
+    let (plan, _) = work.plan().await?;
+    let (action, ticket, verdicts) = match plan {
+        Plan::Create => (Action::Create, None, apply::foreseen(&matched)),
+        Plan::Update(ticket, change) if change.is_empty() => (Action::None, Some(ticket), change.verdicts),
+        Plan::Update(ticket, change) => (Action::Update, Some(ticket), change.verdicts),
+        Plan::Leave(ticket) => (Action::None, ticket, Verdicts::all(&matched, Outcome::Left)),
         Plan::NotYet => return Err(Failure::NotYet),
     };
-    let opening_message = work.open_if_waiting(&ticket).await;
-    let report = work.report(status, action, Some(&ticket), &verdicts);
-    Ok(Report { opening_message, ..report })
+    Ok(work.report(Status::Preview, action, ticket.as_ref(), &verdicts))
 }
 
-struct Found {
-    ticket: Option<Ticket>,
-    customer_id: Option<u64>,
+fn duplicate(handoff: &Handoff, record: &Record) -> Report {
+    let ticket = record.ticket_id.map(|id| TicketReport { id, ..TicketReport::default() });
+    Report { ticket, ..Report::new(handoff, Status::Duplicate, Action::None) }
 }
 
-/// Finds the conversation's ticket: the one that the sender names, if it is the customer's; else, all asked at once, the
-/// one on the conversation's channel or the customer's that names the channel as related (README, "Which ticket").
-async fn find(desk: &Desk<'_>, wanted: &Wanted<'_>, named: Option<u64>) -> Result<Found, DeskError> {
-    let named = match named {
-        Some(id) => desk.ticket(id).await?.filter(|ticket| wanted.is_customers(ticket)),
-        None => None,
-    };
-    if let Some(ticket) = named.as_ref().filter(|ticket| ticket.open) {
-        return Ok(Found { customer_id: ticket.customer_id, ticket: named });
+/// What is about to be written, in digests.
+fn pending(matched: &Matched, digester: &Digester<'_>) -> Written {
+    let mut pending = Written::default();
+    for value in &matched.values {
+        pending.set(value.key.as_str(), digester.digest(value.key.as_str(), value.text.expose()));
     }
-    let on_channel = async {
-        match wanted.channel_url {
-            Some(channel_url) => desk.tickets_on_channel(channel_url).await,
-            None => Ok(Vec::new()),
-        }
-    };
-    let of_customer = desk.tickets_of_customer(wanted.user_id);
-    let (on_channel, of_customer, customer_id) =
-        tokio::try_join!(on_channel, of_customer, desk.customer(wanted.user_id))?;
-    let best = wanted.best(on_channel.into_iter().chain(of_customer));
-    let ticket = match best {
-        Some(ticket) if ticket.open => Some(ticket),
-        closed => named.or(closed),
-    };
-    Ok(Found { ticket, customer_id })
+    if let Some(priority) = matched.priority {
+        pending.set(PRIORITY, digester.digest(PRIORITY, priority.as_str()));
+    }
+    if let Some(team) = &matched.team {
+        pending.set(TEAM, digester.digest(TEAM, team.as_str()));
+    }
+    pending
 }
 
 /// What the steps of one handoff share.
@@ -175,32 +137,105 @@ struct Work<'a> {
     rules: &'a Rules,
     handoff: &'a Handoff,
     matched: &'a Matched,
-    wanted: &'a Wanted<'a>,
+    known: &'a Record,
+    digester: Digester<'a>,
 }
 
 impl Work<'_> {
-    fn preview(&self, plan: Plan) -> Result<Report, Failure> {
-        let (action, ticket, verdicts) = match plan {
-            Plan::Create => (Action::Create, None, apply::foreseen(self.matched)),
-            Plan::Update(ticket, change) if change.is_empty() => (Action::None, Some(ticket), change.verdicts),
-            Plan::Update(ticket, change) => (Action::Update, Some(ticket), change.verdicts),
-            Plan::Leave(ticket) => (Action::None, ticket, Verdicts::all(self.matched, Outcome::Left)),
+    async fn carry_out(&self) -> Result<(Report, Record), Failure> {
+        let (plan, customer_id) = self.plan().await?;
+        let (status, action, Applied { ticket, verdicts }) = match plan {
+            Plan::Create => (Status::Created, Action::Create, self.create(customer_id).await?),
+            Plan::Update(ticket, change) if change.is_empty() => {
+                (Status::Unchanged, Action::None, Applied { ticket, verdicts: change.verdicts })
+            }
+            Plan::Update(ticket, change) => {
+                (Status::Updated, Action::Update, apply::update(self.desk, ticket, change, self.matched).await?)
+            }
+            Plan::Leave(ticket) => {
+                let verdicts = Verdicts::all(self.matched, Outcome::Left);
+                let record = self.record(ticket.as_ref(), &verdicts);
+                return Ok((self.report(Status::Left, Action::None, ticket.as_ref(), &verdicts), record));
+            }
             Plan::NotYet => return Err(Failure::NotYet),
         };
-        Ok(self.report(Status::Preview, action, ticket.as_ref(), &verdicts))
+        let opening_message = self.open_if_waiting(&ticket).await;
+        let report = self.report(status, action, Some(&ticket), &verdicts);
+        Ok((Report { opening_message, ..report }, self.record(Some(&ticket), &verdicts)))
     }
 
-    fn left(&self, ticket: Option<&Ticket>) -> Report {
-        self.report(Status::Left, Action::None, ticket, &Verdicts::all(self.matched, Outcome::Left))
+    /// What is to be done, and Desk's number of the customer if it came up.
+    async fn plan(&self) -> Result<(Plan, Option<u64>), Failure> {
+        let wanted = self.wanted();
+        let Found { ticket, customer_id } = self.find(&wanted).await?;
+        let wrote = self.wrote();
+        Ok((plan(ticket, &wanted, self.matched, &self.rules.ticket, self.merge(&wrote)), customer_id))
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted::new(self.handoff, &self.rules.ticket)
+    }
+
+    fn wrote(&self) -> impl Fn(&str, &str) -> bool {
+        |field, stored| self.known.written.has(field, &self.digester.digests(field, stored))
+    }
+
+    /// A handoff older than the newest one done fills what is empty and replaces nothing.
+    fn merge<'m>(&self, wrote: &'m dyn Fn(&str, &str) -> bool) -> Merge<'m> {
+        let times = self.handoff.micros().zip(self.known.newest);
+        let stale = times.is_some_and(|(ours, newest)| ours < newest);
+        Merge { overwrite: if stale { Overwrite::Never } else { self.rules.ticket.overwrite }, wrote }
+    }
+
+    /// Finds the conversation's ticket: the one that the sender names or that is remembered, if it is the customer's;
+    /// else, all asked at once, the one on the conversation's channel or the customer's that names the channel as related
+    /// (README, "Which ticket").
+    async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, DeskError> {
+        let desk = self.desk;
+        let mut named = self.view(self.handoff.ticket.id, wanted).await?;
+        if named.as_ref().is_none_or(|ticket| !ticket.open) && self.known.ticket_id != self.handoff.ticket.id {
+            named = self.view(self.known.ticket_id, wanted).await?.or(named);
+        }
+        if let Some(ticket) = named.as_ref().filter(|ticket| ticket.open) {
+            return Ok(Found { customer_id: ticket.customer_id, ticket: named });
+        }
+        let on_channel = async {
+            match wanted.channel_url {
+                Some(channel_url) => desk.tickets_on_channel(channel_url).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let customer = async {
+            match self.known.customer_id {
+                Some(id) => Ok(Some(id)),
+                None => desk.customer(wanted.user_id).await,
+            }
+        };
+        let (on_channel, of_customer, customer_id) =
+            tokio::try_join!(on_channel, desk.tickets_of_customer(wanted.user_id), customer)?;
+        let best = wanted.best(on_channel.into_iter().chain(of_customer));
+        let ticket = match best {
+            Some(ticket) if ticket.open => Some(ticket),
+            closed => named.or(closed),
+        };
+        Ok(Found { ticket, customer_id })
+    }
+
+    /// The ticket of this id, if there is one and it is the customer's.
+    async fn view(&self, id: Option<u64>, wanted: &Wanted<'_>) -> Result<Option<Ticket>, DeskError> {
+        match id {
+            Some(id) => Ok(self.desk.ticket(id).await?.filter(|ticket| wanted.is_customers(ticket))),
+            None => Ok(None),
+        }
     }
 
     async fn create(&self, customer_id: Option<u64>) -> Result<Applied, Failure> {
-        let Self { desk, rules, handoff, matched, wanted } = self;
+        let (desk, matched, wanted) = (self.desk, self.matched, self.wanted());
         let customer_id = match customer_id {
             Some(id) => id,
             None => apply::ensure_customer(desk, wanted.user_id).await?,
         };
-        let title = title(handoff, &rules.ticket);
+        let title = title(self.handoff, &self.rules.ticket);
         let full = NewTicket {
             title: &title,
             customer_id,
@@ -209,11 +244,12 @@ impl Work<'_> {
             team: matched.team.as_ref(),
             related: wanted.channel_url,
         };
-        let (ticket, team_refused) = match apply::create(desk, full, wanted, matched).await? {
+        let (ticket, team_refused) = match apply::create(desk, full, &wanted, matched).await? {
             Created::Whole(applied) => return Ok(applied),
             Created::Partly { ticket, team_refused } => (ticket, team_refused),
         };
-        let mut change = change(&ticket, wanted, matched, rules.ticket.overwrite);
+        let wrote = self.wrote();
+        let mut change = change(&ticket, &wanted, matched, self.merge(&wrote));
         if team_refused {
             change.team = None;
             change.verdicts.team = Outcome::Rejected;
@@ -242,29 +278,45 @@ impl Work<'_> {
 
     fn report(&self, status: Status, action: Action, ticket: Option<&Ticket>, verdicts: &Verdicts) -> Report {
         Report {
-            status,
-            action,
-            event_id: self.handoff.event_id.clone(),
-            conversation: ConversationReport {
-                id: self.handoff.conversation.id.clone(),
-                channel_url: self.handoff.conversation.channel_url.clone(),
-            },
             ticket: ticket.map(TicketReport::from),
             fields: self.matched.entries(verdicts, status == Status::Preview),
             desk_calls: self.desk.calls(),
-            opening_message: None,
+            ..Report::new(self.handoff, status, action)
+        }
+    }
+
+    /// What to remember: what the ticket holds of what was sent is ours, whoever put it there first.
+    fn record(&self, ticket: Option<&Ticket>, verdicts: &Verdicts) -> Record {
+        let mut written = self.known.written.clone();
+        let stored = ticket.and_then(|ticket| ticket.fields.as_ref());
+        for (value, outcome) in self.matched.values.iter().zip(&verdicts.values) {
+            let (key, text) = (value.key.as_str(), stored.and_then(|fields| fields.get(value.key.as_str())));
+            if outcome.is_filled() {
+                written.set(key, self.digester.digest(key, text.unwrap_or(&value.text).expose()));
+            }
+        }
+        if let Some(priority) = self.matched.priority.filter(|_| verdicts.priority.is_filled()) {
+            written.set(PRIORITY, self.digester.digest(PRIORITY, priority.as_str()));
+        }
+        if let Some(team) = self.matched.team.as_ref().filter(|_| verdicts.team.is_filled()) {
+            written.set(TEAM, self.digester.digest(TEAM, team.as_str()));
+        }
+        Record {
+            ticket_id: ticket.map(|ticket| ticket.id).or(self.known.ticket_id),
+            customer_id: ticket.and_then(|ticket| ticket.customer_id).or(self.known.customer_id),
+            written,
+            newest: self.handoff.micros().max(self.known.newest),
         }
     }
 }
 
-impl From<&Ticket> for TicketReport {
-    fn from(ticket: &Ticket) -> Self {
-        Self {
-            id: ticket.id,
-            channel_url: ticket.channel_url.clone(),
-            status: ticket.status.clone(),
-            priority: ticket.priority.clone(),
-            team: ticket.team.clone(),
-        }
-    }
+struct Found {
+    ticket: Option<Ticket>,
+    customer_id: Option<u64>,
+}
+
+/// Seconds since 1970, rounded up.
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs() + u64::from(since.subsec_nanos() > 0)
 }

@@ -194,7 +194,7 @@ impl Priority {
 
 /// The key of a team ("group" on the wire): lowercase letters, digits, dashes, underscores. The Default team has none
 /// (desk-wire section 6).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamKey(String);
 
 impl TeamKey {

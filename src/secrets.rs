@@ -5,7 +5,6 @@
 //! copy; without one it is an error, and nothing passes.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -16,6 +15,7 @@ use tokio::sync::Mutex;
 use crate::auth::Keys;
 use crate::config::{AppId, Config};
 use crate::rules::Rules;
+use crate::seam::{BoxFuture, StoreError};
 use crate::shape::Problem;
 
 /// How long a copy is used without asking again.
@@ -24,9 +24,6 @@ pub const KEEP: Duration = Duration::from_secs(5 * 60);
 pub const RETRY_REFRESH: Duration = Duration::from_secs(15);
 /// How often Desk's refusal of the token may lead to a refresh.
 pub const REFUSAL_REFRESH: Duration = Duration::from_secs(60);
-
-/// A boxed future, so that the seam can be a trait object.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Where parameters come from.
 pub trait ParameterStore: Send + Sync {
@@ -43,11 +40,6 @@ pub struct Parameter {
     pub value: SecretString,
 }
 
-/// Why the store did not answer; the text names no value.
-#[derive(Debug, thiserror::Error)]
-#[error("the parameter store did not answer: {0}")]
-pub struct StoreError(pub String);
-
 /// Neither the store nor a kept copy could say anything of the application.
 #[derive(Debug, thiserror::Error)]
 #[error("the application's parameters cannot be had")]
@@ -56,8 +48,9 @@ pub struct Unavailable;
 /// What an application's parameters hold.
 #[derive(Debug)]
 pub struct Credentials {
-    /// `desk-api-token`
-    pub desk_token: Option<SecretString>,
+    /// `desk-api-token`: the first line is used, the others are former ones, by which what was written under them is
+    /// recognised.
+    pub desk_tokens: Vec<SecretString>,
     /// `chat-api-token`
     pub chat_token: Option<SecretString>,
     /// `signing-secret`, `bearer-token`, `standard-webhooks-secret`
@@ -70,7 +63,7 @@ impl Credentials {
     /// The first thing that a handoff needs and that is not there, or not usable.
     pub fn missing(&self) -> Option<&'static str> {
         let Keys { signing, bearer, standard_webhooks } = &self.keys;
-        if self.desk_token.is_none() {
+        if self.desk_tokens.is_empty() {
             Some("desk-api-token")
         } else if signing.is_empty() && bearer.is_empty() && standard_webhooks.is_empty() {
             Some("signing-secret, bearer-token or standard-webhooks-secret")
@@ -134,7 +127,7 @@ impl Secrets {
         let slot = self.slots.get(app_id)?;
         let mut kept = slot.kept.lock().await;
         let newer = |kept: &Kept| {
-            let theirs = kept.credentials.as_ref()?.desk_token.clone()?;
+            let theirs = kept.credentials.as_ref()?.desk_tokens.first()?.clone();
             (theirs.expose_secret() != token.expose_secret()).then_some(theirs)
         };
         let recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < REFUSAL_REFRESH);
@@ -174,10 +167,10 @@ impl Secrets {
 
 fn read(parameters: Vec<Parameter>) -> Credentials {
     let mut credentials =
-        Credentials { desk_token: None, chat_token: None, keys: Keys::default(), rules: Ok(Arc::default()) };
+        Credentials { desk_tokens: Vec::new(), chat_token: None, keys: Keys::default(), rules: Ok(Arc::default()) };
     for Parameter { name, value } in parameters {
         match name.as_str() {
-            "desk-api-token" => credentials.desk_token = lines(&value).into_iter().next(),
+            "desk-api-token" => credentials.desk_tokens = lines(&value),
             "chat-api-token" => credentials.chat_token = lines(&value).into_iter().next(),
             "signing-secret" => credentials.keys.signing = lines(&value),
             "bearer-token" => credentials.keys.bearer = lines(&value),
@@ -212,7 +205,9 @@ mod tests {
             let answer = if answers.is_empty() { Err("no answer left") } else { answers.remove(0) };
             Box::pin(async move {
                 let parameter = |(name, value): (&str, &str)| Parameter { name: name.into(), value: value.into() };
-                answer.map(|pairs| pairs.into_iter().map(parameter).collect()).map_err(|why| StoreError(why.into()))
+                answer
+                    .map(|pairs| pairs.into_iter().map(parameter).collect())
+                    .map_err(|why| StoreError { store: "the parameter store", reason: why.into() })
             })
         }
     }
@@ -228,7 +223,7 @@ mod tests {
     }
 
     fn token(credentials: &Credentials) -> &str {
-        credentials.desk_token.as_ref().unwrap().expose_secret()
+        credentials.desk_tokens[0].expose_secret()
     }
 
     #[tokio::test]
@@ -270,7 +265,7 @@ mod tests {
     async fn desks_refusal_refreshes_at_once_but_at_most_once_a_minute() {
         let old = || Ok(vec![("desk-api-token", "old")]);
         let (secrets, app, answers) = secrets(vec![old(), old(), Ok(vec![("desk-api-token", "new")])]);
-        let refused = secrets.get(&app, at(0)).await.unwrap().desk_token.clone().unwrap();
+        let refused = secrets.get(&app, at(0)).await.unwrap().desk_tokens[0].clone();
         assert!(secrets.after_refusal(&app, &refused, at(1)).await.is_none());
         assert!(secrets.after_refusal(&app, &refused, at(60)).await.is_none());
         assert_eq!(answers.lock().unwrap().len(), 1);
@@ -285,7 +280,7 @@ mod tests {
         let credentials = secrets.get(&app, at(0)).await.unwrap();
         let signing: Vec<&str> = credentials.keys.signing.iter().map(|secret| secret.expose_secret()).collect();
         assert_eq!(signing, ["old", "new"]);
-        assert!(credentials.desk_token.is_none() && credentials.rules.is_ok());
+        assert!(credentials.desk_tokens.is_empty() && credentials.rules.is_ok());
     }
 
     #[tokio::test]

@@ -136,11 +136,41 @@ impl Change {
     }
 }
 
+/// What may be done to a value that Desk holds already.
+#[derive(Clone, Copy)]
+pub struct Merge<'a> {
+    /// The rule.
+    pub overwrite: Overwrite,
+    /// Whether this software wrote what the field now holds: asked with the field's key and the text.
+    pub wrote: &'a dyn Fn(&str, &str) -> bool,
+}
+
+impl Merge<'_> {
+    fn replaces(&self, field: &str, stored: &str) -> bool {
+        match self.overwrite {
+            Overwrite::Always => true,
+            Overwrite::Own => (self.wrote)(field, stored),
+            Overwrite::Never => false,
+        }
+    }
+}
+
+/// The name under which the priority is remembered as written, beside the field keys.
+pub const PRIORITY: &str = "$priority";
+/// The name under which the team is remembered as written.
+pub const TEAM: &str = "$team";
+
 /// Decides what to do about the ticket that was found, or its absence.
-pub fn plan(found: Option<Ticket>, wanted: &Wanted<'_>, matched: &Matched, rules: &TicketRules) -> Plan {
+pub fn plan(
+    found: Option<Ticket>,
+    wanted: &Wanted<'_>,
+    matched: &Matched,
+    rules: &TicketRules,
+    merge: Merge<'_>,
+) -> Plan {
     match (found, rules.when_missing, rules.when_closed) {
         (Some(ticket), _, _) if ticket.open => {
-            let change = change(&ticket, wanted, matched, rules.overwrite);
+            let change = change(&ticket, wanted, matched, merge);
             Plan::Update(ticket, change)
         }
         (Some(ticket), _, WhenClosed::Leave) => Plan::Leave(Some(ticket)),
@@ -151,21 +181,21 @@ pub fn plan(found: Option<Ticket>, wanted: &Wanted<'_>, matched: &Matched, rules
 }
 
 /// What is to change on a ticket, whatever the rules say of closed ones.
-pub fn change(ticket: &Ticket, wanted: &Wanted<'_>, matched: &Matched, overwrite: Overwrite) -> Change {
+pub fn change(ticket: &Ticket, wanted: &Wanted<'_>, matched: &Matched, merge: Merge<'_>) -> Change {
     let mut verdicts = Verdicts::all(matched, Outcome::Written);
     let mut write = Vec::new();
     let mut room = MAX_FIELDS.saturating_sub(ticket.fields.as_ref().map_or(0, BTreeMap::len));
     for (index, value) in matched.values.iter().enumerate() {
         let stored = ticket.fields.as_ref().and_then(|fields| fields.get(value.key.as_str()));
-        let settled = settle_field(value, stored, overwrite, &mut room);
+        let settled = settle_field(value, stored, merge, &mut room);
         verdicts.values[index] = settled.unwrap_or_else(|| sent(value));
         if settled.is_none() {
             write.push(index);
         }
     }
-    let priority = settle_priority(ticket, matched.priority, overwrite);
+    let priority = settle_priority(ticket, matched.priority, merge);
     verdicts.priority = priority.unwrap_or(Outcome::Written);
-    let team = settle_team(ticket, matched.team.as_ref(), overwrite);
+    let team = settle_team(ticket, matched.team.as_ref(), merge);
     verdicts.team = team.unwrap_or(Outcome::Written);
     Change {
         write,
@@ -180,13 +210,13 @@ pub fn change(ticket: &Ticket, wanted: &Wanted<'_>, matched: &Matched, overwrite
 fn settle_field(
     value: &FieldValue,
     stored: Option<&StoredText>,
-    overwrite: Overwrite,
+    merge: Merge<'_>,
     room: &mut usize,
 ) -> Option<Outcome> {
     match stored.filter(|stored| !stored.expose().trim().is_empty()) {
         Some(stored) if same(value, stored.expose()) => Some(Outcome::Unchanged),
-        Some(_) if overwrite != Overwrite::Always => Some(Outcome::Kept),
-        Some(_) => None,
+        Some(stored) if merge.replaces(value.key.as_str(), stored.expose()) => None,
+        Some(_) => Some(Outcome::Kept),
         None if stored.is_some() => None,
         None if *room == 0 => Some(Outcome::OverLimit),
         None => {
@@ -196,24 +226,26 @@ fn settle_field(
     }
 }
 
-/// Desk gives every ticket a priority, MEDIUM if nobody says otherwise (desk-wire section 3.3): MEDIUM counts as empty.
-fn settle_priority(ticket: &Ticket, wanted: Option<Priority>, overwrite: Overwrite) -> Option<Outcome> {
-    let stored = ticket.priority.as_deref();
-    let empty = stored.is_none_or(|stored| stored.is_empty() || stored == Priority::Medium.as_str());
-    match wanted {
-        Some(wanted) if stored == Some(wanted.as_str()) => Some(Outcome::Unchanged),
-        Some(_) if empty || overwrite == Overwrite::Always => None,
+/// Desk gives every ticket a priority, MEDIUM if nobody says otherwise (desk-wire section 3.3): a MEDIUM that this software
+/// did not write counts as empty.
+fn settle_priority(ticket: &Ticket, wanted: Option<Priority>, merge: Merge<'_>) -> Option<Outcome> {
+    let stored = ticket.priority.as_deref().filter(|stored| !stored.is_empty());
+    let given = |stored: &str| stored != Priority::Medium.as_str() || (merge.wrote)(PRIORITY, stored);
+    match (wanted, stored.filter(|stored| given(stored))) {
+        (Some(wanted), _) if stored == Some(wanted.as_str()) => Some(Outcome::Unchanged),
+        (Some(_), None) => None,
+        (Some(_), Some(stored)) if merge.replaces(PRIORITY, stored) => None,
         _ => Some(Outcome::Kept),
     }
 }
 
 /// Only a pending ticket is moved (desk-wire sections 3.6 and 9); the Default team, which has no key, counts as empty.
-fn settle_team(ticket: &Ticket, wanted: Option<&TeamKey>, overwrite: Overwrite) -> Option<Outcome> {
+fn settle_team(ticket: &Ticket, wanted: Option<&TeamKey>, merge: Merge<'_>) -> Option<Outcome> {
     let stored = ticket.team.as_deref().filter(|team| !team.is_empty());
     let movable = ticket.status.as_deref() == Some("PENDING");
     match wanted {
         Some(wanted) if stored == Some(wanted.as_str()) => Some(Outcome::Unchanged),
-        Some(_) if movable && (stored.is_none() || overwrite == Overwrite::Always) => None,
+        Some(_) if movable && stored.is_none_or(|stored| merge.replaces(TEAM, stored)) => None,
         _ => Some(Outcome::Kept),
     }
 }
@@ -301,7 +333,8 @@ mod tests {
     fn planned(ticket: &Ticket, overwrite: &str) -> Change {
         let (handoff, rules) = (handoff(), rules(overwrite));
         let matched = match_fields(&rules, &handoff);
-        match plan(Some(ticket.clone()), &Wanted::new(&handoff, &rules.ticket), &matched, &rules.ticket) {
+        let merge = Merge { overwrite: rules.ticket.overwrite, wrote: &|_, stored| stored == "ours" };
+        match plan(Some(ticket.clone()), &Wanted::new(&handoff, &rules.ticket), &matched, &rules.ticket, merge) {
             Plan::Update(_, change) => change,
             other => panic!("{other:?}"),
         }
@@ -312,6 +345,16 @@ mod tests {
         let change = planned(&ticket(&[("items", "7"), ("tier", "silver"), ("order-id", " ")]), "own");
         assert_eq!(change.write, [0]);
         assert_eq!(change.verdicts.values, [Outcome::Written, Outcome::Unchanged, Outcome::Kept]);
+    }
+
+    #[test]
+    fn what_this_software_wrote_is_replaced_under_own_only() {
+        let ours = ticket(&[("tier", "ours"), ("items", "7")]);
+        assert_eq!(planned(&ours, "own").write, [0, 2]);
+        assert_eq!(planned(&ours, "never").write, [0]);
+        let moved = Ticket { team: Some("ours".into()), priority: Some("ours".into()), ..ticket(&[]) };
+        let change = planned(&moved, "own");
+        assert_eq!((change.team, change.priority), (TeamKey::parse("vip"), Some(Priority::High)));
     }
 
     #[test]
@@ -375,8 +418,9 @@ mod tests {
         ] {
             let rules = TicketRules { when_missing: missing, when_closed: closed_rule, ..TicketRules::default() };
             let wanted = Wanted::new(&handoff, &rules);
-            assert_eq!(plan(None, &wanted, &matched, &rules), without);
-            assert_eq!(plan(Some(closed.clone()), &wanted, &matched, &rules), with_closed);
+            let merge = Merge { overwrite: rules.overwrite, wrote: &|_, _| false };
+            assert_eq!(plan(None, &wanted, &matched, &rules, merge), without);
+            assert_eq!(plan(Some(closed.clone()), &wanted, &matched, &rules, merge), with_closed);
         }
     }
 

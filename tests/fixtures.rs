@@ -21,7 +21,7 @@ pub(crate) struct Stated {
     pub(crate) outcomes: &'static [(&'static str, &'static str)],
 }
 
-pub(crate) const ANSWERS: [Stated; 8] = [
+pub(crate) const ANSWERS: [Stated; 9] = [
     Stated {
         file: "handoff.json",
         status: 201,
@@ -45,7 +45,7 @@ pub(crate) const ANSWERS: [Stated; 8] = [
         word: "updated",
         outcomes: &[
             ("order-id", "unchanged"),
-            ("cart-items", "kept"),
+            ("cart-items", "written"),
             ("order-link", "unchanged"),
             ("membership-tier", "unchanged"),
             ("callback-time", "written"),
@@ -93,9 +93,16 @@ pub(crate) const ANSWERS: [Stated; 8] = [
         word: "created",
         outcomes: &[("order-id", "written"), ("summary", "written"), ("language", "written")],
     },
+    Stated { file: "webhook.json", status: 200, word: "queued", outcomes: &[] },
     Stated { file: "wrong-signature.json", status: 401, word: "unauthenticated", outcomes: &[] },
     Stated { file: "ignored-category.json", status: 200, word: "ignored", outcomes: &[] },
 ];
+
+/// A batch for the worker: two handoffs of one conversation, one of another, and one message that is no handoff. Answered
+/// with the last one's id alone.
+pub(crate) const BATCH: &str = include_str!("../events/sqs-batch.json");
+/// The tickets that the events leave behind, one a conversation handed over and worked on.
+pub(crate) const TICKETS: usize = 5;
 
 impl Stated {
     /// The file's text: a whole API Gateway event.

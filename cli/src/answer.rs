@@ -1,23 +1,8 @@
 //! The receiver's answer, read back as any caller would read it: from its JSON.
 
-use desk_handoff::fields::{Entry, Outcome};
+use desk_handoff::fields::Outcome;
 use serde::Deserialize;
 use serde_json::Value;
-
-/// What became of a handoff.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Report {
-    pub(crate) status: String,
-    pub(crate) event_id: String,
-    pub(crate) ticket: Option<TicketId>,
-    pub(crate) fields: Vec<Entry>,
-    pub(crate) opening_message: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct TicketId {
-    pub(crate) id: u64,
-}
 
 /// A refusal, as RFC 9457 has it.
 #[derive(Debug, Deserialize)]

@@ -39,14 +39,15 @@ Example: a documented handoff event becomes a ticket of an embedded Desk
   cargo handoff run events/handoff.json
 
 The body in FILE is signed with the local-only secret and passes through the code
-that ships, as POST /handoffs. The Desk is embedded: it has the ticket fields of the
-fields file and the teams vip and support, and forgets everything at the end.")]
+that ships: POST /webhooks/handoff puts it on a queue, and the worker takes it from
+there to Desk. Queue and Desk are embedded; Desk has the ticket fields of the fields
+file and the teams vip and support. Both forget everything at the end.")]
 pub(crate) struct Run {
     /// An API Gateway event (payload 2.0) or the body of a request; - reads standard input
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) fields: Fields,
-    /// Print one JSON document: the answer, its HTTP status, the ticket as Desk holds it
+    /// Print one JSON document: the webhook's answer, its HTTP status, the worker's report, the ticket as Desk holds it
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -60,7 +61,9 @@ Example: against a Desk of your own, where the tickets are real
   DESK_API_TOKEN=... cargo handoff serve --app-id YOUR-APP-ID --fields fields.json \\
     --desk-url 'https://desk-api-{app_id}.sendbird.com/platform/v1'
 
-With --desk-url, CHAT_API_TOKEN may hold the token for the opening message.")]
+With --desk-url, CHAT_API_TOKEN may hold the token for the opening message. What the
+webhook takes is queued in memory and worked on at once; what fails is tried again
+after 2 seconds and then ever later, 12 times in all.")]
 pub(crate) struct Serve {
     /// The port on 127.0.0.1; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 9000)]

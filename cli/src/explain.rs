@@ -3,6 +3,7 @@
 //! Pure. Outcomes are matched without `_`: a new one must be explained before this compiles.
 
 use desk_handoff::fields::{Entry, MAX_FIELDS, Outcome};
+use desk_handoff::report::Status;
 use desk_handoff::rules::{Choice, FieldKind, MAX_KEY, MAX_VALUE, Priority, Rules, Source};
 use serde_json::Value;
 
@@ -34,6 +35,18 @@ pub(crate) fn meaning(outcome: Outcome) -> (&'static str, Tone) {
         Outcome::OverLimit => ("too many fields", Tone::Bad),
         Outcome::Rejected => ("Desk did not keep it", Tone::Bad),
         Outcome::Left => ("the ticket is left alone", Tone::Calm),
+    }
+}
+
+/// How a handoff ended: the status as it stands in the answer, and what it means where it does not say so itself.
+pub(crate) fn ending(status: Status) -> &'static str {
+    match status {
+        Status::Created => "created",
+        Status::Updated => "updated",
+        Status::Unchanged => "unchanged",
+        Status::Duplicate => "duplicate (this event was done before; nothing is touched)",
+        Status::Left => "left",
+        Status::Preview => "preview",
     }
 }
 

@@ -1,18 +1,21 @@
-//! The shipped code, set up on this machine: `Api` as it is, settings and parameters from here, an embedded Desk.
+//! The shipped code, set up on this machine: receiver and worker as they are, settings and parameters from here, queue
+//! and claims in memory, an embedded Desk.
 //!
-//! Nothing is made up on the way: requests go through `Api::handle`, and Desk is met over real HTTP. The signing secret
-//! is published, so it proves nothing anywhere but here.
+//! Nothing is made up on the way: requests go through `api::handle`, messages through `worker::work`, and Desk is met over
+//! real HTTP. The signing secret is published, so it proves nothing anywhere but here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use desk_emulator::{Emulator, Group, Setup};
-use desk_handoff::api::{Api, Invocation, PAUSE};
 use desk_handoff::auth::{Keys, authenticate, sign};
+use desk_handoff::claims::Memory;
 use desk_handoff::config::{AppId, Config};
 use desk_handoff::handoff::{self, BadBody, Event};
-use desk_handoff::http_client;
-use desk_handoff::secrets::{BoxFuture, Parameter, ParameterStore, Secrets, StoreError};
+use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
+use desk_handoff::stack::{Invocation, PAUSE, Stack};
+use desk_handoff::{api, http_client};
 use http::{HeaderMap, HeaderValue};
 use lambda_http::{Body, Request, Response};
 use tokio::runtime::Runtime;
@@ -20,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::Failure;
 use crate::fields::Fields;
+use crate::queue::MemoryQueue;
 
 /// The application of the sample events.
 pub(crate) const APP_ID: &str = "DEMO-APP-0001";
@@ -30,10 +34,12 @@ pub(crate) const SIGNATURE: &str = "x-sendbird-signature";
 /// As API Gateway gives a function.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(29);
 
-/// The shipped code, ready for requests.
+/// The shipped code, ready for requests and for what they put on the queue.
 pub(crate) struct Local {
-    api: Api,
-    requests: AtomicU64,
+    pub(crate) stack: Stack,
+    /// The stack's own.
+    pub(crate) queue: MemoryQueue,
+    invocations: AtomicU64,
 }
 
 /// The tokens for Desk and Chat, and where those are.
@@ -58,15 +64,22 @@ impl Local {
         let config = config.map_err(|error| Failure::Use(error.to_string()))?;
         let client = http_client::new().map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
         let secrets = Secrets::new(Box::new(Parameters::new(desk, fields)), &config);
-        Ok(Self { api: Api { config, secrets, client, pause: PAUSE }, requests: AtomicU64::new(0) })
+        let queue = MemoryQueue::default();
+        let (claims, pause) = (Box::new(Memory::default()), PAUSE);
+        let stack = Stack { config, secrets, client, queue: Box::new(queue.clone()), claims, pause };
+        Ok(Self { stack, queue, invocations: AtomicU64::new(0) })
     }
 
     /// What the deployed function would answer.
     pub(crate) async fn answer(&self, request: &Request) -> Response<Body> {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let request_id = format!("local-{number}");
-        let deadline = Instant::now() + TIME_TO_ANSWER;
-        self.api.handle(request, &Invocation { request_id, now: SystemTime::now(), deadline }).await
+        api::handle(&self.stack, request, &self.invocation(TIME_TO_ANSWER)).await
+    }
+
+    /// What Lambda would say of an invocation that has so much time.
+    pub(crate) fn invocation(&self, time: Duration) -> Invocation {
+        let number = self.invocations.fetch_add(1, Ordering::Relaxed) + 1;
+        let deadline = Instant::now() + time;
+        Invocation { request_id: format!("local-{number}"), now: SystemTime::now(), deadline }
     }
 }
 

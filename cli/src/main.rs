@@ -1,8 +1,8 @@
 //! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account.
 //!
-//! The commands pass through the code that ships: `Api::handle` of desk-handoff, unchanged, against the embedded Desk of
-//! desk-emulator over real HTTP. What is local is only where the settings come from. This file chooses the command and
-//! the exit code: 0 done, 1 the work failed or `--strict` found something, 2 wrong use.
+//! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged, against the embedded
+//! Desk of desk-emulator over real HTTP. What is local is where the settings come from, and a queue and claims in memory.
+//! This file chooses the command and the exit code: 0 done, 1 the work failed or `--strict` found something, 2 wrong use.
 
 mod answer;
 mod args;
@@ -15,9 +15,12 @@ mod local;
 mod out;
 mod outcomes;
 mod preview;
+mod queue;
+mod ran;
 mod run;
 mod serve;
 mod ticket;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -1,11 +1,14 @@
-//! `serve`: the routes of the deployed function on 127.0.0.1, until Ctrl-C.
+//! `serve`: the routes of the deployed function on 127.0.0.1, and the worker behind its queue, until Ctrl-C.
 //!
 //! A request becomes what API Gateway would make of it and passes through the shipped code. Logged is method, path,
-//! status and time, and never a body. The signing secret is a published one, so only what was addressed to this machine by
-//! name is answered: no web page can reach a Desk through a name of its own that leads here.
+//! status and time of a request, what became of a message, and never a body. The signing secret is a published one, so
+//! only what was addressed to this machine by name is answered: no web page can reach a Desk through a name of its own
+//! that leads here.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -42,18 +45,40 @@ async fn stay_up(args: &args::Serve, fields: &Fields, out: &mut Out) -> Result<E
     if desk.chat_token.is_none() && fields.rules.ticket.opening_message.is_some() {
         out.note("without CHAT_API_TOKEN the opening message of a new ticket is not posted");
     }
-    let routes = Router::new().fallback(answer).with_state(local);
+    let routes = Router::new().fallback(answer).with_state(Arc::clone(&local));
     let server = axum::serve(listener, routes).with_graceful_shutdown(interrupted()).into_future();
     let ended = tokio::select! {
-        ended = server => ended,
+        ended = async { tokio::try_join!(server, work(&local)) } => ended.map(|_| ()),
         () = twice_interrupted() => Ok(()),
     };
     if let Some(emulator) = emulator {
         emulator.stop().await;
     }
     ended.map_err(|error| Failure::Work(format!("the server broke off: {error}")))?;
+    tell_of_rest(&local, out);
     out.line("handoff has ended");
     Ok(End::Done)
+}
+
+/// The worker: takes what is queued as soon as it may, until the first Ctrl-C; what it has in hand then is still done.
+async fn work(local: &Local) -> io::Result<()> {
+    let mut interrupted = pin!(interrupted());
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = &mut interrupted => return Ok(()),
+            batch = local.queue.next() => batch,
+        };
+        local.work_on(batch, log).await;
+    }
+}
+
+/// A queue of this process is no place of safety.
+fn tell_of_rest(local: &Local, out: &mut Out) {
+    let (waiting, dead) = local.queue.left();
+    if waiting + dead > 0 {
+        out.note(&format!("forgotten with the queue: {waiting} not done yet, {dead} given up"));
+    }
 }
 
 /// A Desk that is not ours: its tokens come from the environment, never from the command line.
@@ -96,9 +121,13 @@ async fn answer(State(local): State<Arc<Local>>, request: Request) -> Response {
         Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "API Gateway takes 10 MB at most\n"),
     };
     let (status, took) = (response.status().as_u16(), began.elapsed().as_millis());
-    // Without standard error there is no log, and no reason to stop.
-    let _ = writeln!(io::stderr().lock(), "{method} {path} {status} {took} ms");
+    log(format_args!("{method} {path} {status} {took} ms"));
     response
+}
+
+/// Without standard error there is no log, and no reason to stop.
+fn log(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 fn is_addressed_here(headers: &HeaderMap) -> bool {

@@ -1,17 +1,18 @@
 //! The ticket as Desk holds it, for people. Values are shown: it is a local run on the user's own file.
 
+use desk_handoff::report::{OpeningMessage, Report};
 use serde_json::Value;
 
-use crate::answer::Report;
+use crate::explain::ending;
 use crate::out::{Out, cell};
 
 /// Tells how the handoff ended and what the ticket holds now.
 pub(crate) fn tell(report: &Report, ticket: Option<&Value>, out: &mut Out) {
     let Some((id, ticket)) = report.ticket.as_ref().map(|ticket| ticket.id).zip(ticket) else {
-        out.heading(&format!("No ticket: {}", report.status));
+        out.heading(&format!("No ticket: {}", ending(report.status)));
         return;
     };
-    out.heading(&format!("Ticket {id}: {}", report.status));
+    out.heading(&format!("Ticket {id}: {}", ending(report.status)));
     out.pairs(facts(report, ticket));
     let fields = fields(ticket);
     if fields.is_empty() {
@@ -24,9 +25,9 @@ pub(crate) fn tell(report: &Report, ticket: Option<&Value>, out: &mut Out) {
 
 fn facts(report: &Report, ticket: &Value) -> Vec<(&'static str, String)> {
     let text = |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let opening = report.opening_message.as_deref().map(|fared| match fared {
-        "posted" => "posted, so that agents see the ticket".to_owned(),
-        _ => "not posted: no agent sees the ticket before the customer writes".to_owned(),
+    let opening = report.opening_message.map(|fared| match fared {
+        OpeningMessage::Posted => "posted, so that agents see the ticket".to_owned(),
+        OpeningMessage::Failed => "not posted: no agent sees the ticket before the customer writes".to_owned(),
     });
     let team = text("/group/name").map(|name| match text("/group/key") {
         Some(key) => format!("{name} ({key})"),

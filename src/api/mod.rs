@@ -6,55 +6,27 @@
 mod problem;
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use serde_json::json;
-use tokio::time::Instant;
 
 use self::problem::Problem;
 use crate::auth::authenticate;
-use crate::config::{AppId, Config, Mode};
-use crate::desk::{Connection, Desk};
-use crate::fields::Outcome;
+use crate::config::{AppId, Mode};
 use crate::handoff::{self, Event, Handoff};
-use crate::process::{Report, Status, process};
-use crate::rules::Rules;
-use crate::secrets::{Credentials, Secrets};
+use crate::queue::Message;
+use crate::report::Status;
+use crate::secrets::Credentials;
+use crate::stack::{Invocation, Stack};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
-/// The first pause before a Desk call is repeated.
-pub const PAUSE: Duration = Duration::from_millis(200);
-
-/// Everything that lives as long as the process.
-pub struct Api {
-    /// The environment's settings.
-    pub config: Config,
-    /// Credentials and rules.
-    pub secrets: Secrets,
-    /// The client of [`crate::http_client`].
-    pub client: reqwest::Client,
-    /// The first pause before a Desk call is repeated: [`PAUSE`].
-    pub pause: Duration,
-}
-
-/// What is particular to one invocation.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// Told to the caller of a request that failed, and in every log line.
-    pub request_id: String,
-    /// The time of day.
-    pub now: SystemTime,
-    /// When the answer must be there.
-    pub deadline: Instant,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
+    Webhook,
     Handoffs,
     Preview,
     Health,
@@ -63,6 +35,7 @@ enum Route {
 impl Route {
     fn of(method: &Method, path: &str) -> Result<Self, Problem> {
         let (route, allowed) = match path {
+            "/webhooks/handoff" => (Self::Webhook, Method::POST),
             "/handoffs" => (Self::Handoffs, Method::POST),
             "/handoffs/preview" => (Self::Preview, Method::POST),
             "/healthz" => (Self::Health, Method::GET),
@@ -72,94 +45,101 @@ impl Route {
     }
 }
 
-impl Api {
-    /// Answers a request; whatever goes wrong is an answer too.
-    pub async fn handle(&self, request: &Request, invocation: &Invocation) -> Response<Body> {
-        match self.answer(request, invocation).await {
-            Ok(response) => response,
-            Err(problem) => {
-                let summary = problem.summary();
-                if problem.is_fault() {
-                    tracing::error!(request_id = invocation.request_id, problem = summary, "request failed");
-                } else {
-                    tracing::info!(request_id = invocation.request_id, problem = summary, "request refused");
-                }
-                problem.into_response(&invocation.request_id)
+/// Answers a request; whatever goes wrong is an answer too.
+pub async fn handle(stack: &Stack, request: &Request, invocation: &Invocation) -> Response<Body> {
+    let request_id = invocation.request_id.as_str();
+    match answer(stack, request, invocation).await {
+        Ok(response) => response,
+        Err(problem) => {
+            if problem.is_fault() {
+                tracing::error!(request_id, problem = problem.summary(), "request failed");
+            } else {
+                tracing::info!(request_id, problem = problem.summary(), "request refused");
             }
+            problem.into_response(request_id)
         }
     }
+}
 
-    async fn answer(&self, request: &Request, invocation: &Invocation) -> Result<Response<Body>, Problem> {
-        let route = Route::of(request.method(), request.uri().path())?;
-        if route == Route::Health {
-            return self.health(invocation).await;
+async fn answer(stack: &Stack, request: &Request, invocation: &Invocation) -> Result<Response<Body>, Problem> {
+    let route = Route::of(request.method(), request.uri().path())?;
+    if route == Route::Health {
+        return health(stack, invocation).await;
+    }
+    let body = within_limit(request.body())?;
+    let app_id = application(&stack.config.app_ids, request.uri().query())?;
+    let credentials = stack.secrets.get(app_id, invocation.now).await?;
+    let body = authenticate(body, request.headers(), &credentials.keys, invocation.now).map_err(|reason| {
+        tracing::info!(%app_id, %reason, "not authenticated");
+        Problem::Unauthenticated
+    })?;
+    match (handoff::parse(body, app_id, idempotency_key(request.headers()).as_deref())?, route) {
+        (Event::Ignored(category), _) => {
+            Ok(json_response(StatusCode::OK, &json!({"status": "ignored", "category": category})))
         }
-        let body = within_limit(request.body())?;
-        let app_id = self.application(request.uri().query())?;
-        let credentials = self.secrets.get(app_id, invocation.now).await?;
-        let body = authenticate(body, request.headers(), &credentials.keys, invocation.now).map_err(|reason| {
-            tracing::info!(%app_id, %reason, "not authenticated");
-            Problem::Unauthenticated
-        })?;
-        match handoff::parse(body, app_id, idempotency_key(request.headers()).as_deref())? {
-            Event::Ignored(category) => {
-                Ok(json_response(StatusCode::OK, &json!({"status": "ignored", "category": category})))
-            }
-            Event::Handoff(handoff) => {
-                let mode = if route == Route::Preview { Mode::Preview } else { self.config.mode };
-                let report = self.work(app_id, &credentials, &handoff, mode, invocation).await?;
-                log(app_id, &report, invocation);
-                Ok(json_response(status_code(report.status), &report))
-            }
+        (Event::Handoff(handoff), Route::Webhook) => queue(stack, app_id, *handoff, invocation).await,
+        (Event::Handoff(handoff), Route::Preview) => {
+            now(stack, app_id, &credentials, &handoff, Mode::Preview, invocation).await
+        }
+        (Event::Handoff(handoff), Route::Handoffs | Route::Health) => {
+            now(stack, app_id, &credentials, &handoff, stack.config.mode, invocation).await
         }
     }
+}
 
-    /// Alive, and every application has what a handoff needs. What is missing is for the log only.
-    async fn health(&self, invocation: &Invocation) -> Result<Response<Body>, Problem> {
-        for app_id in &self.config.app_ids {
-            let credentials = self.secrets.get(app_id, invocation.now).await?;
-            if let Some(missing) = credentials.missing() {
-                tracing::error!(%app_id, missing, "not configured");
-                return Err(Problem::NotReady);
-            }
-        }
-        Ok(json_response(StatusCode::OK, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
-    }
-
-    /// The one application, or the one that the query names.
-    fn application(&self, query: Option<&str>) -> Result<&AppId, Problem> {
-        let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        let named: Option<Cow<'_, str>> = pairs.find(|(name, _)| name == "app_id").map(|(_, value)| value);
-        match (named, self.config.app_ids.as_slice()) {
-            (Some(named), served) => {
-                served.iter().find(|app_id| app_id.as_str() == named).ok_or(Problem::UnknownApplication)
-            }
-            (None, [only]) => Ok(only),
-            (None, _) => Err(Problem::NoApplication),
+/// Alive, and every application has what a handoff needs. What is missing is for the log only.
+async fn health(stack: &Stack, invocation: &Invocation) -> Result<Response<Body>, Problem> {
+    for app_id in &stack.config.app_ids {
+        let credentials = stack.secrets.get(app_id, invocation.now).await?;
+        if let Some(missing) = credentials.missing() {
+            tracing::error!(%app_id, missing, "not configured");
+            return Err(Problem::NotReady);
         }
     }
+    Ok(json_response(StatusCode::OK, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
+}
 
-    async fn work(
-        &self,
-        app_id: &AppId,
-        credentials: &Arc<Credentials>,
-        handoff: &Handoff,
-        mode: Mode,
-        invocation: &Invocation,
-    ) -> Result<Report, Problem> {
-        let rules: &Rules = credentials.rules.as_ref().map_err(|_| Problem::NotConfigured { what: "fields" })?;
-        let connection = Connection {
-            client: &self.client,
-            config: &self.config,
-            secrets: &self.secrets,
-            app_id,
-            now: invocation.now,
-            deadline: invocation.deadline,
-            pause: self.pause,
-        };
-        let desk = Desk::new(connection, credentials).ok_or(Problem::NotConfigured { what: "desk-api-token" })?;
-        Ok(process(&desk, rules, handoff, mode).await?)
+/// The one application, or the one that the query names.
+fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId, Problem> {
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let named: Option<Cow<'_, str>> = pairs.find(|(name, _)| name == "app_id").map(|(_, value)| value);
+    match (named, served) {
+        (Some(named), served) => {
+            served.iter().find(|app_id| app_id.as_str() == named).ok_or(Problem::UnknownApplication)
+        }
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Problem::NoApplication),
     }
+}
+
+/// The webhook: the sender waits a second, so it is told as soon as the queue holds the handoff. Never talks to Desk.
+async fn queue(
+    stack: &Stack,
+    app_id: &AppId,
+    handoff: Handoff,
+    invocation: &Invocation,
+) -> Result<Response<Body>, Problem> {
+    let message = Message::new(app_id, handoff);
+    stack.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
+    let event_id = &message.handoff.event_id;
+    tracing::info!(request_id = invocation.request_id, %app_id, event_id, "queued");
+    Ok(json_response(StatusCode::OK, &json!({"status": "queued", "event_id": event_id})))
+}
+
+async fn now(
+    stack: &Stack,
+    app_id: &AppId,
+    credentials: &Credentials,
+    handoff: &Handoff,
+    mode: Mode,
+    invocation: &Invocation,
+) -> Result<Response<Body>, Problem> {
+    let report = stack.work(app_id, credentials, handoff, mode, invocation).await?;
+    let status = match report.status {
+        Status::Created => StatusCode::CREATED,
+        Status::Updated | Status::Unchanged | Status::Duplicate | Status::Left | Status::Preview => StatusCode::OK,
+    };
+    Ok(json_response(status, &report))
 }
 
 fn within_limit(body: &[u8]) -> Result<&[u8], Problem> {
@@ -169,31 +149,6 @@ fn within_limit(body: &[u8]) -> Result<&[u8], Problem> {
 /// The header's value; one that is not text is an empty key, which is refused as such.
 fn idempotency_key(headers: &HeaderMap) -> Option<String> {
     headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned())
-}
-
-fn status_code(status: Status) -> StatusCode {
-    match status {
-        Status::Created => StatusCode::CREATED,
-        Status::Updated | Status::Unchanged | Status::Left | Status::Preview => StatusCode::OK,
-    }
-}
-
-/// One line a handoff: what came of it, without a key or a value.
-fn log(app_id: &AppId, report: &Report, invocation: &Invocation) {
-    let count = |wanted: &dyn Fn(Outcome) -> bool| report.fields.iter().filter(|entry| wanted(entry.outcome)).count();
-    tracing::info!(
-        request_id = invocation.request_id,
-        %app_id,
-        event_id = report.event_id,
-        conversation_id = report.conversation.id,
-        channel_url = report.conversation.channel_url,
-        ticket_id = report.ticket.as_ref().map(|ticket| ticket.id),
-        status = ?report.status,
-        filled = count(&Outcome::is_filled),
-        not_filled = count(&|outcome| !outcome.is_filled()),
-        desk_calls = report.desk_calls,
-        "handoff"
-    );
 }
 
 fn json_response(status: StatusCode, document: &impl Serialize) -> Response<Body> {

@@ -7,8 +7,10 @@ use serde_json::json;
 use crate::desk::{DeskError, Kind};
 use crate::handoff::BadBody;
 use crate::process::Failure;
+use crate::seam::StoreError;
 use crate::secrets::Unavailable;
 use crate::shape::Problem as ShapeProblem;
+use crate::stack::Trouble;
 
 /// How long a caller should wait before it tries again where Desk did not say.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -25,7 +27,8 @@ pub(super) enum Problem {
     BadBody(BadBody),
     Unavailable,
     NotReady,
-    NotConfigured { what: &'static str },
+    NotConfigured(&'static str),
+    NotQueued(StoreError),
     Failed(Failure),
 }
 
@@ -41,9 +44,12 @@ impl From<BadBody> for Problem {
     }
 }
 
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotConfigured(parameter) => Self::NotConfigured(parameter),
+            Trouble::Failed(failure) => Self::Failed(failure),
+        }
     }
 }
 
@@ -101,6 +107,7 @@ impl Problem {
     pub(super) fn summary(&self) -> String {
         match self {
             Self::Failed(failure) => failure.to_string(),
+            Self::NotQueued(error) => error.to_string(),
             other => other.face().detail,
         }
     }
@@ -111,7 +118,10 @@ impl Problem {
             Self::Failed(Failure::Desk(error)) => {
                 Some(error.retry_after.map_or(RETRY_AFTER_SECONDS, |asked| asked.as_secs()))
             }
-            Self::Failed(Failure::NotYet) | Self::Unavailable => Some(RETRY_AFTER_SECONDS),
+            Self::Failed(Failure::UnderWay(seconds)) => Some((*seconds).max(1)),
+            Self::Failed(Failure::NotYet | Failure::Claims(_)) | Self::Unavailable | Self::NotQueued(_) => {
+                Some(RETRY_AFTER_SECONDS)
+            }
             _ => None,
         }
     }
@@ -123,7 +133,7 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "unknown-route",
                 "There is nothing here",
-                "The routes are POST /handoffs, POST /handoffs/preview and GET /healthz.",
+                "The routes are POST /webhooks/handoff, /handoffs, /handoffs/preview and GET /healthz.",
             ),
             Self::WrongMethod { allowed } => face(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -170,7 +180,13 @@ impl Problem {
                 "The service is not configured",
                 "A parameter of an application is missing or not usable; the operator's log says which.",
             ),
-            Self::NotConfigured { what } => face(
+            Self::NotQueued(_) => face(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not-queued",
+                "The handoff was not taken",
+                "The queue did not take the handoff; send it again.",
+            ),
+            Self::NotConfigured(what) => face(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "not-configured",
                 "The service is not configured",
@@ -182,19 +198,38 @@ impl Problem {
 }
 
 fn failed(failure: &Failure) -> Face {
-    let (status, name, title) = match failure {
-        Failure::NotYet => (StatusCode::GATEWAY_TIMEOUT, "no-ticket-yet", "The ticket is not there yet"),
-        Failure::Desk(error) => match error.kind {
-            Kind::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "desk-timeout", "Desk did not answer in time"),
-            Kind::Unauthorized => (StatusCode::BAD_GATEWAY, "desk-token", "Desk refused our token"),
-            Kind::Refused => (StatusCode::BAD_GATEWAY, "desk-refused", "Desk refused the handoff"),
-            Kind::Busy => (StatusCode::BAD_GATEWAY, "desk-busy", "Desk asked to come back later"),
-            Kind::Broken | Kind::Unreachable => (StatusCode::BAD_GATEWAY, "desk-failed", "Desk did not do its part"),
-        },
+    let face = |status, name, title, detail: &str| Face { status, name, title, detail: detail.to_owned() };
+    match failure {
+        Failure::NotYet => face(
+            StatusCode::GATEWAY_TIMEOUT,
+            "no-ticket-yet",
+            "The ticket is not there yet",
+            "Desk makes the ticket of this conversation itself and has not yet; try again.",
+        ),
+        Failure::UnderWay(_) => face(
+            StatusCode::CONFLICT,
+            "under-way",
+            "The conversation is being worked on",
+            "A handoff of this conversation is under way; try again.",
+        ),
+        Failure::Claims(_) => face(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no-claim",
+            "The service cannot work right now",
+            "The record of what was done cannot be read or written right now; try again.",
+        ),
+        Failure::Desk(error) => desk_failed(error),
+    }
+}
+
+fn desk_failed(error: &DeskError) -> Face {
+    let (status, name, title) = match error.kind {
+        Kind::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "desk-timeout", "Desk did not answer in time"),
+        Kind::Unauthorized => (StatusCode::BAD_GATEWAY, "desk-token", "Desk refused our token"),
+        Kind::Refused => (StatusCode::BAD_GATEWAY, "desk-refused", "Desk refused the handoff"),
+        Kind::Busy => (StatusCode::BAD_GATEWAY, "desk-busy", "Desk asked to come back later"),
+        Kind::Broken | Kind::Unreachable => (StatusCode::BAD_GATEWAY, "desk-failed", "Desk did not do its part"),
     };
-    let detail = match failure {
-        Failure::NotYet => "Desk makes the ticket of this conversation itself and has not yet; try again.".to_owned(),
-        Failure::Desk(error) => format!("{error}. Trying again is safe: it never makes a second ticket."),
-    };
+    let detail = format!("{error}. Trying again is safe: it never makes a second ticket.");
     Face { status, name, title, detail }
 }

@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
 use std::time::Duration;
 
 /// The shared client, as the SDK wants it.
@@ -51,6 +52,7 @@ fn failure(error: reqwest::Error) -> ConnectorError {
     } else if error.is_connect() {
         ConnectorError::io(error.into())
     } else {
-        ConnectorError::other(error.into(), None)
+        // A connection that breaks, as one that stood idle while the function was frozen, is worth another try.
+        ConnectorError::other(error.into(), Some(ErrorKind::TransientError))
     }
 }

@@ -3,20 +3,41 @@
 //! On Lambda the environment gives credentials, region and (in tests) an endpoint, so the SDK's long chain of places to
 //! look is left out; what is not given there is an error at start.
 
+pub mod dynamodb;
 mod http;
+mod item;
+pub mod sqs;
 pub mod ssm;
+mod start;
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_ssm::config::Region;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 
 pub use self::http::SharedClient;
+pub use self::start::{deployed_stack, invocation};
+
+use crate::seam::StoreError;
 
 /// What the environment says of AWS.
 #[derive(Debug, Clone)]
 pub struct Environment {
     region: Region,
     credentials: Credentials,
-    endpoint: Option<String>,
+    endpoints: HashMap<Service, String>,
+}
+
+/// The services that are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Service {
+    Dynamodb,
+    Sqs,
+    Ssm,
 }
 
 /// What the environment does not say.
@@ -37,10 +58,76 @@ impl Environment {
             require("AWS_SECRET_ACCESS_KEY")?,
             read("AWS_SESSION_TOKEN"),
         );
+        let endpoints = [
+            (Service::Dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"),
+            (Service::Sqs, "AWS_ENDPOINT_URL_SQS"),
+            (Service::Ssm, "AWS_ENDPOINT_URL_SSM"),
+        ];
+        let endpoint = |(service, name): (Service, &str)| Some((service, read(name).or(read("AWS_ENDPOINT_URL"))?));
         Ok(Self {
             region: Region::new(require("AWS_REGION")?),
             credentials,
-            endpoint: read("AWS_ENDPOINT_URL_SSM").or_else(|| read("AWS_ENDPOINT_URL")),
+            endpoints: endpoints.into_iter().filter_map(endpoint).collect(),
         })
+    }
+
+    /// Where the service is, if not where AWS has it in the region.
+    fn endpoint(&self, service: Service) -> Option<String> {
+        self.endpoints.get(&service).cloned()
+    }
+}
+
+/// The longest wait before the first repetition: one after a broken connection is to be within the sender's second.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+
+/// How the SDK repeats calls to the queue and the claims, which mean the same when they are repeated.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF)
+}
+
+fn timeouts(whole: Duration, attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().operation_timeout(whole).operation_attempt_timeout(attempt).build()
+}
+
+/// Never the SDK's own text: it may show an answer, and an answer holds secrets.
+fn failure<E: ProvideErrorMetadata, R>(store: &'static str, error: &SdkError<E, R>) -> StoreError {
+    let reason = match error {
+        SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(_) => "not reached",
+        SdkError::ServiceError(error) => error.err().code().unwrap_or("refused"),
+        _ => "no usable answer",
+    };
+    StoreError { store, reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(set: &[(&str, &str)]) -> Result<Environment, Missing> {
+        let required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, "x"));
+        let find = |name: &str| set.iter().chain(&required).find(|(known, _)| *known == name);
+        Environment::from_lookup(|name| find(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn a_services_own_endpoint_goes_before_the_one_for_all() {
+        let endpoints = |set: &[(&str, &str)]| {
+            let environment = environment(set).unwrap();
+            [Service::Dynamodb, Service::Sqs, Service::Ssm].map(|service| environment.endpoint(service))
+        };
+        assert_eq!(endpoints(&[]), [None, None, None]);
+        assert_eq!(endpoints(&[("AWS_ENDPOINT_URL", "")]), [None, None, None]);
+        let all = |urls: [&str; 3]| urls.map(|url| Some(url.to_owned()));
+        assert_eq!(endpoints(&[("AWS_ENDPOINT_URL", "all")]), all(["all"; 3]));
+        let one = |name| endpoints(&[("AWS_ENDPOINT_URL", "all"), (name, "own")]);
+        assert_eq!(one("AWS_ENDPOINT_URL_DYNAMODB"), all(["own", "all", "all"]));
+        assert_eq!(one("AWS_ENDPOINT_URL_SQS"), all(["all", "own", "all"]));
+        assert_eq!(one("AWS_ENDPOINT_URL_SSM"), all(["all", "all", "own"]));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(environment(&[("AWS_REGION", "")]).unwrap_err().to_string(), "the environment has no AWS_REGION");
     }
 }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::config::timeout::TimeoutConfig;
 use aws_sdk_ssm::config::{BehaviorVersion, SharedHttpClient};
-use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 
-use super::{Environment, SharedClient};
-use crate::secrets::{BoxFuture, Parameter, ParameterStore, StoreError};
+use super::{Environment, Service, SharedClient, failure, timeouts};
+use crate::seam::{BoxFuture, StoreError};
+use crate::secrets::{Parameter, ParameterStore};
 
 /// The longest that all of it may take, repetitions included; a kept copy is better than a late one.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,15 +21,13 @@ pub struct Ssm(Client);
 impl Ssm {
     /// A client for this environment.
     pub fn new(environment: &Environment, client: SharedClient) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().operation_timeout(TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
         let mut config = aws_sdk_ssm::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(environment.region.clone())
             .credentials_provider(environment.credentials.clone())
             .http_client(SharedHttpClient::new(client))
-            .timeout_config(timeouts);
-        config.set_endpoint_url(environment.endpoint.clone());
+            .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
+        config.set_endpoint_url(environment.endpoint(Service::Ssm));
         Self(Client::from_conf(config.build()))
     }
 }
@@ -41,7 +38,7 @@ impl ParameterStore for Ssm {
             let mut parameters = Vec::new();
             let mut pages = self.0.get_parameters_by_path().path(path).with_decryption(true).into_paginator().send();
             while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| StoreError(reason(&error)))?;
+                let page = page.map_err(|error| failure("the parameter store", &error))?;
                 parameters.extend(page.parameters.unwrap_or_default().into_iter().filter_map(|parameter| {
                     let name = parameter.name?.strip_prefix(path)?.to_owned();
                     Some(Parameter { name, value: parameter.value?.into() })
@@ -49,15 +46,5 @@ impl ParameterStore for Ssm {
             }
             Ok(parameters)
         })
-    }
-}
-
-/// Never the SDK's own text: it may show an answer, and an answer holds secrets.
-fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
-    match error {
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-        SdkError::DispatchFailure(_) => "not reached".to_owned(),
-        SdkError::ServiceError(error) => error.err().code().unwrap_or("refused").to_owned(),
-        _ => "no usable answer".to_owned(),
     }
 }

@@ -82,7 +82,7 @@ struct Answer {
 impl<'a> Desk<'a> {
     /// `None` if the application has no Desk token.
     pub fn new(connection: Connection<'a>, credentials: &Credentials) -> Option<Self> {
-        let token = credentials.desk_token.clone()?;
+        let token = credentials.desk_tokens.first()?.clone();
         Some(Self {
             desk: connection.config.desk.for_app(connection.app_id),
             chat: connection.config.chat.for_app(connection.app_id),

@@ -1,13 +1,16 @@
-//! The built `api` under Lambda's Runtime Interface Emulator, with SSM from moto and Desk embedded.
+//! The built `api` and `worker` under Lambda's Runtime Interface Emulator, with SSM, SQS and DynamoDB from moto and Desk
+//! embedded.
 
 use std::path::PathBuf;
 
 use desk_emulator::{Emulator, Setup};
 use serde_json::{Value, json};
 
-use crate::fixtures::{ANSWERS, desk_of};
+use crate::claims::{TABLE, create_table};
+use crate::fixtures::{ANSWERS, BATCH, TICKETS, desk_of};
 use crate::harness::moto;
 use crate::harness::rie::Rie;
+use crate::queue::Queues;
 use crate::ssm::put;
 
 const APP: &str = "DEMO-APP-0001";
@@ -15,55 +18,90 @@ const FIELDS: &str = include_str!("../../fields.example.json");
 const TOKEN: &str = "desk-token-canary7f3a";
 
 /// What `make check-build` names, else what cargo built for the tests.
+fn built(variable: &str, by_cargo: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| by_cargo.into(), PathBuf::from)
+}
+
 fn api() -> PathBuf {
-    std::env::var_os("DESK_HANDOFF_BOOTSTRAP").map_or_else(|| env!("CARGO_BIN_EXE_api").into(), PathBuf::from)
+    built("DESK_HANDOFF_API", env!("CARGO_BIN_EXE_api"))
 }
 
-async fn desk() -> Emulator {
-    Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(FIELDS) }).await.unwrap()
+fn worker() -> PathBuf {
+    built("DESK_HANDOFF_WORKER", env!("CARGO_BIN_EXE_worker"))
 }
 
-async fn function(desk: &Emulator, prefix: &str) -> Rie {
-    let (desk_url, chat_url) = (desk.desk_url(), desk.chat_url());
-    let environment = [
-        ("APP_IDS", APP),
-        ("PARAMETER_PREFIX", prefix),
-        ("DESK_BASE_URL", &desk_url),
-        ("CHAT_BASE_URL", &chat_url),
-        ("LOG_LEVEL", "trace"),
-        ("AWS_ENDPOINT_URL", moto::endpoint()),
-    ];
-    Rie::start(api(), &environment).await
+/// What both functions share: Desk, a queue, and the parameter prefix that is the test's own.
+struct Cloud {
+    desk: Emulator,
+    queues: Queues,
+    prefix: &'static str,
+}
+
+impl Cloud {
+    async fn empty(name: &'static str) -> Self {
+        create_table().await;
+        let desk = Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(FIELDS) }).await.unwrap();
+        Self { desk, queues: Queues::new(name).await, prefix: name }
+    }
+
+    async fn new(name: &'static str) -> Self {
+        for (parameter, value) in [
+            ("desk-api-token", TOKEN),
+            ("chat-api-token", "emulator-chat-token"),
+            ("signing-secret", "local-only-signing-secret"),
+            ("fields", FIELDS),
+        ] {
+            put(&format!("/{name}/{APP}/{parameter}"), value).await;
+        }
+        Self::empty(name).await
+    }
+
+    async fn function(&self, bootstrap: PathBuf) -> Rie {
+        let (desk_url, chat_url) = (self.desk.desk_url(), self.desk.chat_url());
+        let prefix = format!("/{}", self.prefix);
+        let environment = [
+            ("APP_IDS", APP),
+            ("PARAMETER_PREFIX", &prefix),
+            ("QUEUE_URL", &self.queues.url),
+            ("TABLE_NAME", TABLE),
+            ("DESK_BASE_URL", &desk_url),
+            ("CHAT_BASE_URL", &chat_url),
+            ("LOG_LEVEL", "trace"),
+            ("AWS_ENDPOINT_URL", moto::endpoint()),
+        ];
+        Rie::start(bootstrap, &environment).await
+    }
 }
 
 fn body(answer: &Value) -> Value {
     serde_json::from_str(answer["body"].as_str().unwrap_or_else(|| panic!("{answer:#}"))).unwrap()
 }
 
+/// The first log line with this message.
+fn line(log: &str, message: &str) -> Value {
+    let line = log.lines().find(|line| line.contains(&format!("\"message\":\"{message}\"")));
+    serde_json::from_str(line.unwrap_or_else(|| panic!("{log}"))).unwrap()
+}
+
+fn assert_nothing_private(log: &str, texts: impl IntoIterator<Item = String>) {
+    let secrets = [TOKEN, "emulator-chat-token", "local-only-signing-secret"].map(str::to_owned);
+    for private in texts.into_iter().chain(secrets) {
+        assert!(!log.contains(&private), "{private:?} is in the log:\n{log}");
+    }
+}
+
 #[tokio::test]
 async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logged() {
-    let desk = desk().await;
-    for (name, value) in [
-        ("desk-api-token", TOKEN),
-        ("chat-api-token", "emulator-chat-token"),
-        ("signing-secret", "local-only-signing-secret"),
-        ("fields", FIELDS),
-    ] {
-        put(&format!("/rie-events/{APP}/{name}"), value).await;
-    }
-    let mut function = function(&desk, "/rie-events").await;
+    let cloud = Cloud::new("rie-events").await;
+    let mut function = cloud.function(api()).await;
     for stated in &ANSWERS {
         let answer = function.invoke(&serde_json::from_str(&stated.event()).unwrap()).await;
         stated.check(answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{answer:#}")), &body(&answer));
     }
-    assert_eq!(desk.tickets().len(), ANSWERS.len() - 3);
+    assert_eq!((cloud.desk.tickets().len(), cloud.queues.receive().await.len()), (TICKETS, 1));
     let log = function.output();
-    let secrets = [TOKEN, "emulator-chat-token", "local-only-signing-secret"].map(str::to_owned);
-    for private in ANSWERS.iter().flat_map(|stated| stated.private_texts()).chain(secrets) {
-        assert!(!log.contains(&private), "{private:?} is in the log:\n{log}");
-    }
-    let line = log.lines().find(|line| line.contains("\"message\":\"handoff\"")).unwrap_or_else(|| panic!("{log}"));
-    let line: Value = serde_json::from_str(line).unwrap();
+    assert_nothing_private(&log, ANSWERS.iter().flat_map(|stated| stated.private_texts()));
+    let line = line(&log, "handoff");
     assert_eq!(
         (&line["event_id"], &line["filled"], &line["not_filled"]),
         (&json!("evt-handoff-1"), &json!(8), &json!(2))
@@ -72,9 +110,34 @@ async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logg
 }
 
 #[tokio::test]
+async fn a_webhook_becomes_a_ticket_through_both_functions_and_the_batch_is_answered_as_stated() {
+    let cloud = Cloud::new("rie-worker").await;
+    let webhook = ANSWERS.iter().find(|stated| stated.file == "webhook.json").unwrap();
+    let mut receiver = cloud.function(api()).await;
+    receiver.invoke(&serde_json::from_str(&webhook.event()).unwrap()).await;
+    assert!(cloud.desk.requests().is_empty(), "the webhook never talks to Desk");
+    let mut worker = cloud.function(worker()).await;
+    let mut batch: Value = serde_json::from_str(BATCH).unwrap();
+    let first = batch["Records"][0].clone();
+    let queued = cloud.queues.receive().await.remove(0);
+    batch["Records"].as_array_mut().unwrap().push(json!({
+        "body": queued.body, "messageId": "from the queue", "receiptHandle": queued.receipt_handle,
+        "attributes": {"MessageGroupId": "g", "ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs",
+    }));
+    let answer = worker.invoke(&batch).await;
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": batch["Records"][3]["messageId"]}]}));
+    assert_eq!(cloud.desk.tickets().len(), 3);
+    let again = worker.invoke(&json!({"Records": [first]})).await;
+    assert_eq!((again, cloud.desk.tickets().len()), (json!({"batchItemFailures": []}), 3));
+    let log = worker.output();
+    assert_nothing_private(&log, webhook.private_texts().into_iter().chain(["ORD-20250730-0101".to_owned()]));
+    assert_eq!(line(&log, "message not done")["error"], "the message cannot be read");
+}
+
+#[tokio::test]
 async fn without_parameters_every_handoff_is_refused_and_health_says_so() {
-    let desk = desk().await;
-    let mut function = function(&desk, "/rie-empty").await;
+    let cloud = Cloud::empty("rie-empty").await;
+    let mut function = cloud.function(api()).await;
     let handoff: Value = serde_json::from_str(&ANSWERS[0].event()).unwrap();
     assert_eq!(function.invoke(&handoff).await["statusCode"], 401);
     let mut health = handoff;
@@ -82,15 +145,17 @@ async fn without_parameters_every_handoff_is_refused_and_health_says_so() {
     health["requestContext"]["http"] = json!({"method": "GET", "path": "/healthz"});
     let answer = function.invoke(&health).await;
     assert_eq!((&answer["statusCode"], &body(&answer)["status"]), (&json!(503), &json!(503)));
-    assert!(desk.requests().is_empty());
+    assert!(cloud.desk.requests().is_empty());
 }
 
 #[tokio::test]
 async fn a_wrong_environment_ends_the_start_with_every_problem_named() {
-    let mut function = Rie::start(api(), &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")]).await;
-    function.invoke(&json!({})).await;
-    let log = function.output();
-    for name in ["APP_IDS", "MODE", "DESK_BASE_URL"] {
-        assert!(log.contains(name), "{name} is not named:\n{log}");
+    for bootstrap in [api(), worker()] {
+        let mut function = Rie::start(bootstrap, &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")]).await;
+        function.invoke(&json!({})).await;
+        let log = function.output();
+        for name in ["APP_IDS", "MODE", "DESK_BASE_URL", "QUEUE_URL", "TABLE_NAME"] {
+            assert!(log.contains(name), "{name} is not named:\n{log}");
+        }
     }
 }

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod bootstrap;
+mod claims;
+#[path = "../claims_contract.rs"]
+mod claims_contract;
 #[path = "../fixtures.rs"]
 mod fixtures;
 mod harness;
+mod queue;
 mod ssm;

@@ -13,7 +13,8 @@ use secrecy::ExposeSecret as _;
 
 use crate::harness::moto;
 
-fn environment(endpoint: &str) -> Environment {
+/// What the SDK's variables say in these tests.
+pub(crate) fn environment(endpoint: &str) -> Environment {
     Environment::from_lookup(|name| match name {
         "AWS_REGION" => Some("eu-central-1".to_owned()),
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
@@ -71,5 +72,5 @@ async fn no_parameters_are_an_empty_answer_and_no_store_is_an_error() {
     assert_eq!(read(moto::endpoint(), "/read-none/APP-1/").await, Ok(BTreeMap::new()));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = read(&format!("http://{nobody}"), "/read-none/APP-1/").await.unwrap_err();
-    assert_eq!(error, "the parameter store did not answer: not reached");
+    assert_eq!(error, "the parameter store did not do its part: not reached");
 }

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use desk_handoff::worker;
 use lambda_http::request::from_str;
 
-use crate::fixtures::ANSWERS;
+use crate::fixtures::{ANSWERS, BATCH, TICKETS};
 use crate::world::{World, log_text};
 
 #[test]
 fn every_event_has_a_stated_answer() {
-    let mut stated: Vec<&str> = ANSWERS.iter().map(|answer| answer.file).collect();
+    let mut stated: Vec<&str> = ANSWERS.iter().map(|answer| answer.file).chain(["sqs-batch.json"]).collect();
     stated.sort_unstable();
     assert_eq!(files(), stated);
 }
@@ -24,8 +25,23 @@ async fn every_event_is_answered_as_stated_and_no_context_value_is_logged() {
             assert!(!log_text().contains(&text), "{text:?} of {} is in the log", stated.file);
         }
     }
-    // handoff and second-handoff share one, wrong-signature and ignored-category have none.
-    assert_eq!(world.desk.tickets().len(), ANSWERS.len() - 3);
+    assert_eq!(world.desk.tickets().len(), TICKETS);
+    assert_eq!(world.queue.entries().len(), 1);
+}
+
+#[tokio::test]
+async fn the_batch_is_done_but_for_the_message_that_is_no_handoff() {
+    let world = World::new().await;
+    let response = worker::handle(&world.stack, serde_json::from_str(BATCH).unwrap(), &world.invocation()).await;
+    let failed: Vec<_> = response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+    assert_eq!(failed, ["059f36b4-87a3-44ab-83d2-66197571a7d3"]);
+    let items: Vec<_> = world
+        .desk
+        .tickets()
+        .iter()
+        .filter_map(|ticket| world.desk.field(ticket["id"].as_u64()?, "cart-items"))
+        .collect();
+    assert_eq!((world.desk.tickets().len(), items), (2, vec!["2".to_owned()]));
 }
 
 /// The files of events/ by name.

@@ -240,7 +240,7 @@ async fn a_rotated_token_is_fetched_at_once_and_a_lost_one_is_a_502() {
     world.parameters.set("desk-api-token", &planted("new"));
     world.hand_over(json!({"order-id": "1", "cart-items": 1})).await.is(200, "updated");
     world.desk.rotate_desk_token("unknown to us");
-    let answer = world.hand_over(json!({"order-id": "1", "cart-items": 1})).await;
+    let answer = world.hand_over(json!({"order-id": "1", "cart-items": 2})).await;
     answer.is(502, "desk-token");
     assert_eq!(answer.body["desk_status"], json!(401));
     world.only_ticket();

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod claims;
+#[path = "../claims_contract.rs"]
+mod claims_contract;
 mod edge;
 mod events;
 mod faults;
@@ -9,5 +12,8 @@ mod faults;
 mod fixtures;
 mod handoffs;
 mod house_rules;
+mod once;
 mod policies;
+mod template;
+mod webhook;
 mod world;

@@ -3,14 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use desk_emulator::{Emulator, FieldDefinition, Setup};
-use desk_handoff::api::{Api, Invocation};
+use desk_emulator::{Call, Emulator, Fault, FieldDefinition, Setup, Trouble};
+use desk_handoff::api::handle;
 use desk_handoff::auth::sign;
+use desk_handoff::claims::Memory;
 use desk_handoff::config::Config;
-use desk_handoff::secrets::{BoxFuture, Parameter, ParameterStore, Secrets, StoreError};
+use desk_handoff::queue::{Queue, QueueEntry};
+use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
+use desk_handoff::stack::{Invocation, Stack};
 use desk_handoff::{http_client, logs};
 use http::{HeaderMap, Method, StatusCode};
 use lambda_http::{Body, Request};
@@ -54,9 +59,44 @@ impl ParameterStore for Parameters {
     }
 }
 
+/// A queue that keeps what it is given, or takes nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder {
+    entries: Arc<Mutex<Vec<QueueEntry>>>,
+    postponed: Arc<Mutex<Vec<(String, u32)>>>,
+    pub(crate) broken: Arc<AtomicBool>,
+}
+
+impl Recorder {
+    pub(crate) fn entries(&self) -> Vec<QueueEntry> {
+        self.entries.lock().unwrap().clone()
+    }
+
+    pub(crate) fn postponed(&self) -> Vec<(String, u32)> {
+        self.postponed.lock().unwrap().clone()
+    }
+}
+
+impl Queue for Recorder {
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
+        let broken = self.broken.load(Ordering::Relaxed);
+        if !broken {
+            self.entries.lock().unwrap().push(entry.clone());
+        }
+        let answer = if broken { Err(StoreError { store: "the queue", reason: "not reached".into() }) } else { Ok(()) };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.postponed.lock().unwrap().push((receipt_handle.to_owned(), seconds));
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
 pub(crate) struct World {
     pub(crate) desk: Emulator,
-    pub(crate) api: Api,
+    pub(crate) stack: Stack,
+    pub(crate) queue: Recorder,
     pub(crate) parameters: Parameters,
     /// How long an invocation may take.
     pub(crate) time: Duration,
@@ -104,8 +144,16 @@ impl World {
         parameters.set("chat-api-token", &chat_token);
         parameters.set("signing-secret", SIGNING_SECRET);
         let secrets = Secrets::new(Box::new(parameters.clone()), &config);
-        let api = Api { config, secrets, client: http_client::new().unwrap(), pause: Duration::from_millis(1) };
-        Self { desk, api, parameters, time: Duration::from_secs(20) }
+        let queue = Recorder::default();
+        let stack = Stack {
+            config,
+            secrets,
+            client: http_client::new().unwrap(),
+            queue: Box::new(queue.clone()),
+            claims: Box::new(Memory::default()),
+            pause: Duration::from_millis(1),
+        };
+        Self { desk, stack, queue, parameters, time: Duration::from_secs(20) }
     }
 
     /// A signed `POST`.
@@ -130,16 +178,37 @@ impl World {
         self.request(request.body(Body::Binary(body.to_vec())).unwrap()).await
     }
 
+    /// A signed `POST` so many seconds from now.
+    pub(crate) async fn post_later(&self, path: &str, body: &Value, seconds: u64) -> Answer {
+        let body = body.to_string();
+        let request = http::Request::post(path).header("x-sendbird-signature", sign(body.as_bytes(), SIGNING_SECRET));
+        let mut invocation = self.invocation();
+        invocation.now += Duration::from_secs(seconds);
+        self.answer(request.body(Body::Text(body)).unwrap(), &invocation).await
+    }
+
     pub(crate) async fn request(&self, request: Request) -> Answer {
-        let may_show_values =
-            request.uri().path() == "/handoffs/preview" || self.api.config.mode == desk_handoff::config::Mode::Preview;
-        let deadline = Instant::now() + self.time;
-        let invocation = Invocation { request_id: "request-1".into(), now: SystemTime::now(), deadline };
-        let response = self.api.handle(&request, &invocation).await;
+        self.answer(request, &self.invocation()).await
+    }
+
+    async fn answer(&self, request: Request, invocation: &Invocation) -> Answer {
+        let may_show_values = request.uri().path() == "/handoffs/preview"
+            || self.stack.config.mode == desk_handoff::config::Mode::Preview;
+        let response = handle(&self.stack, &request, invocation).await;
         let (parts, body) = response.into_parts();
         let text = std::str::from_utf8(&body).unwrap();
         assert!(may_show_values || !text.contains(CANARY), "a planted value is in an answer: {text}");
         Answer { status: parts.status, headers: parts.headers, body: serde_json::from_str(text).unwrap() }
+    }
+
+    pub(crate) fn invocation(&self) -> Invocation {
+        let deadline = Instant::now() + self.time;
+        Invocation { request_id: "request-1".into(), now: SystemTime::now(), deadline }
+    }
+
+    /// From now on Desk writes fields, and its answer to that is of no use.
+    pub(crate) fn fail_after_fields(&self) {
+        self.desk.inject(Fault::on(Call::PatchFields).always().with(Trouble::CutAfterWrite));
     }
 
     /// How often Desk was asked this.

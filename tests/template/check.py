@@ -49,6 +49,14 @@ MISTAKES = [
     ("Runtime: provided.al2023", "Runtime: provided.al2032"),
     ("MemorySize: 256", "MemorySise: 256"),
     ("RetentionInDays: !Ref", "RetentionDays: !Ref"),
+    ("QUEUE_URL: !Ref HandoffQueue", "QUEUE_URL: !Ref HandoffsQueue"),
+    ("Queue: !GetAtt HandoffQueue.Arn", "Queue: !GetAtt HandoffQueue.QueueArn"),
+    ("deadLetterTargetArn: !GetAtt", "deadLetterTarget: !GetAtt"),
+    ("- ReportBatchItemFailures", "- ReportItemFailures"),
+    ("MaximumConcurrency: 2", "MaximumConcurrency: 1"),
+    ("VisibilityTimeout: 360", "VisibilityTimeout: 59"),
+    ("- AttributeName: pk", "- AttributeName: key"),
+    ("TimeToLiveSpecification:", "TimeToLive:"),
 ]
 # CloudFormation would deploy this: only checkov objects.
 UNSAFE = ("Action: ssm:GetParametersByPath", 'Action: "*"')

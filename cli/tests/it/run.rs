@@ -21,6 +21,39 @@ fn a_sample_event_becomes_a_ticket_with_its_fields_filled() {
 }
 
 #[test]
+fn the_handoff_goes_over_the_webhook_the_queue_and_the_worker() {
+    let ended = call(&["run", &sample("handoff")]);
+    assert_eq!(ended.line("webhook"), "webhook answered 200 \"queued\"");
+    assert!(ended.line("worker").starts_with("worker took it from the queue; requests to Desk: "), "{ended:?}");
+    let document = call(&["run", "--json", &sample("handoff")]).json();
+    assert_eq!(document["answer"], json!({"status": "queued", "event_id": "evt-handoff-1"}));
+    assert_eq!(
+        (&document["report"]["status"], &document["report"]["event_id"]),
+        (&json!("created"), &json!("evt-handoff-1"))
+    );
+}
+
+#[test]
+fn what_the_worker_cannot_do_is_told_and_ends_with_1() {
+    let files = Files::new();
+    let fields = files.put_json("fields.json", &json!({"ticket": {"when_missing": "retry"}}));
+    let body = files.put_json("body.json", &direct(json!({"order-id": "A-1"})));
+    let ended = call(&["run", &body, "--fields", &fields]);
+    assert_eq!(ended.code, 1);
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert_eq!(lines[0], "The webhook answered 200 \"queued\", and the worker could not do it");
+    assert_eq!(lines[1], "  Why: the ticket is not there yet.");
+    assert!(lines[3].contains("tried again after 30 seconds") && lines[3].contains("12 times"), "{ended:?}");
+    let document = call(&["run", "--json", &body, "--fields", &fields]);
+    assert_eq!(document.code, 1);
+    let answer = json!({"status": "queued", "event_id": "e-1"});
+    assert_eq!(
+        document.json(),
+        json!({"answer": answer, "status": 200, "report": null, "error": "the ticket is not there yet", "ticket": null})
+    );
+}
+
+#[test]
 fn what_is_piped_has_no_colours_and_no_frames() {
     for arguments in [["run", &sample("handoff")], ["preview", &sample("sender-sample")]] {
         let ended = call(&arguments);
@@ -32,11 +65,10 @@ fn what_is_piped_has_no_colours_and_no_frames() {
 }
 
 #[test]
-fn json_is_one_document_with_the_answer_and_the_ticket() {
+fn json_is_one_document_with_the_answer_the_report_and_the_ticket() {
     let document = call(&["run", "--json", &sample("handoff")]).json();
-    assert_eq!(document["status"], 201);
-    assert_eq!(document["answer"]["status"], "created");
-    assert_eq!(document["ticket"]["id"], document["answer"]["ticket"]["id"]);
+    assert_eq!((&document["status"], document.get("error")), (&json!(200), None));
+    assert_eq!(document["ticket"]["id"], document["report"]["ticket"]["id"]);
     assert!(document["ticket"]["customFields"].as_array().unwrap().iter().any(|field| field["key"] == "order-id"));
 }
 
@@ -87,6 +119,9 @@ fn an_ignored_category_is_told_and_is_no_failure() {
     let ended = call(&["run", &sample("ignored-category")]);
     assert_eq!(ended.code, 0);
     assert!(ended.out.starts_with("Ignored: an event of the category conversation:started"), "{ended:?}");
+    let answer = json!({"status": "ignored", "category": "conversation:started"});
+    let document = call(&["run", "--json", &sample("ignored-category")]).json();
+    assert_eq!(document, json!({"answer": answer, "status": 200, "report": null, "ticket": null}));
 }
 
 #[test]
@@ -100,6 +135,7 @@ fn a_refused_body_is_told_with_its_places_and_ends_with_1() {
     assert_eq!(ended.line("context"), "context must be an object");
     let document = call(&["run", "--json", &file]);
     assert_eq!((document.code, &document.json()["status"]), (1, &json!(400)));
+    assert_eq!((&document.json()["report"], &document.json()["ticket"]), (&json!(null), &json!(null)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `serve`: up on a free port, met over plain TCP, ended as a person ends it.
+//! `serve`: up on a free port, met over plain TCP, ended as a person ends it; and the worker behind its webhook.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,9 +7,10 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use desk_handoff::auth::sign;
 use serde_json::{Value, json};
 
-use crate::support::{Files, call, direct, handoff, sample};
+use crate::support::{Files, at_last, call, direct, handoff, numbered, sample};
 
 const SECRET: &str = "local-only-signing-secret";
+const WEBHOOK: &str = "/webhooks/handoff";
 
 /// A `serve` that is up.
 struct Serving {
@@ -53,11 +54,45 @@ impl Serving {
         self.send("POST", path, &signature, body.as_bytes())
     }
 
+    /// A body to the webhook, which queues it.
+    fn queue(&self, body: &Value) {
+        let (status, answer) = self.post(WEBHOOK, body);
+        assert_eq!((status, answer), (200, json!({"status": "queued", "event_id": body["event_id"]})));
+    }
+
+    /// A request to the embedded Desk.
+    fn desk(&self, method: &str, path: &str, body: &Value) -> Value {
+        let token = "SENDBIRDDESKAPITOKEN: emulator-desk-token\r\ncontent-type: application/json\r\n";
+        let path = format!("/platform/v1{path}");
+        let body = if method == "GET" { String::new() } else { body.to_string() };
+        let (status, answer) = send(self.address("embedded, at "), method, &path, token, body.as_bytes());
+        assert!((200..300).contains(&status), "{status} {answer}");
+        answer
+    }
+
     fn tickets(&self) -> Vec<Value> {
-        let token = "SENDBIRDDESKAPITOKEN: emulator-desk-token\r\n";
-        let (status, page) = send(self.address("embedded, at "), "GET", "/platform/v1/tickets", token, b"");
-        assert_eq!(status, 200, "{page}");
-        page["results"].as_array().unwrap().clone()
+        self.desk("GET", "/tickets", &Value::Null)["results"].as_array().unwrap().clone()
+    }
+
+    /// The id of the only ticket, as soon as its field holds this.
+    fn ticket_with(&self, key: &str, wanted: &str) -> Value {
+        let tickets = at_last(|| {
+            let tickets = self.tickets();
+            tickets.iter().any(|ticket| field(ticket, key) == Some(wanted)).then_some(tickets)
+        });
+        assert_eq!(tickets.len(), 1, "{tickets:#?}");
+        tickets[0]["id"].clone()
+    }
+
+    /// Reads the log up to the next line that has this in it.
+    fn log_line(&mut self, part: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.err.read_line(&mut line).unwrap(), 0, "no line has {part}");
+            if line.contains(part) {
+                return line.trim_end().to_owned();
+            }
+        }
     }
 
     /// Ctrl-C; gives the exit code and what was logged.
@@ -76,6 +111,10 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn field<'a>(ticket: &'a Value, key: &str) -> Option<&'a str> {
+    ticket["customFields"].as_array().unwrap().iter().find(|field| field["key"] == key)?["value"].as_str()
 }
 
 fn send(address: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, Value) {
@@ -101,16 +140,101 @@ fn a_second_handoff_of_a_conversation_updates_its_ticket() {
     let serving = Serving::start(&[]);
     let (status, first) = serving.post("/handoffs", &direct(json!({"order-id": "A-1"})));
     assert_eq!((status, &first["status"]), (201, &json!("created")), "{first}");
-    let (status, second) = serving.post("/handoffs", &direct(json!({"order-id": "A-1", "cart-items": 2})));
+    let (status, second) = serving.post("/handoffs", &numbered(2, json!({"order-id": "A-1", "cart-items": 2})));
     assert_eq!((status, &second["status"]), (200, &json!("updated")), "{second}");
     assert_eq!(first["ticket"]["id"], second["ticket"]["id"]);
     let tickets = serving.tickets();
     assert_eq!(tickets.len(), 1);
-    let value = |key: &str| {
-        let fields = tickets[0]["customFields"].as_array().unwrap();
-        fields.iter().find(|field| field["key"] == key).map(|field| field["value"].clone())
+    assert_eq!((field(&tickets[0], "order-id"), field(&tickets[0], "cart-items")), (Some("A-1"), Some("2")));
+}
+
+#[test]
+fn what_the_webhook_queues_becomes_one_ticket_and_the_same_event_again_makes_nothing() {
+    let serving = Serving::start(&[]);
+    let first = direct(json!({"order-id": "A-1"}));
+    serving.queue(&first);
+    let id = serving.ticket_with("order-id", "A-1");
+    serving.queue(&numbered(2, json!({"cart-items": 2})));
+    assert_eq!(serving.ticket_with("cart-items", "2"), id);
+    serving.queue(&first);
+    // What comes after it in the same conversation is worked on after it.
+    serving.queue(&numbered(3, json!({"cart-items": 3})));
+    assert_eq!(serving.ticket_with("cart-items", "3"), id);
+    let (code, log) = serving.interrupt();
+    let messages: Vec<&str> = log.lines().filter(|line| line.starts_with("message")).collect();
+    let expected = [
+        format!("message 1: ticket {id} created"),
+        format!("message 2: ticket {id} updated"),
+        format!("message 3: ticket {id} updated"),
+    ];
+    assert_eq!((code, messages), (Some(0), expected.iter().map(String::as_str).collect()));
+}
+
+#[test]
+fn an_event_that_the_worker_did_is_a_duplicate_for_the_direct_route_and_the_other_way_round() {
+    let mut serving = Serving::start(&[]);
+    let body = direct(json!({"order-id": "A-1"}));
+    serving.queue(&body);
+    let created = serving.log_line("message 1: ");
+    let (status, answer) = serving.post("/handoffs", &body);
+    assert_eq!((status, &answer["status"]), (200, &json!("duplicate")), "{answer}");
+    let id = &answer["ticket"]["id"];
+    assert_eq!(created, format!("message 1: ticket {id} created"));
+    let other = numbered(2, json!({"order-id": "A-1"}));
+    assert_eq!(serving.post("/handoffs", &other).1["status"], "unchanged");
+    serving.queue(&other);
+    let done_before = format!("message 2: ticket {id} duplicate (this event was done before; nothing is touched)");
+    assert_eq!(serving.log_line("message 2: "), done_before);
+}
+
+#[test]
+fn what_is_not_done_comes_again_before_what_came_later_in_its_conversation() {
+    let files = Files::new();
+    let fields = json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "retry"}});
+    let mut serving = Serving::start(&["--fields", &files.put_json("fields.json", &fields)]);
+    for number in [1, 2] {
+        let mut body = numbered(number, json!({"n": number}));
+        body["conversation"]["channel_url"] = json!("ch-1");
+        serving.queue(&body);
+    }
+    let first = serving.log_line("message ");
+    assert_eq!(first, "message 1: not done, again in 2 s: the ticket is not there yet");
+    let customer = serving.desk("POST", "/customers", &json!({"sendbirdId": "ann"}));
+    let ticket = json!({"channelName": "x", "customerId": customer["id"], "relatedChannelUrls": "ch-1"});
+    let id = serving.desk("POST", "/tickets", &ticket)["id"].clone();
+    assert_eq!(serving.log_line(": ticket "), format!("message 1: ticket {id} updated"));
+    assert_eq!(serving.log_line(": ticket "), format!("message 2: ticket {id} updated"));
+    assert_eq!(field(&serving.tickets()[0], "n"), Some("2"));
+}
+
+#[test]
+fn what_is_still_queued_at_the_end_is_told() {
+    let files = Files::new();
+    let fields = files.put_json("fields.json", &json!({"ticket": {"when_missing": "retry"}}));
+    let mut serving = Serving::start(&["--fields", &fields]);
+    serving.queue(&direct(json!({})));
+    serving.log_line("message 1: not done");
+    let (code, log) = serving.interrupt();
+    assert_eq!(code, Some(0));
+    assert!(log.ends_with("note: forgotten with the queue: 1 not done yet, 0 given up\n"), "{log}");
+}
+
+#[test]
+fn a_second_handoff_replaces_what_the_first_one_wrote() {
+    let serving = Serving::start(&[]);
+    let body = |name: &str| -> Value {
+        let event: Value = serde_json::from_slice(&std::fs::read(sample(name)).unwrap()).unwrap();
+        serde_json::from_str(event["body"].as_str().unwrap()).unwrap()
     };
-    assert_eq!((value("order-id"), value("cart-items")), (Some(json!("A-1")), Some(json!("2"))));
+    assert_eq!(serving.post("/handoffs", &body("handoff")).0, 201);
+    let (_, second) = serving.post("/handoffs", &body("second-handoff"));
+    assert_eq!(second["status"], "updated");
+    let outcome = |key: &str| {
+        second["fields"].as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap()["outcome"].clone()
+    };
+    assert_eq!((outcome("cart-items"), outcome("order-id")), (json!("written"), json!("unchanged")));
+    assert_eq!(serving.tickets().len(), 1);
+    assert_eq!(field(&serving.tickets()[0], "cart-items"), Some("4"));
 }
 
 #[test]
@@ -119,7 +243,9 @@ fn the_sample_events_are_taken_as_the_sender_sends_them() {
     let event: Value = serde_json::from_slice(&std::fs::read(sample("handoff")).unwrap()).unwrap();
     let signature = format!("x-sendbird-signature: {}\r\n", event["headers"]["x-sendbird-signature"].as_str().unwrap());
     let body = event["body"].as_str().unwrap();
-    assert_eq!(serving.send("POST", "/handoffs", &signature, body.as_bytes()).0, 201);
+    let (status, answer) = serving.send("POST", WEBHOOK, &signature, body.as_bytes());
+    assert_eq!((status, answer), (200, json!({"status": "queued", "event_id": "evt-handoff-1"})));
+    serving.ticket_with("order-id", "ORD-20250730-0042");
 }
 
 #[test]
@@ -133,6 +259,8 @@ fn the_routes_and_refusals_are_the_shipped_ones() {
     assert_eq!(serving.post("/handoffs?app_id=OTHER", &body).0, 404);
     assert_eq!(serving.post("/nowhere", &body).0, 404);
     assert_eq!(serving.send("GET", "/handoffs", "", b"").0, 405);
+    assert_eq!(serving.post(WEBHOOK, &json!({"category": "message:user_sent"})).1["status"], "ignored");
+    assert_eq!(serving.send("POST", WEBHOOK, "", body.to_string().as_bytes()).0, 401);
     let (status, problem) = serving.send("POST", "/handoffs", "", body.to_string().as_bytes());
     assert_eq!((status, problem["request_id"].as_str().is_some()), (401, true), "{problem}");
     let large = vec![b' '; 300 * 1024];
@@ -156,10 +284,14 @@ fn a_page_that_reaches_it_under_another_name_is_turned_away() {
 fn it_ends_on_ctrl_c_and_its_log_has_no_body_and_no_query() {
     let serving = Serving::start(&[]);
     serving.post("/handoffs?app_id=DEMO-APP-0001", &direct(json!({"order-id": "canary-value"})));
+    serving.queue(&numbered(2, json!({"cart-items": 2, "summary": "canary-value"})));
+    serving.ticket_with("cart-items", "2");
     let (code, log) = serving.interrupt();
     assert_eq!(code, Some(0));
-    assert!(log.lines().any(|line| line.starts_with("POST /handoffs 201 ")), "{log}");
-    assert!(!log.contains("canary-value") && !log.contains("app_id"), "{log}");
+    for begin in ["POST /handoffs 201 ", "POST /webhooks/handoff 200 ", "message 1: ticket "] {
+        assert!(log.lines().any(|line| line.starts_with(begin)), "{log}");
+    }
+    assert!(!log.contains("canary-value") && !log.contains("app_id") && !log.contains("e-2"), "{log}");
 }
 
 #[test]
@@ -220,7 +352,7 @@ fn the_printed_commands_work_when_pasted() {
     }
     let files = Files::new();
     let body =
-        files.put("body.json", r#"{"conversation":{"id":"2","user_id":"o'neil"},"context":{"summary":"\"$HOME`\\é"}}"#);
+        files.put("body.json", r#"{"conversation":{"id":"9","user_id":"o'neil"},"context":{"summary":"\"$HOME`\\é"}}"#);
     let serving = Serving::start(&[]);
     let commands: Vec<&str> = serving.greeting.lines().filter(|line| line.starts_with("  ")).collect();
     let script = commands.join("\n").replace("body.json", &body);
@@ -229,8 +361,11 @@ fn the_printed_commands_work_when_pasted() {
     let output = shell.env("NO_PROXY", "*").output().unwrap();
     let answers: Vec<Value> =
         String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let statuses: Vec<&str> = answers.iter().filter_map(|answer| answer["status"].as_str()).collect();
-    assert_eq!(statuses[..4], ["created", "updated", "created", "created"], "{answers:?}");
-    assert_eq!(statuses.last(), Some(&"preview"), "{answers:?}");
-    assert_eq!(answers.last().unwrap()["count"], 3, "the tickets are shown: {answers:?}");
+    let statuses: Vec<&str> = answers.iter().map(|answer| answer["status"].as_str().unwrap_or("tickets")).collect();
+    let webhook = ["queued", "tickets", "queued", "queued", "queued", "queued"];
+    assert_eq!(statuses, [&webhook[..], &["created", "duplicate", "preview"]].concat(), "{answers:?}");
+    assert!(answers[1]["results"].is_array(), "{answers:?}");
+    let tickets = at_last(|| Some(serving.tickets()).filter(|tickets| tickets.len() >= 4));
+    let holding = |key: &str| tickets.iter().filter(|ticket| field(ticket, key).is_some()).count();
+    assert_eq!((tickets.len(), holding("order-id"), holding("summary")), (4, 3, 2), "{tickets:#?}");
 }

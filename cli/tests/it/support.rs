@@ -95,7 +95,24 @@ pub(crate) fn sample(name: &str) -> String {
 
 /// A direct body with this context.
 pub(crate) fn direct(context: Value) -> Value {
-    json!({"event_id": "e-1", "conversation": {"id": "c-1", "user_id": "ann"}, "context": context})
+    numbered(1, context)
+}
+
+/// Another event of the same conversation.
+pub(crate) fn numbered(number: u32, context: Value) -> Value {
+    json!({"event_id": format!("e-{number}"), "conversation": {"id": "c-1", "user_id": "ann"}, "context": context})
+}
+
+/// What an attempt gives at last. It is made often enough to bridge some seconds.
+#[track_caller]
+pub(crate) fn at_last<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1000 {
+        if let Some(given) = attempt() {
+            return given;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("it never came about");
 }
 
 /// An API Gateway event around a body, with this signature.

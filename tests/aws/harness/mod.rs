@@ -1,8 +1,10 @@
-//! Real parts for the tests: AWS's services ([`moto`]) and Lambda's Runtime Interface Emulator ([`rie`]).
+//! Real parts for the tests: AWS's services ([`moto`]), a bad line to them ([`lossy`]), and Lambda's Runtime Interface
+//! Emulator ([`rie`]).
 //!
-//! Both come from the Python environment that `make venv` installs. Neither outlives the test process, however it
+//! The services and the emulator come from the Python environment that `make venv` installs. Neither outlives the test process, however it
 //! ends: each is a child that ends when its standard input closes.
 
+pub(crate) mod lossy;
 pub(crate) mod moto;
 pub(crate) mod rie;
 

@@ -1,0 +1,333 @@
+//! A FIFO queue of this process, behind the shipped seam: what SQS and Lambda do that counts for a handoff.
+//!
+//! Messages of one group are handed out in their order, one at a time, and none while one of them is put off; the same
+//! event is taken once within five minutes; what failed comes again and is given up after so many receipts. It ends with
+//! the process, as no queue of AWS does.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use desk_handoff::queue::{Queue, QueueEntry};
+use desk_handoff::seam::{BoxFuture, StoreError};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// After so many receipts a message is a dead letter: `maxReceiveCount` of template.yaml.
+pub(crate) const MAX_RECEIPTS: u32 = 12;
+/// The most messages of a batch: `BatchSize` of template.yaml.
+const BATCH: usize = 10;
+/// How long SQS knows an event again.
+const DEDUPLICATION: Duration = Duration::from_secs(5 * 60);
+
+/// The queue; a clone is the same one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MemoryQueue(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    line: Mutex<Line>,
+    changed: Notify,
+}
+
+impl MemoryQueue {
+    /// What can be worked on now, which may be nothing.
+    pub(crate) fn receive(&self) -> SqsEvent {
+        self.with(|line| line.receive(Instant::now()))
+    }
+
+    /// The same, as soon as there is something.
+    pub(crate) async fn next(&self) -> SqsEvent {
+        loop {
+            let now = Instant::now();
+            let (batch, later) = self.with(|line| (line.receive(now), line.next_change(now)));
+            if !batch.records.is_empty() {
+                return batch;
+            }
+            let changed = self.0.changed.notified();
+            match later {
+                Some(later) => tokio::select! { () = changed => {} () = sleep_until(later) => {} },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Takes the answer to a batch: what it names comes again, unless it came too often, and the rest is done.
+    pub(crate) fn settle(&self, batch: &SqsEvent, answer: &SqsBatchResponse) {
+        self.with(|line| line.settle(batch, answer));
+        self.0.changed.notify_one();
+    }
+
+    /// How many messages are not done, and how many were given up.
+    pub(crate) fn left(&self) -> (usize, usize) {
+        self.with(|line| (line.messages.len(), line.dead.len()))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Line) -> T) -> T {
+        work(&mut self.0.line.lock().expect("no holder of the queue panics"))
+    }
+}
+
+impl Queue for MemoryQueue {
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.with(|line| line.send(entry, Instant::now()));
+        self.0.changed.notify_one();
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+        let until = Instant::now() + Duration::from_secs(seconds.into());
+        let answer = self.with(|line| line.postpone(receipt_handle, until));
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// What lies on the queue, in the order of its arrival. Knows no clock.
+#[derive(Debug, Default)]
+struct Line {
+    messages: Vec<Message>,
+    dead: Vec<Message>,
+    /// When an event of a group was taken.
+    taken: HashMap<(String, String), Instant>,
+    sent: u64,
+}
+
+#[derive(Debug)]
+struct Message {
+    id: String,
+    entry: QueueEntry,
+    receipts: u32,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    InFlight,
+    PutOff(Instant),
+}
+
+impl Line {
+    fn send(&mut self, entry: &QueueEntry, now: Instant) {
+        self.taken.retain(|_, at| now < *at + DEDUPLICATION);
+        let event = (entry.group.clone(), entry.deduplication.clone());
+        if self.taken.contains_key(&event) {
+            return;
+        }
+        self.taken.insert(event, now);
+        self.sent += 1;
+        let id = self.sent.to_string();
+        self.messages.push(Message { id, entry: entry.clone(), receipts: 0, state: State::Waiting });
+    }
+
+    /// The first message of each group that is free.
+    fn receive(&mut self, now: Instant) -> SqsEvent {
+        let holding = self.messages.iter().filter(|message| message.is_holding(now));
+        let mut held: HashSet<String> = holding.map(|message| message.entry.group.clone()).collect();
+        let free = self.messages.iter_mut().filter(|message| held.insert(message.entry.group.clone()));
+        let mut batch = SqsEvent::default();
+        batch.records = free.take(BATCH).map(Message::hand_out).collect();
+        batch
+    }
+
+    /// When a message that is put off can be handed out.
+    fn next_change(&self, now: Instant) -> Option<Instant> {
+        let put_off = self.messages.iter().filter_map(|message| match message.state {
+            State::PutOff(until) => Some(until),
+            State::Waiting | State::InFlight => None,
+        });
+        put_off.filter(|until| *until > now).min()
+    }
+
+    fn postpone(&mut self, receipt_handle: &str, until: Instant) -> Result<(), StoreError> {
+        let mut in_flight = self.messages.iter_mut().filter(|message| message.state == State::InFlight);
+        let message = in_flight.find(|message| message.receipt_handle() == receipt_handle);
+        let refusal = || StoreError { store: "the queue", reason: "no message is in flight by this handle".to_owned() };
+        message.ok_or_else(refusal)?.state = State::PutOff(until);
+        Ok(())
+    }
+
+    fn settle(&mut self, batch: &SqsEvent, answer: &SqsBatchResponse) {
+        for id in batch.records.iter().filter_map(|record| record.message_id.as_deref()) {
+            let Some(place) = self.messages.iter().position(|message| message.id == id) else { continue };
+            let message = &mut self.messages[place];
+            if !answer.batch_item_failures.iter().any(|failure| failure.item_identifier == id) {
+                self.messages.remove(place);
+            } else if message.receipts >= MAX_RECEIPTS {
+                self.dead.push(self.messages.remove(place));
+            } else if message.state == State::InFlight {
+                message.state = State::Waiting;
+            }
+        }
+    }
+}
+
+impl Message {
+    /// Whether it keeps its group from being handed out.
+    fn is_holding(&self, now: Instant) -> bool {
+        match self.state {
+            State::Waiting => false,
+            State::InFlight => true,
+            State::PutOff(until) => now < until,
+        }
+    }
+
+    /// Unlike that of any other receipt.
+    fn receipt_handle(&self) -> String {
+        format!("{}-{}", self.id, self.receipts)
+    }
+
+    fn hand_out(&mut self) -> SqsMessage {
+        self.receipts += 1;
+        self.state = State::InFlight;
+        let mut record = SqsMessage::default();
+        record.message_id = Some(self.id.clone());
+        record.receipt_handle = Some(self.receipt_handle());
+        record.body = Some(self.entry.body.clone());
+        record.attributes = HashMap::from([
+            ("MessageGroupId".to_owned(), self.entry.group.clone()),
+            ("MessageDeduplicationId".to_owned(), self.entry.deduplication.clone()),
+            ("ApproximateReceiveCount".to_owned(), self.receipts.to_string()),
+        ]);
+        record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::sqs::BatchItemFailure;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// A line that holds these: group and event. The body is both.
+    fn line(entries: &[(&str, &str)], now: Instant) -> Line {
+        let mut line = Line::default();
+        entries.iter().for_each(|(group, event)| line.send(&entry(group, event), now));
+        line
+    }
+
+    fn entry(group: &str, event: &str) -> QueueEntry {
+        QueueEntry { group: group.to_owned(), deduplication: event.to_owned(), body: format!("{group}{event}") }
+    }
+
+    fn bodies(batch: &SqsEvent) -> Vec<&str> {
+        batch.records.iter().map(|record| record.body.as_deref().unwrap()).collect()
+    }
+
+    fn count(batch: &SqsEvent) -> &str {
+        &batch.records[0].attributes["ApproximateReceiveCount"]
+    }
+
+    fn handle(batch: &SqsEvent) -> &str {
+        batch.records[0].receipt_handle.as_deref().unwrap()
+    }
+
+    /// An answer that leaves these records to come again.
+    fn failed(batch: &SqsEvent, indices: &[usize]) -> SqsBatchResponse {
+        let failure = |index: &usize| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = batch.records[*index].message_id.clone().unwrap();
+            failure
+        };
+        let mut answer = SqsBatchResponse::default();
+        answer.batch_item_failures = indices.iter().map(failure).collect();
+        answer
+    }
+
+    #[test]
+    fn a_batch_holds_the_first_of_each_group_and_ten_at_the_most() {
+        let now = Instant::now();
+        let groups: Vec<String> = ('a'..='k').map(String::from).collect();
+        let entries: Vec<(&str, &str)> =
+            groups.iter().flat_map(|group| [(group.as_str(), "1"), (group, "2")]).collect();
+        let mut line = line(&entries, now);
+        let batch = line.receive(now);
+        assert_eq!(bodies(&batch), ["a1", "b1", "c1", "d1", "e1", "f1", "g1", "h1", "i1", "j1"]);
+        assert_eq!((count(&batch), batch.records[0].attributes["MessageGroupId"].as_str()), ("1", "a"));
+        line.settle(&batch, &failed(&batch, &[1]));
+        assert_eq!(bodies(&line.receive(now)), ["a2", "b1", "c2", "d2", "e2", "f2", "g2", "h2", "i2", "j2"]);
+    }
+
+    #[test]
+    fn a_group_waits_while_one_of_its_messages_is_in_flight_and_no_other_does() {
+        let now = Instant::now();
+        let mut line = line(&[("a", "1"), ("a", "2")], now);
+        let first = line.receive(now);
+        line.send(&entry("b", "1"), now);
+        assert_eq!(bodies(&line.receive(now)), ["b1"]);
+        line.settle(&first, &SqsBatchResponse::default());
+        assert_eq!(bodies(&line.receive(now)), ["a2"]);
+    }
+
+    #[test]
+    fn what_is_put_off_holds_its_group_until_its_time_and_then_comes_first() {
+        let now = Instant::now();
+        let mut line = line(&[("a", "1"), ("a", "2")], now);
+        let batch = line.receive(now);
+        line.postpone(handle(&batch), now + MINUTE).unwrap();
+        line.settle(&batch, &failed(&batch, &[0]));
+        line.send(&entry("b", "1"), now);
+        assert_eq!((bodies(&line.receive(now)), line.next_change(now)), (vec!["b1"], Some(now + MINUTE)));
+        let again = line.receive(now + MINUTE);
+        assert_eq!((bodies(&again), count(&again)), (vec!["a1"], "2"));
+        assert_eq!(line.next_change(now + MINUTE), None);
+    }
+
+    #[test]
+    fn only_what_is_in_flight_can_be_put_off() {
+        let now = Instant::now();
+        let mut line = line(&[("a", "1")], now);
+        let batch = line.receive(now);
+        line.settle(&batch, &failed(&batch, &[0]));
+        assert!(line.postpone(handle(&batch), now + MINUTE).is_err());
+        line.receive(now);
+        assert!(line.postpone(handle(&batch), now + MINUTE).is_err(), "the handle is that of an earlier receipt");
+    }
+
+    #[test]
+    fn an_event_is_taken_once_within_five_minutes_also_after_it_is_done() {
+        let now = Instant::now();
+        let mut line = line(&[("a", "1"), ("a", "1"), ("b", "1")], now);
+        let batch = line.receive(now);
+        assert_eq!(bodies(&batch), ["a1", "b1"]);
+        line.settle(&batch, &SqsBatchResponse::default());
+        line.send(&entry("a", "1"), now + 4 * MINUTE);
+        assert_eq!(bodies(&line.receive(now + 4 * MINUTE)), Vec::<&str>::new());
+        line.send(&entry("a", "1"), now + 5 * MINUTE);
+        assert_eq!(bodies(&line.receive(now + 5 * MINUTE)), ["a1"]);
+    }
+
+    #[test]
+    fn the_twelfth_failure_makes_a_dead_letter_and_frees_the_group() {
+        let now = Instant::now();
+        let mut line = line(&[("a", "1")], now);
+        for receipt in 1..=12 {
+            let batch = line.receive(now);
+            assert_eq!(count(&batch), receipt.to_string());
+            assert!(line.dead.is_empty());
+            line.settle(&batch, &failed(&batch, &[0]));
+        }
+        line.send(&entry("a", "2"), now);
+        assert_eq!(bodies(&line.receive(now)), ["a2"]);
+        assert_eq!(line.dead.iter().map(|message| message.entry.body.as_str()).collect::<Vec<_>>(), ["a1"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken_by_what_is_sent_and_by_what_is_due() {
+        let queue = MemoryQueue::default();
+        let put_off = async {
+            let batch = queue.next().await;
+            queue.postpone(handle(&batch), 0).await.unwrap();
+            queue.settle(&batch, &failed(&batch, &[0]));
+            let again = queue.next().await;
+            queue.settle(&again, &SqsBatchResponse::default());
+            count(&again).to_owned()
+        };
+        let sent = entry("a", "1");
+        let (count, sent) = tokio::join!(put_off, queue.send(&sent));
+        assert_eq!((count.as_str(), sent, queue.left()), ("2", Ok(()), (0, 0)));
+    }
+}

@@ -1,0 +1,124 @@
+//! What `run` tells, for a support engineer: what the webhook answered, what the worker made of it, what Desk holds.
+//!
+//! What it says of the ticket is what the embedded Desk holds afterwards, not what was sent to it.
+
+use desk_handoff::config::AppId;
+use desk_handoff::handoff::{Event, Handoff};
+use desk_handoff::process::Failure as Undone;
+use desk_handoff::report::Report;
+use desk_handoff::stack::Trouble;
+use desk_handoff::worker::{FIRST_BACKOFF, NotDone};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::answer::{Problem, ignored};
+use crate::fields::Fields;
+use crate::file::Input;
+use crate::local::understand;
+use crate::out::Out;
+use crate::queue::MAX_RECEIPTS;
+use crate::{Failure, outcomes, ticket};
+
+/// What the webhook answered, what the worker made of what was queued, and what Desk holds.
+pub(crate) struct Ran {
+    pub(crate) status: StatusCode,
+    pub(crate) answer: Value,
+    pub(crate) result: Option<Result<Report, NotDone>>,
+    pub(crate) ticket: Option<Value>,
+}
+
+impl Ran {
+    /// For machines.
+    pub(crate) fn document(&self) -> Value {
+        let report = self.result.as_ref().and_then(|result| result.as_ref().ok());
+        let status = self.status.as_u16();
+        let mut document = json!({"answer": self.answer, "status": status, "report": report, "ticket": self.ticket});
+        if let Some(Err(not_done)) = &self.result {
+            document["error"] = not_done.to_string().into();
+        }
+        document
+    }
+
+    /// Whether there was nothing to do, or it is done.
+    pub(crate) fn is_done(&self) -> bool {
+        self.status.is_success() && !matches!(self.result, Some(Err(_)))
+    }
+
+    /// For people.
+    pub(crate) fn tell(&self, input: &Input, fields: &Fields, app_id: &AppId, out: &mut Out) -> Result<(), Failure> {
+        match &self.result {
+            Some(Ok(report)) => tell_report(report, self, input, fields, app_id, out),
+            Some(Err(not_done)) => tell_not_done(not_done, self.status, out),
+            None if self.status.is_success() => {
+                let category = ignored(&self.answer).unwrap_or_default();
+                out.verdict(
+                    true,
+                    &format!("Ignored: an event of the category {category} is no handoff; nothing is done."),
+                );
+            }
+            None => tell_problem(self, input, out)?,
+        }
+        Ok(())
+    }
+}
+
+fn tell_report(report: &Report, ran: &Ran, input: &Input, fields: &Fields, app_id: &AppId, out: &mut Out) {
+    let handoff = understand(&input.body, app_id, input.header("idempotency-key"));
+    if let Ok(Event::Handoff(handoff)) = handoff {
+        out.heading("Handed over");
+        out.pairs(facts(&handoff, report, ran.status));
+    }
+    ticket::tell(report, ran.ticket.as_ref(), out);
+    outcomes::tell("What became of every key", &report.fields, &fields.rules, out, outcomes::Last::Meaning);
+    outcomes::tell_why(&report.fields, &fields.rules, out);
+}
+
+fn facts(handoff: &Handoff, report: &Report, status: StatusCode) -> Vec<(&'static str, String)> {
+    let conversation = &handoff.conversation;
+    let facts = [
+        ("customer", Some(handoff.user_id.clone())),
+        ("conversation", conversation.id.clone()),
+        ("channel", conversation.channel_url.clone()),
+        ("event", Some(report.event_id.clone())),
+        ("webhook", Some(queued(status))),
+        ("worker", Some(format!("took it from the queue; requests to Desk: {}", report.desk_calls))),
+    ];
+    facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect()
+}
+
+fn queued(status: StatusCode) -> String {
+    format!("answered {} \"queued\"", status.as_u16())
+}
+
+fn tell_not_done(not_done: &NotDone, status: StatusCode, out: &mut Out) {
+    out.verdict(false, &format!("The webhook {}, and the worker could not do it", queued(status)));
+    out.text(&format!("Why: {not_done}."));
+    if let NotDone::Trouble(Trouble::Failed(Undone::NotYet)) = not_done {
+        out.text(NOT_YET);
+    }
+    out.text(&format!(
+        "When deployed, it would be tried again after {} seconds and then ever later, {MAX_RECEIPTS} times in all.",
+        FIRST_BACKOFF.as_secs()
+    ));
+}
+
+const NOT_YET: &str = "The fields file says \"when_missing\": \"retry\", so Desk is to make the ticket itself, and the \
+    embedded one does not.";
+
+fn tell_problem(ran: &Ran, input: &Input, out: &mut Out) -> Result<(), Failure> {
+    let problem: Problem = readable(&ran.answer)?;
+    out.verdict(false, &format!("Refused with {}: {}", ran.status.as_u16(), problem.title));
+    if problem.errors.is_empty() {
+        out.text(&problem.detail);
+    }
+    out.pairs(problem.errors.iter().map(|place| (&place.path, &place.detail)));
+    if input.context.is_some() {
+        out.note("that looks like a bare context object: `cargo handoff preview` takes one");
+    }
+    Ok(())
+}
+
+fn readable<T: serde::de::DeserializeOwned>(answer: &Value) -> Result<T, Failure> {
+    T::deserialize(answer)
+        .map_err(|error| Failure::Work(format!("the answer has another shape than this reads: {error}")))
+}

@@ -1,0 +1,135 @@
+//! [`Claims`] in DynamoDB: one item a conversation, one conditional write a step (two to claim what is past its life).
+//!
+//! `pk` (S), `record` (S, JSON), `pending` (SS, JSON: what the tries since that record were about to write; a repeated
+//! one adds nothing), `done` (L of S), `lease_until` (N), `lease_token` (S), `expires` (N, for TTL).
+//!
+//! The SDK repeats a write whose answer was lost. A claim then finds its own lease; a completion finds its own token,
+//! which is left behind when the lease is given back, until the next claim.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, SharedHttpClient};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
+use aws_sdk_dynamodb::types::AttributeValue::{L, S, Ss};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+
+use super::item::{Attributes, item, json, number};
+use super::{Environment, Service, SharedClient, failure, retries, timeouts};
+use crate::claims::{Answer, ClaimRequest, Claims, Item, NAME, Permit, Record, expiry, lease_lost};
+use crate::seam::{BoxFuture, StoreError};
+
+/// The longest that a write may take, repetitions included; a claim given up although it was granted bars the
+/// conversation until its lease ends.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest that one request may take; DynamoDB answers in some milliseconds.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+const CLAIM: &str = "SET lease_until = :until, lease_token = :token, expires = :expires ADD pending :pending";
+const FREE: &str = "attribute_not_exists(pk) OR (NOT (expires <= :now) AND NOT contains(done, :event) \
+    AND (attribute_not_exists(lease_until) OR lease_until <= :now))";
+const CLAIM_ANEW: &str = "SET lease_until = :until, lease_token = :token, expires = :expires, pending = :pending \
+    REMOVE #record, done";
+const OVER: &str = "attribute_not_exists(pk) OR expires <= :now";
+const COMPLETE: &str = "SET #record = :record, done = :done, expires = :expires REMOVE lease_until, pending";
+const RELEASE: &str = "REMOVE lease_until";
+const HELD: &str = "lease_token = :token";
+
+/// Claims in one table.
+#[derive(Debug, Clone)]
+pub struct Dynamodb {
+    client: Client,
+    table: String,
+}
+
+/// What became of a conditional write, with the item before it.
+enum Write {
+    Done(Option<Attributes>),
+    Refused(Attributes),
+}
+
+impl Dynamodb {
+    /// A client for this environment and table.
+    pub fn new(environment: &Environment, client: SharedClient, table: String) -> Self {
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(environment.region.clone())
+            .credentials_provider(environment.credentials.clone())
+            .http_client(SharedHttpClient::new(client))
+            .retry_config(retries())
+            .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
+        config.set_endpoint_url(environment.endpoint(Service::Dynamodb));
+        Self { client: Client::from_conf(config.build()), table }
+    }
+
+    fn update(&self, key: &str, change: &str, condition: &str, token: &str) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.table).key("pk", S(key.to_owned()));
+        update
+            .update_expression(change)
+            .condition_expression(condition)
+            .expression_attribute_values(":token", S(token.to_owned()))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+async fn write(update: UpdateItemFluentBuilder) -> Result<Write, StoreError> {
+    match update.send().await {
+        Ok(output) => Ok(Write::Done(output.attributes)),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                Ok(Write::Refused(refusal.item().cloned().unwrap_or_default()))
+            }
+            _ => Err(failure(NAME, &error)),
+        },
+    }
+}
+
+impl Claims for Dynamodb {
+    fn claim<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Answer, StoreError>> {
+        let claim = |change, condition| {
+            self.update(&request.key, change, condition, &request.token)
+                .expression_attribute_values(":now", number(request.now))
+                .expression_attribute_values(":until", number(request.until))
+                .expression_attribute_values(":expires", number(expiry(request.now)))
+                .expression_attribute_values(":pending", Ss(vec![json(&request.pending)]))
+        };
+        let first = claim(CLAIM, FREE).expression_attribute_values(":event", S(request.event.clone()));
+        // For what TTL should have removed and has not yet.
+        let anew = claim(CLAIM_ANEW, OVER).expression_attribute_names("#record", "record");
+        Box::pin(async move {
+            let standing = match write(first).await? {
+                Write::Done(before) => return Ok(Answer::Go(Item::permit(before.as_ref().map(item), request))),
+                Write::Refused(standing) => item(&standing),
+            };
+            if !standing.is_over(request.now) {
+                return Ok(standing.refusal(request));
+            }
+            Ok(match write(anew).await? {
+                Write::Done(_) => Answer::Go(Item::permit(None, request)),
+                Write::Refused(standing) => item(&standing).refusal(request),
+            })
+        })
+    }
+
+    fn complete<'a>(&'a self, permit: Permit, record: Record, now: u64) -> BoxFuture<'a, Result<(), StoreError>> {
+        let done = permit.done_with_this().into_iter().map(S).collect();
+        let update = self
+            .update(&permit.key, COMPLETE, HELD, &permit.token)
+            .expression_attribute_names("#record", "record")
+            .expression_attribute_values(":record", S(json(&record)))
+            .expression_attribute_values(":done", L(done))
+            .expression_attribute_values(":expires", number(expiry(now)));
+        Box::pin(async move {
+            match write(update).await? {
+                Write::Done(_) => Ok(()),
+                Write::Refused(_) => Err(lease_lost()),
+            }
+        })
+    }
+
+    fn release<'a>(&'a self, permit: Permit) -> BoxFuture<'a, Result<(), StoreError>> {
+        let update = self.update(&permit.key, RELEASE, HELD, &permit.token);
+        Box::pin(async move { write(update).await.map(|_| ()) })
+    }
+}

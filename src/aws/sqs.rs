@@ -1,0 +1,66 @@
+//! An SQS FIFO queue behind [`Queue`]: `SendMessage` and `ChangeMessageVisibility`.
+//!
+//! A repeated `SendMessage` is harmless: the queue takes the same event once within five minutes.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient};
+
+use super::{Environment, Service, SharedClient, failure, retries, timeouts};
+use crate::queue::{Queue, QueueEntry};
+use crate::seam::{BoxFuture, StoreError};
+
+/// The longest that a call may take, repetitions included. It outlasts the sender's patience of about a second: what
+/// the queue takes too late for the answer is not lost, and the sender's next try is the same event.
+pub const TIMEOUT: Duration = Duration::from_millis(2500);
+/// The longest that one request may take; SQS takes a message in some ten milliseconds.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
+
+const NAME: &str = "the queue";
+
+/// A FIFO queue in SQS.
+#[derive(Debug, Clone)]
+pub struct Sqs {
+    client: Client,
+    queue_url: String,
+}
+
+impl Sqs {
+    /// A client for this environment and queue.
+    pub fn new(environment: &Environment, client: SharedClient, queue_url: String) -> Self {
+        let mut config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(environment.region.clone())
+            .credentials_provider(environment.credentials.clone())
+            .http_client(SharedHttpClient::new(client))
+            .retry_config(retries())
+            .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
+        config.set_endpoint_url(environment.endpoint(Service::Sqs));
+        Self { client: Client::from_conf(config.build()), queue_url }
+    }
+}
+
+impl Queue for Sqs {
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_group_id(&entry.group)
+            .message_deduplication_id(&entry.deduplication)
+            .message_body(&entry.body);
+        Box::pin(async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) })
+    }
+
+    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+        let request = self
+            .client
+            .change_message_visibility()
+            .queue_url(&self.queue_url)
+            .receipt_handle(receipt_handle)
+            // SQS itself refuses more than twelve hours.
+            .visibility_timeout(seconds.try_into().unwrap_or(i32::MAX));
+        Box::pin(async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) })
+    }
+}

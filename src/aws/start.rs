@@ -1,0 +1,43 @@
+//! What both functions do when they start: read the environment as a whole and make everything once.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{Context, Error};
+use tokio::time::Instant;
+
+use super::dynamodb::Dynamodb;
+use super::sqs::Sqs;
+use super::ssm::Ssm;
+use super::{Environment, SharedClient};
+use crate::config::{Config, Deployed};
+use crate::secrets::Secrets;
+use crate::stack::{Invocation, PAUSE, Stack};
+use crate::{http_client, logs};
+
+/// What is left for answering after the last call, before Lambda ends the invocation.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// The stack of a deployed function, from its environment. Makes no call.
+///
+/// # Errors
+/// Every problem of the environment, also told to the log.
+pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<Stack, Error> {
+    logs::init(&environment("LOG_LEVEL").unwrap_or_default());
+    let deployed = Config::deployed(&environment).inspect_err(|error| tracing::error!(%error, "cannot start"))?;
+    let Deployed { config, queue_url, table_name } = deployed;
+    let client = http_client::new()?;
+    let aws = Environment::from_lookup(&environment)?;
+    let shared = SharedClient(client.clone());
+    let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared.clone())), &config);
+    let queue = Box::new(Sqs::new(&aws, shared.clone(), queue_url));
+    let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
+    Ok(Stack { config, secrets, client, queue, claims, pause: PAUSE })
+}
+
+/// What Lambda says of an invocation.
+pub fn invocation(context: &Context) -> Invocation {
+    let now = SystemTime::now();
+    let left = (UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(now).unwrap_or_default();
+    let deadline = Instant::now() + left.saturating_sub(MARGIN);
+    Invocation { request_id: context.request_id.clone(), now, deadline }
+}

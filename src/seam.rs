@@ -1,0 +1,17 @@
+//! What the seams to the outside share: parameters ([`crate::secrets`]), queue ([`crate::queue`]), claims
+//! ([`crate::claims`]).
+
+use std::pin::Pin;
+
+/// A boxed future, so that a seam can be a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a store behind a seam did not do its part; the text names no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{store} did not do its part: {reason}")]
+pub struct StoreError {
+    /// Which one, such as `the queue`.
+    pub store: &'static str,
+    /// Why, as far as it can be told.
+    pub reason: String,
+}

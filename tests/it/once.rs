@@ -1,0 +1,128 @@
+//! Once and in order: the same event, concurrent handoffs, older ones, and whose value a field holds.
+
+use serde_json::{Value, json};
+
+use crate::world::{World, handoff, planted};
+
+/// An event of conversation 2647, handed over in this minute.
+fn event(id: &str, minute: u32, context: Value) -> Value {
+    let mut body = handoff(context);
+    body["event_id"] = json!(id);
+    body["handoff_at"] = json!(format!("2025-07-30T08:{minute:02}:00Z"));
+    body
+}
+
+#[tokio::test]
+async fn the_same_event_is_done_once() {
+    let world = World::new().await;
+    let first = world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await;
+    world.desk.clear_requests();
+    let again = world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await;
+    again.is(200, "duplicate");
+    assert_eq!((again.ticket_id(), world.desk.requests().len()), (first.ticket_id(), 0));
+}
+
+#[tokio::test]
+async fn a_handoff_that_failed_is_not_done_and_may_come_again() {
+    let world = World::new().await;
+    world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = false);
+    let body = event("e1", 1, json!({"order-id": "1"}));
+    world.post("/handoffs", &body).await.is(502, "desk-refused");
+    world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = true);
+    world.post("/handoffs", &body).await.is(201, "created");
+}
+
+#[tokio::test]
+async fn simultaneous_handoffs_of_one_new_conversation_make_one_ticket() {
+    let world = World::new().await;
+    let bodies: Vec<Value> = (0..8).map(|n| event(&format!("e{}", n % 4), n, json!({"order-id": n}))).collect();
+    let answers = futures_util::future::join_all(bodies.iter().map(|body| world.post("/handoffs", body))).await;
+    let created = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(created, 1);
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        answer.is(409, "under-way");
+        assert!(answer.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
+    }
+    world.only_ticket();
+}
+
+#[tokio::test]
+async fn an_older_handoff_fills_what_is_empty_and_replaces_nothing() {
+    let world = World::new().await;
+    world.post("/handoffs", &event("new", 30, json!({"order-id": "new"}))).await.is(201, "created");
+    let older = world.post("/handoffs", &event("old", 10, json!({"order-id": "old", "cart-items": 2}))).await;
+    assert_eq!((older.outcome("order-id"), older.outcome("cart-items")), ("kept", "written"));
+    let newer = world.post("/handoffs", &event("newer", 40, json!({"order-id": "newer", "cart-items": 3}))).await;
+    assert_eq!((newer.outcome("order-id"), newer.outcome("cart-items")), ("written", "written"));
+}
+
+#[tokio::test]
+async fn an_older_handoff_does_not_take_a_newer_ones_medium_for_empty() {
+    let world = World::new().await;
+    world.post("/handoffs", &event("first", 1, json!({"priority": "LOW"}))).await.is(201, "created");
+    world.post("/handoffs", &event("newest", 30, json!({"priority": "MEDIUM"}))).await.is(200, "updated");
+    let older = world.post("/handoffs", &event("older", 10, json!({"priority": "URGENT"}))).await;
+    assert_eq!((older.outcome("priority"), &world.only_ticket()["priority"]), ("kept", &json!("MEDIUM")));
+}
+
+#[tokio::test]
+async fn times_that_cannot_be_read_decide_nothing() {
+    let world = World::new().await;
+    world.post("/handoffs", &event("e1", 30, json!({"order-id": "1"}))).await.is(201, "created");
+    let mut body = event("e2", 0, json!({"order-id": "2"}));
+    body["handoff_at"] = json!("2025-07-30T08:00:32.d25Z");
+    assert_eq!(world.post("/handoffs", &body).await.outcome("order-id"), "written");
+}
+
+#[tokio::test]
+async fn own_replaces_what_this_software_wrote_and_keeps_what_a_human_changed() {
+    let world = World::new().await;
+    let context = |n: u32| json!({"order-id": planted(&n.to_string()), "cart-items": n, "priority": "HIGH"});
+    let id = world.post("/handoffs", &event("e1", 1, context(1))).await.ticket_id();
+    world.desk.edit_field(id, "cart-items", "77");
+    let second = world.post("/handoffs", &event("e2", 2, context(2))).await;
+    assert_eq!((second.outcome("order-id"), second.outcome("cart-items")), ("written", "kept"));
+    assert_eq!(world.desk.field(id, "order-id"), Some(planted("2")));
+    world.desk.edit_field(id, "cart-items", "2");
+    let third = world.post("/handoffs", &event("e3", 3, context(3))).await;
+    assert_eq!(third.outcome("cart-items"), "kept", "a human's value is not ours for having been offered once");
+}
+
+#[tokio::test]
+async fn a_rotated_desk_token_still_recognises_what_was_written_under_the_former_one() {
+    for (tokens, outcome) in [("new canary7f3a\ndesk-token-canary7f3a", "written"), ("new canary7f3a", "kept")] {
+        let world = World::new().await;
+        world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.is(201, "created");
+        world.desk.rotate_desk_token("new canary7f3a");
+        world.parameters.set("desk-api-token", tokens);
+        world.post("/handoffs", &event("e2", 2, json!({"cart-items": 1}))).await.is(200, "updated");
+        let third = world.post_later("/handoffs", &event("e3", 3, json!({"order-id": "3"})), 301).await;
+        assert_eq!(third.outcome("order-id"), outcome);
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_that_a_human_closed_is_followed_by_a_new_one_which_is_then_known() {
+    let world = World::new().await;
+    let first = world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();
+    world.desk.close(first);
+    let second = world.post("/handoffs", &event("e2", 2, json!({"order-id": "2"}))).await;
+    second.is(201, "created");
+    world.desk.clear_requests();
+    let third = world.post("/handoffs", &event("e3", 3, json!({"order-id": "3"}))).await;
+    third.is(200, "updated");
+    assert_eq!((third.ticket_id(), world.desk.requests().len()), (second.ticket_id(), 2));
+}
+
+#[tokio::test]
+async fn a_crash_after_desk_wrote_is_found_and_its_values_are_still_ours() {
+    let world = World::new().await;
+    let created = world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();
+    // The second handoff's value reaches Desk, its answer and so its record do not.
+    world.fail_after_fields();
+    assert!(world.post("/handoffs", &event("e2", 2, json!({"order-id": "2"}))).await.status.is_server_error());
+    assert_eq!(world.desk.field(created, "order-id").as_deref(), Some("2"));
+    world.desk.clear_faults();
+    let third = world.post("/handoffs", &event("e3", 3, json!({"order-id": "3"}))).await;
+    assert_eq!(third.outcome("order-id"), "written");
+}

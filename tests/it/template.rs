@@ -1,0 +1,244 @@
+//! The numbers and names that template.yaml and the code must agree on. Whether the template is a good one,
+//! tests/template/check.py says.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use desk_handoff::api::MAX_BODY;
+use desk_handoff::claims::{LEASE_MARGIN, RECORD_LIFE};
+use desk_handoff::worker::backoff;
+
+/// Where API Gateway's HTTP APIs give up.
+const GATEWAY_PATIENCE: Duration = Duration::from_secs(30);
+/// The longest that SQS keeps a message from coming again.
+const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// A part of the template: what is indented below one line of it, comments left out.
+struct Block(String);
+
+impl Block {
+    /// The block of a resource.
+    fn resource(name: &str) -> Self {
+        let template = file("template.yaml");
+        let lines: Vec<&str> = template.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        Self(lines.join("\n")).under("Resources").under(name)
+    }
+
+    /// What is below the only line that is this key and nothing else.
+    fn under(&self, key: &str) -> Self {
+        let heading = format!("{key}:");
+        let mut found = self.0.lines().enumerate().filter(|(_, line)| line.trim() == heading);
+        let (at, line) = found.next().unwrap_or_else(|| panic!("no {key} in\n{}", self.0));
+        assert_eq!(found.count(), 0, "more than one {key}");
+        let depth = |line: &str| line.len() - line.trim_start().len();
+        let deeper = |below: &&str| below.is_empty() || depth(below) > depth(line);
+        let lines: Vec<&str> = self.0.lines().skip(at + 1).take_while(deeper).collect();
+        Self(lines.join("\n"))
+    }
+
+    /// The value of the only line with this key.
+    fn value(&self, key: &str) -> &str {
+        let start = format!("{key}: ");
+        let mut values = self.0.lines().filter_map(|line| {
+            let line = line.trim_start();
+            line.strip_prefix("- ").unwrap_or(line).strip_prefix(&start)
+        });
+        let value = values.next().unwrap_or_else(|| panic!("no {key} in\n{}", self.0));
+        assert_eq!(values.count(), 0, "more than one {key}");
+        value.trim().trim_matches('"')
+    }
+
+    fn number(&self, key: &str) -> u32 {
+        let value = self.value(key);
+        value.parse().unwrap_or_else(|_| panic!("{key} is {value}"))
+    }
+
+    fn seconds(&self, key: &str) -> Duration {
+        Duration::from_secs(self.number(key).into())
+    }
+
+    /// What is indented below, each line trimmed.
+    fn entries(&self) -> BTreeSet<&str> {
+        self.0.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+    }
+
+    /// The actions of a service that its statements name.
+    fn actions(&self, service: &str) -> BTreeSet<String> {
+        let words = self.0.split_whitespace();
+        words.filter_map(|word| word.strip_prefix(&format!("{service}:"))).map(str::to_owned).collect()
+    }
+}
+
+fn timeout(function: &str) -> Duration {
+    Block::resource(function).seconds("Timeout")
+}
+
+fn queue() -> Block {
+    Block::resource("HandoffQueue")
+}
+
+fn retention(queue: &str) -> Duration {
+    Block::resource(queue).seconds("MessageRetentionPeriod")
+}
+
+/// The pauses between the deliveries of a message that is never done: one fewer than deliveries.
+fn pauses() -> Vec<Duration> {
+    (1..queue().number("maxReceiveCount")).map(backoff).collect()
+}
+
+#[test]
+fn the_api_answers_before_the_gateway_gives_up() {
+    assert!(timeout("ApiFunction") < GATEWAY_PATIENCE);
+}
+
+#[test]
+fn a_message_stays_hidden_while_its_worker_may_be_at_it_and_its_lease_lasts() {
+    let hidden = queue().seconds("VisibilityTimeout");
+    assert!(hidden >= 6 * timeout("WorkerFunction"), "AWS asks for six times the function's time-out");
+    for function in ["WorkerFunction", "ApiFunction"] {
+        assert!(timeout(function) + LEASE_MARGIN < hidden, "{function}: a crash would cost a second delivery");
+    }
+}
+
+#[test]
+fn what_is_remembered_outlives_every_message() {
+    // On the queue, then on the dead-letter queue, then after a redrive on the queue again; each begins anew.
+    assert!(RECORD_LIFE > 2 * retention("HandoffQueue") + retention("DeadLetterQueue"));
+}
+
+#[test]
+fn desk_may_be_down_for_an_hour() {
+    let pauses = pauses();
+    assert!(pauses.iter().sum::<Duration>() > Duration::from_secs(60 * 60), "{pauses:?}");
+    assert!(pauses.iter().all(|pause| *pause <= LONGEST_VISIBILITY), "{pauses:?}");
+    assert!(pauses.is_sorted(), "{pauses:?}");
+}
+
+#[test]
+fn a_message_reaches_the_dead_letter_queue_long_before_it_expires() {
+    // One that expires on the queue is lost without a word. At worst its workers die, each time, and ten messages of one
+    // conversation lie one behind the other.
+    let hidden = queue().seconds("VisibilityTimeout");
+    let tried: Duration = pauses().into_iter().chain([hidden]).map(|pause| pause.max(hidden)).sum();
+    assert!(10 * tried < retention("HandoffQueue"), "{tried:?}");
+}
+
+#[test]
+fn both_queues_are_fifo_encrypted_and_of_high_throughput() {
+    for name in ["HandoffQueue", "DeadLetterQueue"] {
+        let queue = Block::resource(name);
+        assert_eq!(queue.value("FifoQueue"), "true", "{name}");
+        assert_eq!(queue.value("SqsManagedSseEnabled"), "true", "{name}");
+        assert_eq!(queue.value("DeduplicationScope"), "messageGroup", "{name}");
+        assert_eq!(queue.value("FifoThroughputLimit"), "perMessageGroupId", "{name}");
+    }
+    assert!(Block::resource("DeadLetterQueue").0.contains("-dead-${Unique}.fifo\n"));
+    assert_eq!(queue().value("ContentBasedDeduplication"), "false");
+}
+
+#[test]
+fn every_body_that_the_api_takes_fits_into_a_message() {
+    for name in ["HandoffQueue", "DeadLetterQueue"] {
+        let fits = usize::try_from(Block::resource(name).number("MaximumMessageSize")).unwrap();
+        assert!(fits >= 2 * MAX_BODY, "{name}: {fits}");
+    }
+}
+
+#[test]
+fn the_dead_letter_queue_takes_the_letters_of_the_queue_and_of_no_other() {
+    assert_eq!(queue().value("deadLetterTargetArn"), "!GetAtt DeadLetterQueue.Arn");
+    let name = queue().value("QueueName").strip_prefix("!Sub ").map(str::to_owned).unwrap();
+    assert!(name.ends_with(".fifo"), "{name}");
+    let dead = Block::resource("DeadLetterQueue");
+    assert_eq!(dead.value("redrivePermission"), "byQueue");
+    let sources = dead.under("sourceQueueArns");
+    let source = format!("- !Sub arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
+    assert_eq!(sources.entries(), BTreeSet::from([&*source]));
+}
+
+#[test]
+fn the_worker_says_which_messages_failed_and_lambda_listens() {
+    let event = Block::resource("WorkerFunction").under("Handoffs");
+    assert_eq!(event.value("Queue"), "!GetAtt HandoffQueue.Arn");
+    assert_eq!(event.under("FunctionResponseTypes").entries(), BTreeSet::from(["- ReportBatchItemFailures"]));
+    assert!(event.number("BatchSize") <= 10, "a FIFO queue gives no more");
+}
+
+#[test]
+fn the_table_has_the_key_and_the_expiry_that_the_code_writes() {
+    let table = Block::resource("ClaimsTable");
+    assert_eq!(table.under("AttributeDefinitions").value("AttributeName"), "pk");
+    assert_eq!(table.under("AttributeDefinitions").value("AttributeType"), "S");
+    assert_eq!(table.under("KeySchema").value("AttributeName"), "pk");
+    let expiry = table.under("TimeToLiveSpecification");
+    assert_eq!((expiry.value("AttributeName"), expiry.value("Enabled")), ("expires", "true"));
+    let code = file("src/aws/dynamodb.rs");
+    assert!(code.contains(".key(\"pk\"") && code.contains("expires = :expires"));
+}
+
+#[test]
+fn what_holds_the_only_copy_stays_when_the_stack_goes() {
+    for name in ["DeadLetterQueue", "ClaimsTable"] {
+        let resource = Block::resource(name);
+        assert_eq!((resource.value("DeletionPolicy"), resource.value("UpdateReplacePolicy")), ("Retain", "Retain"));
+    }
+}
+
+#[test]
+fn both_functions_are_told_the_same() {
+    let [api, worker] = ["ApiFunction", "WorkerFunction"].map(Block::resource);
+    let variables = api.under("Variables");
+    assert_eq!(variables.entries(), worker.under("Variables").entries());
+    assert_eq!(variables.value("QUEUE_URL"), "!Ref HandoffQueue");
+    assert_eq!(variables.value("TABLE_NAME"), "!Ref ClaimsTable");
+}
+
+#[test]
+fn every_function_has_its_own_binary_role_and_log() {
+    let manifest = file("Cargo.toml");
+    for (function, binary, role, logs) in
+        [("ApiFunction", "api", "ApiRole", "ApiLogs"), ("WorkerFunction", "worker", "WorkerRole", "WorkerLogs")]
+    {
+        let block = Block::resource(function);
+        assert_eq!(block.value("Binary"), binary);
+        assert!(manifest.contains(&format!("[[bin]]\nname = \"{binary}\"\n")), "no binary {binary}");
+        assert_eq!(block.value("Role"), format!("!GetAtt {role}.Arn"));
+        assert_eq!(block.value("LogGroup"), format!("!Ref {logs}"));
+        let role = Block::resource(role);
+        assert!(role.0.contains(&format!("Resource: !GetAtt {logs}.Arn")), "{function} cannot write its log");
+        assert_eq!(role.actions("logs"), BTreeSet::from(["CreateLogStream", "PutLogEvents"].map(str::to_owned)));
+    }
+}
+
+#[test]
+fn the_roles_allow_what_the_code_and_lambda_call_and_nothing_else() {
+    let set = |actions: &[&str]| actions.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>();
+    let [api, worker, both] = ["ApiRole", "WorkerRole", "WorkPolicy"].map(Block::resource);
+    let polling = set(&["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"]);
+    let sqs: BTreeSet<String> = api.actions("sqs").union(&worker.actions("sqs")).cloned().collect();
+    assert_eq!(api.actions("sqs"), set(&["SendMessage"]));
+    assert_eq!(sqs, polling.union(&called("sqs")).cloned().collect());
+    assert_eq!(both.actions("ssm"), called("ssm"));
+    assert_eq!(both.actions("dynamodb"), called("dynamodb"));
+    assert_eq!(both.under("Roles").entries(), BTreeSet::from(["- !Ref ApiRole", "- !Ref WorkerRole"]));
+    for role in [api, worker] {
+        assert_eq!((role.actions("ssm"), role.actions("dynamodb")), (set(&[]), set(&[])));
+    }
+}
+
+/// The operations that the code calls on an AWS client, as IAM names them.
+fn called(service: &str) -> BTreeSet<String> {
+    let code: String = file(&format!("src/aws/{service}.rs")).split_whitespace().collect();
+    let calls = code.split("self.client.").skip(1).chain(code.split("self.0.").skip(1));
+    calls.filter_map(|call| call.split_once("()")).map(|(name, _)| pascal(name)).collect()
+}
+
+fn pascal(snake: &str) -> String {
+    snake.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
