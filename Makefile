@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit venv build check-build events pins clean
+.PHONY: help test fmt lint doc template unit chaos venv build check-build events pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ template: venv ## The checks of template.yaml
 unit: $(AWS)/installed ## All Rust tests, with the count at the end
 	$(PYTHON) tests/tally.py cargo test --locked --workspace --no-fail-fast
 
+chaos: $(AWS)/installed ## The chaos test at full size (minutes); CHAOS_SEED=n for other chances
+	CHAOS_CONVERSATIONS=300 CHAOS_DELIVERIES=2000 CHAOS_KILLS=50 CHAOS_WORKERS=4 \
+	    cargo test --locked --test chaos -- --test-threads 1
+
 venv: $(AWS)/installed $(CHECKOV)/installed ## The pinned Python tools that the tests use
 
 # Made anew when the pins change, so that nothing is left over from the old ones.
@@ -56,7 +60,8 @@ build: $(AWS)/installed $(BUILD)/installed ## What `sam deploy` deploys (minutes
 	    $(AWS)/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 check-build: build ## The tests under the Runtime Interface Emulator, with what `make build` built
-	DESK_HANDOFF_BOOTSTRAP=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap cargo test --locked --test aws bootstrap
+	DESK_HANDOFF_API=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap \
+	DESK_HANDOFF_WORKER=$(CURDIR)/.aws-sam/build/WorkerFunction/bootstrap cargo test --locked --test aws bootstrap
 
 events: ## Sign the files of events/ anew, after editing them
 	$(PYTHON) tests/events/sign.py

@@ -1,0 +1,192 @@
+//! What one run lives in: an embedded Desk, queues, table and parameters in moto, and several instances of the shipped
+//! receiver in this process.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use desk_emulator::{Behaviour, Emulator, Setup};
+use desk_handoff::aws::dynamodb::Dynamodb;
+use desk_handoff::aws::sqs::Sqs;
+use desk_handoff::aws::ssm::Ssm;
+use desk_handoff::aws::{Environment, SharedClient};
+use desk_handoff::config::Config;
+use desk_handoff::http_client;
+use desk_handoff::queue::{Queue, QueueEntry};
+use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::secrets::Secrets;
+use desk_handoff::stack::{PAUSE, Stack};
+use fastrand::Rng;
+use tokio::time::Instant;
+
+use crate::cloud::{Queues, make_table, put_parameter};
+use crate::fixtures::desk_of;
+use crate::harness::moto;
+use crate::harness::rie::Rie;
+use crate::journal::Journal;
+use crate::kills::Kills;
+use crate::script::Script;
+use crate::sizes::Sizes;
+
+pub(crate) const APP: &str = "CHAOS-APP-0001";
+pub(crate) const SIGNING_SECRET: &str = "chaos-signing-secret";
+const FIELDS: &str = include_str!("../../fields.example.json");
+const TOKEN: &str = "chaos-desk-token";
+/// How long a worker's invocation may take, in seconds; a lease outlives it by five.
+const FUNCTION_TIMEOUT: &str = "5";
+/// Instances of the receiver, each with a cache of its own.
+const RECEIVERS: usize = 3;
+
+/// What is particular to one test.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scenario {
+    /// Keeps the worlds of one moto apart.
+    pub(crate) name: &'static str,
+    /// Whether Desk's calls go wrong at random.
+    pub(crate) stormy: bool,
+    /// Messages of each kind that cannot be done.
+    pub(crate) undoable: usize,
+    /// How often a message is received before it is dead.
+    pub(crate) max_receives: u32,
+}
+
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) sizes: Sizes,
+    pub(crate) script: Script,
+    pub(crate) desk: Emulator,
+    pub(crate) queues: Queues,
+    pub(crate) receivers: Vec<Stack>,
+    pub(crate) journal: Journal,
+    pub(crate) kills: Kills,
+    /// Calls that were to go wrong.
+    pub(crate) faults: AtomicUsize,
+    /// Deliveries begun so far.
+    pub(crate) begun: AtomicUsize,
+    settled: AtomicBool,
+}
+
+/// The shipped adapter, waiting for its turn.
+struct Patient(Sqs, Queues);
+
+impl Queue for Patient {
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async {
+            let _turn = self.1.turn.lock().await;
+            self.0.send(entry).await
+        })
+    }
+
+    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.postpone(receipt_handle, seconds)
+    }
+}
+
+impl World {
+    pub(crate) async fn new(scenario: Scenario, sizes: Sizes) -> Self {
+        let Scenario { name, undoable, max_receives, .. } = scenario;
+        let script = Script::new(&sizes, undoable);
+        let desk = Emulator::start(desk()).await.unwrap();
+        script.users().into_iter().for_each(|user| desk.add_chat_user(user));
+        let client = http_client::new().unwrap();
+        for (parameter, value) in [
+            ("desk-api-token", TOKEN),
+            ("chat-api-token", "emulator-chat-token"),
+            ("signing-secret", SIGNING_SECRET),
+            ("fields", FIELDS),
+        ] {
+            put_parameter(&client, &format!("/{name}/{APP}/{parameter}"), value).await;
+        }
+        make_table(&client, name).await;
+        let queues = Queues::make(&client, name, max_receives).await;
+        let mut world = Self {
+            kills: Kills::new(sizes.kills),
+            scenario,
+            sizes,
+            script,
+            desk,
+            queues,
+            receivers: Vec::new(),
+            journal: Journal::default(),
+            faults: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            settled: AtomicBool::new(false),
+        };
+        world.receivers = (0..RECEIVERS).map(|_| world.receiver()).collect();
+        world
+    }
+
+    /// The settings of every function of this world.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        [
+            ("APP_IDS", APP),
+            ("PARAMETER_PREFIX", &format!("/{}", self.scenario.name)),
+            ("DESK_BASE_URL", &self.desk.desk_url()),
+            ("CHAT_BASE_URL", &self.desk.chat_url()),
+            ("QUEUE_URL", &self.queues.url),
+            ("TABLE_NAME", self.scenario.name),
+            ("LOG_LEVEL", "info"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL", moto::endpoint()),
+            ("AWS_LAMBDA_FUNCTION_TIMEOUT", FUNCTION_TIMEOUT),
+        ]
+        .map(|(setting, value)| (setting, value.to_owned()))
+        .into()
+    }
+
+    fn receiver(&self) -> Stack {
+        let settings = self.settings();
+        let lookup = |name: &str| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let config = Config::from_lookup(lookup).unwrap();
+        let aws = Environment::from_lookup(lookup).unwrap();
+        let client = http_client::new().unwrap();
+        let shared = SharedClient(client.clone());
+        let sqs = Sqs::new(&aws, shared.clone(), self.queues.url.clone());
+        let claims = Box::new(Dynamodb::new(&aws, shared.clone(), self.scenario.name.to_owned()));
+        let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
+        Stack { config, secrets, client, queue: Box::new(Patient(sqs, self.queues.clone())), claims, pause: PAUSE }
+    }
+
+    /// The built worker, ready for its first invocation.
+    pub(crate) async fn worker(&self) -> Rie {
+        let settings = self.settings();
+        let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Rie::start(env!("CARGO_BIN_EXE_worker"), &settings).await
+    }
+
+    /// Chance for one part of the run, the same for the same seed.
+    pub(crate) fn chance(&self, part: u64) -> Rng {
+        Rng::with_seed(self.sizes.seed ^ (part + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// How much of the script has been begun, 0 to 1.
+    pub(crate) fn progress(&self) -> f64 {
+        self.begun.load(Ordering::Relaxed) as f64 / self.script.deliveries.len() as f64
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Relaxed)
+    }
+
+    /// Returns when nothing is left on the queue; fails the test if that takes too long.
+    pub(crate) async fn settle(&self) {
+        let patience = Duration::from_secs(90 + self.sizes.conversations as u64);
+        let until = Instant::now() + patience;
+        loop {
+            let depth = self.queues.depth().await;
+            if depth == 0 {
+                break;
+            }
+            assert!(Instant::now() < until, "{depth} messages are still on the queue\n{}", self.journal.tail());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        self.settled.store(true, Ordering::Relaxed);
+        self.desk.clear_faults();
+    }
+}
+
+fn desk() -> Setup {
+    let behaviour = Behaviour { any_chat_user: false, ..Behaviour::default() };
+    Setup { desk_token: TOKEN.into(), behaviour, ..desk_of(FIELDS) }
+}
