@@ -22,6 +22,8 @@ pub struct Config {
     pub mode: Mode,
     /// The tracing filter of this crate's own log lines.
     pub log_level: String,
+    /// What the metrics of this stack are told apart by.
+    pub stack_name: String,
 }
 
 /// What a deployed function is told beside: where its queue and its table are.
@@ -133,7 +135,8 @@ impl Config {
         };
         match (desk, chat, mode) {
             (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
-                Ok(Self { app_ids, parameter_prefix, desk, chat, mode, log_level: read("LOG_LEVEL", "info") })
+                let (log_level, stack_name) = (read("LOG_LEVEL", "info"), read("STACK_NAME", "desk-handoff"));
+                Ok(Self { app_ids, parameter_prefix, desk, chat, mode, log_level, stack_name })
             }
             _ => Err(ConfigError(problems)),
         }

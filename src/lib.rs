@@ -16,12 +16,13 @@
 //! | [`ticket`] | pure: whose ticket it is, what is to change, what Desk made of it |
 //! | [`apply`] | carries the plan out; one bad field never costs the others |
 //! | [`desk`] | edge out: one method a Desk call; Desk's own JSON stays in the folder |
-//! | [`report`] | pure: what became of it, for the caller and for the log |
+//! | [`report`] | pure: what became of it, for the caller |
+//! | [`metrics`] | one record for every handoff, for the operator |
 //!
 //! Beside the line: [`stack`] (what both functions live on), [`config`] (the environment, checked as a whole), [`rules`]
 //! (the `fields` parameter), [`shape`] (JSON of strangers, problems with paths), [`retry`] (whether and when to repeat a
 //! call), [`http_client`] (one for all), [`seam`] (what the seams share), and, with the feature `aws`, `aws` (the only
-//! files that name the AWS SDK) and `logs`.
+//! files that name the AWS SDK), `emf` (records as CloudWatch reads them) and `logs`.
 //!
 //! Only [`api`], [`worker`], [`stack`], [`process`](mod@process) and [`apply`] call other rooms; [`desk`] asks [`retry`] and
 //! [`secrets`]. Clock, chance, environment and addresses are arguments. What is known of Desk, and how well, stands in
@@ -36,11 +37,14 @@ pub mod aws;
 pub mod claims;
 pub mod config;
 pub mod desk;
+#[cfg(feature = "aws")]
+pub mod emf;
 pub mod fields;
 pub mod handoff;
 pub mod http_client;
 #[cfg(feature = "aws")]
 pub mod logs;
+pub mod metrics;
 pub mod process;
 pub mod queue;
 pub mod report;

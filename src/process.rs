@@ -14,6 +14,7 @@ use crate::config::AppId;
 use crate::desk::{Desk, DeskError, NewTicket};
 use crate::fields::{Matched, Outcome, Verdicts, match_fields};
 use crate::handoff::Handoff;
+use crate::metrics;
 use crate::report::{Action, OpeningMessage, Report, Status, TicketReport};
 use crate::rules::{Overwrite, Rules};
 use crate::seam::StoreError;
@@ -52,6 +53,15 @@ pub enum Failure {
     /// Desk is to make the ticket itself (`when_missing: retry`) and has not yet.
     #[error("the ticket is not there yet")]
     NotYet,
+}
+
+impl From<&Failure> for metrics::Status {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::UnderWay(_) | Failure::NotYet => Self::Postponed,
+            Failure::Desk(_) | Failure::Claims(_) => Self::Failed,
+        }
+    }
 }
 
 /// Carries a handoff out, unless it was done before.

@@ -1,11 +1,10 @@
-//! What became of a handoff: the answer of the direct routes, and what the log says of it.
+//! What became of a handoff: the answer of the direct routes.
 //!
 //! Pure. Values are in it in a preview only (README, "Answers").
 
 use serde::Serialize;
 
-use crate::config::AppId;
-use crate::fields::{Entry, Outcome};
+use crate::fields::Entry;
 use crate::handoff::Handoff;
 use crate::ticket::Ticket;
 
@@ -105,24 +104,6 @@ impl Report {
         let event_id = handoff.event_id.clone();
         let fields = Vec::new();
         Self { status, action, event_id, conversation, ticket: None, fields, desk_calls: 0, opening_message: None }
-    }
-
-    /// One line a handoff: what came of it, without a key or a value.
-    pub fn log(&self, app_id: &AppId, request_id: &str) {
-        let filled = self.fields.iter().filter(|entry| Outcome::is_filled(entry.outcome)).count();
-        tracing::info!(
-            request_id,
-            %app_id,
-            event_id = self.event_id,
-            conversation_id = self.conversation.id,
-            channel_url = self.conversation.channel_url,
-            ticket_id = self.ticket.as_ref().map(|ticket| ticket.id),
-            status = ?self.status,
-            filled,
-            not_filled = self.fields.len() - filled,
-            desk_calls = self.desk_calls,
-            "handoff"
-        );
     }
 }
 

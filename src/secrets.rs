@@ -138,9 +138,9 @@ impl Secrets {
         newer(&kept)
     }
 
-    /// How often a copy past its time was served because the store did not answer.
-    pub fn stale_served(&self) -> u64 {
-        self.stale_served.load(Ordering::Relaxed)
+    /// How often a copy past its time was served because the store did not answer, since this was last asked.
+    pub fn take_stale_served(&self) -> u64 {
+        self.stale_served.swap(0, Ordering::Relaxed)
     }
 
     async fn refresh(&self, app_id: &AppId, slot: &Slot, kept: &mut Kept, now: SystemTime) -> bool {
@@ -243,7 +243,7 @@ mod tests {
         secrets.get(&app, at(0)).await.unwrap();
         assert_eq!(token(&secrets.get(&app, at(301)).await.unwrap()), "one");
         assert_eq!(token(&secrets.get(&app, at(302)).await.unwrap()), "one");
-        assert_eq!((secrets.stale_served(), answers.lock().unwrap().len()), (1, 1));
+        assert_eq!((secrets.take_stale_served(), answers.lock().unwrap().len()), (1, 1));
         assert_eq!(token(&secrets.get(&app, at(317)).await.unwrap()), "two");
     }
 

@@ -8,6 +8,7 @@ use crate::claims::{Claims, LEASE_MARGIN};
 use crate::config::{AppId, Config, Mode};
 use crate::desk::{Connection, Desk};
 use crate::handoff::Handoff;
+use crate::metrics::{Metrics, Record};
 use crate::process::{self, Failure, Task};
 use crate::queue::Queue;
 use crate::report::Report;
@@ -28,8 +29,23 @@ pub struct Stack {
     pub queue: Box<dyn Queue>,
     /// Who may work on a conversation.
     pub claims: Box<dyn Claims>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The first pause before a Desk call is repeated: [`PAUSE`].
     pub pause: Duration,
+}
+
+/// A handoff to be worked on.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The application.
+    pub app_id: &'a AppId,
+    /// The application's parameters.
+    pub credentials: &'a Credentials,
+    /// What is to be done.
+    pub handoff: &'a Handoff,
+    /// Whether it is carried out or only worked out.
+    pub mode: Mode,
 }
 
 /// What is particular to one invocation.
@@ -62,18 +78,13 @@ impl Invocation {
 }
 
 impl Stack {
-    /// Works one handoff out, and carries it out unless `mode` is preview.
+    /// Works one handoff out, and carries it out unless the mode is preview. The record learns what Desk cost, whatever
+    /// comes of it.
     ///
     /// # Errors
     /// [`Trouble`]; trying again is always safe.
-    pub async fn work(
-        &self,
-        app_id: &AppId,
-        credentials: &Credentials,
-        handoff: &Handoff,
-        mode: Mode,
-        invocation: &Invocation,
-    ) -> Result<Report, Trouble> {
+    pub async fn work(&self, job: Job<'_>, invocation: &Invocation, record: &mut Record) -> Result<Report, Trouble> {
+        let Job { app_id, credentials, handoff, mode } = job;
         let rules = credentials.rules.as_ref().map_err(|_| Trouble::NotConfigured("fields"))?;
         let connection = Connection {
             client: &self.client,
@@ -85,8 +96,8 @@ impl Stack {
             pause: self.pause,
         };
         let desk = Desk::new(connection, credentials).ok_or(Trouble::NotConfigured("desk-api-token"))?;
-        let report = match mode {
-            Mode::Preview => process::preview(&desk, rules, handoff).await?,
+        let worked = match mode {
+            Mode::Preview => process::preview(&desk, rules, handoff).await,
             Mode::Live => {
                 let task = Task {
                     desk: &desk,
@@ -97,10 +108,19 @@ impl Stack {
                     now: invocation.now,
                     ends: invocation.ends(),
                 };
-                process::process(&task, handoff).await?
+                process::process(&task, handoff).await
             }
         };
-        report.log(app_id, &invocation.request_id);
+        (record.desk_calls, record.desk_time) = (desk.calls(), desk.time());
+        let report = worked?;
+        record.done(&report);
         Ok(report)
+    }
+
+    /// The end of a unit of work that began then.
+    pub fn tell(&self, mut record: Record, began: Instant) {
+        record.duration = began.elapsed();
+        record.stale_secrets = self.secrets.take_stale_served();
+        self.metrics.write(record);
     }
 }

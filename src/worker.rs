@@ -6,17 +6,19 @@
 //! the queue moves it to the dead-letter queue.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::desk::DeskError;
+use crate::metrics::{self, Record, Route, Status};
 use crate::process::Failure;
 use crate::queue::{BadMessage, Message};
 use crate::report::Report;
-use crate::stack::{Invocation, Stack, Trouble};
+use crate::stack::{Invocation, Job, Stack, Trouble};
 
 /// The pause before a message's second delivery; doubled every time.
 pub const FIRST_BACKOFF: Duration = Duration::from_secs(30);
@@ -53,6 +55,14 @@ impl NotDone {
         match self {
             Self::BadMessage(_) | Self::UnknownApplication => true,
             Self::Unavailable(_) | Self::NoTime | Self::Trouble(_) => false,
+        }
+    }
+
+    fn status(&self) -> Status {
+        match self {
+            Self::NoTime => Status::Postponed,
+            Self::Trouble(Trouble::Failed(failure)) => failure.into(),
+            Self::BadMessage(_) | Self::UnknownApplication | Self::Unavailable(_) | Self::Trouble(_) => Status::Failed,
         }
     }
 }
@@ -95,15 +105,15 @@ async fn conversation(stack: &Stack, messages: Vec<SqsMessage>, invocation: &Inv
     for message in messages {
         let pause = match waiting {
             Some(pause) => pause,
-            None => match work(stack, message.body.as_deref().unwrap_or_default(), invocation).await {
-                Ok(_) => continue,
-                Err(not_done) => {
-                    let pause = pause(&not_done, receive_count(&message));
-                    tell(&message, &not_done, pause, invocation);
-                    waiting = Some(pause).filter(|_| !not_done.is_foreign());
-                    pause
+            None => {
+                match attempt(stack, &message, invocation).instrument(metrics::span(&invocation.request_id)).await {
+                    Ok(()) => continue,
+                    Err((not_done, pause)) => {
+                        waiting = Some(pause).filter(|_| !not_done.is_foreign());
+                        pause
+                    }
                 }
-            },
+            }
         };
         postpone(stack, &message, pause).await;
         again.push(message.message_id.unwrap_or_default());
@@ -111,30 +121,49 @@ async fn conversation(stack: &Stack, messages: Vec<SqsMessage>, invocation: &Inv
     again
 }
 
-fn tell(message: &SqsMessage, not_done: &NotDone, pause: Duration, invocation: &Invocation) {
-    tracing::error!(
-        request_id = invocation.request_id,
-        message_id = message.message_id,
-        receive_count = receive_count(message),
-        again_in_seconds = pause.as_secs(),
-        error = %not_done,
-        "message not done"
-    );
+/// Works on one message; if it is not done, says why and how long until it comes again.
+async fn attempt(stack: &Stack, message: &SqsMessage, invocation: &Invocation) -> Result<(), (NotDone, Duration)> {
+    let Err(not_done) = work(stack, message, invocation).await else { return Ok(()) };
+    let (message_id, receive_count) = (message.message_id.as_deref(), receive_count(message));
+    let pause = pause(&not_done, receive_count);
+    let again_in_seconds = pause.as_secs();
+    if not_done.status() == Status::Postponed {
+        tracing::info!(message_id, receive_count, again_in_seconds, reason = %not_done, "message put off");
+    } else {
+        tracing::error!(message_id, receive_count, again_in_seconds, reason = %not_done, "message not done");
+    }
+    Err((not_done, pause))
 }
 
-/// Works on one message's body.
+/// Works on one message, and records what came of it.
 ///
 /// # Errors
 /// [`NotDone`]; the message must come again.
-pub async fn work(stack: &Stack, body: &str, invocation: &Invocation) -> Result<Report, NotDone> {
+pub async fn work(stack: &Stack, message: &SqsMessage, invocation: &Invocation) -> Result<Report, NotDone> {
+    let (began, mut record) = (Instant::now(), Record::new(Route::Queue, &invocation.request_id, invocation.now));
+    record.receive_count = Some(receive_count(message));
+    record.queue_delay = sent(message).and_then(|sent| invocation.now.duration_since(sent).ok());
+    let worked = carry_out(stack, message.body.as_deref().unwrap_or_default(), invocation, &mut record).await;
+    if let Err(not_done) = &worked {
+        record.status = not_done.status();
+        record.reason = Some(not_done.to_string());
+    }
+    stack.tell(record, began);
+    worked
+}
+
+async fn carry_out(stack: &Stack, body: &str, invocation: &Invocation, record: &mut Record) -> Result<Report, NotDone> {
     let message = Message::parse(body)?;
     let app_id = message.app_id().filter(|app_id| stack.config.app_ids.contains(app_id));
     let app_id = app_id.ok_or(NotDone::UnknownApplication)?;
+    record.about(&app_id, &message.handoff);
     if invocation.deadline.saturating_duration_since(Instant::now()) < MIN_WORK {
         return Err(NotDone::NoTime);
     }
     let credentials = stack.secrets.get(&app_id, invocation.now).await?;
-    Ok(stack.work(&app_id, &credentials, &message.handoff, stack.config.mode, invocation).await?)
+    let (handoff, mode) = (&message.handoff, stack.config.mode);
+    let job = Job { app_id: &app_id, credentials: &credentials, handoff, mode };
+    Ok(stack.work(job, invocation, record).await?)
 }
 
 /// The back-off, unless somebody said when: Desk, or the lease of whoever is at the conversation.
@@ -163,6 +192,12 @@ async fn postpone(stack: &Stack, message: &SqsMessage, pause: Duration) {
 
 fn receive_count(message: &SqsMessage) -> u32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// When it was put on the queue: SQS gives milliseconds since 1970.
+fn sent(message: &SqsMessage) -> Option<SystemTime> {
+    let millis = message.attributes.get("SentTimestamp")?.parse().ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 
 #[cfg(test)]

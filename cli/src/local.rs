@@ -12,6 +12,7 @@ use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::claims::Memory;
 use desk_handoff::config::{AppId, Config};
 use desk_handoff::handoff::{self, BadBody, Event};
+use desk_handoff::metrics::Metrics;
 use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::stack::{Invocation, PAUSE, Stack};
@@ -65,8 +66,8 @@ impl Local {
         let client = http_client::new().map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
         let secrets = Secrets::new(Box::new(Parameters::new(desk, fields)), &config);
         let queue = MemoryQueue::default();
-        let (claims, pause) = (Box::new(Memory::default()), PAUSE);
-        let stack = Stack { config, secrets, client, queue: Box::new(queue.clone()), claims, pause };
+        let (claims, metrics) = (Box::new(Memory::default()), Metrics::new(Box::new(())));
+        let stack = Stack { config, secrets, client, queue: Box::new(queue.clone()), claims, metrics, pause: PAUSE };
         Ok(Self { stack, queue, invocations: AtomicU64::new(0) })
     }
 

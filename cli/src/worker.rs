@@ -51,7 +51,7 @@ impl Local {
         let mut answer = SqsBatchResponse::default();
         for record in &batch.records {
             let invocation = self.invocation(TIME_TO_WORK);
-            let result = work(&self.stack, record.body.as_deref().unwrap_or_default(), &invocation).await;
+            let result = work(&self.stack, record, &invocation).await;
             let message = record.message_id.clone().unwrap_or_default();
             let mut again = None;
             if let Err(not_done) = &result {

@@ -11,80 +11,114 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use self::problem::Problem;
 use crate::auth::authenticate;
 use crate::config::{AppId, Mode};
 use crate::handoff::{self, Event, Handoff};
+use crate::metrics::{self, Record, Route, Status};
 use crate::queue::Message;
-use crate::report::Status;
-use crate::secrets::Credentials;
-use crate::stack::{Invocation, Stack};
+use crate::report;
+use crate::stack::{Invocation, Job, Stack};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Webhook,
-    Handoffs,
-    Preview,
+enum Place {
+    Handoff(Route),
     Health,
 }
 
-impl Route {
+impl Place {
     fn of(method: &Method, path: &str) -> Result<Self, Problem> {
-        let (route, allowed) = match path {
-            "/webhooks/handoff" => (Self::Webhook, Method::POST),
-            "/handoffs" => (Self::Handoffs, Method::POST),
-            "/handoffs/preview" => (Self::Preview, Method::POST),
+        let (place, allowed) = match path {
+            "/webhooks/handoff" => (Self::Handoff(Route::Webhook), Method::POST),
+            "/handoffs" => (Self::Handoff(Route::Handoffs), Method::POST),
+            "/handoffs/preview" => (Self::Handoff(Route::Preview), Method::POST),
             "/healthz" => (Self::Health, Method::GET),
             _ => return Err(Problem::NoSuchRoute),
         };
-        if *method == allowed { Ok(route) } else { Err(Problem::WrongMethod { allowed }) }
+        if *method == allowed { Ok(place) } else { Err(Problem::WrongMethod { allowed }) }
     }
 }
 
-/// Answers a request; whatever goes wrong is an answer too.
+/// Answers a request; whatever goes wrong is an answer too, told to the log and the metrics here and nowhere else.
 pub async fn handle(stack: &Stack, request: &Request, invocation: &Invocation) -> Response<Body> {
-    let request_id = invocation.request_id.as_str();
-    match answer(stack, request, invocation).await {
-        Ok(response) => response,
-        Err(problem) => {
-            if problem.is_fault() {
-                tracing::error!(request_id, problem = problem.summary(), "request failed");
-            } else {
-                tracing::info!(request_id, problem = problem.summary(), "request refused");
-            }
-            problem.into_response(request_id)
-        }
-    }
+    let span = metrics::span(&invocation.request_id);
+    answer(stack, request, invocation).instrument(span).await
 }
 
-async fn answer(stack: &Stack, request: &Request, invocation: &Invocation) -> Result<Response<Body>, Problem> {
-    let route = Route::of(request.method(), request.uri().path())?;
-    if route == Route::Health {
-        return health(stack, invocation).await;
+async fn answer(stack: &Stack, request: &Request, invocation: &Invocation) -> Response<Body> {
+    let answer = match Place::of(request.method(), request.uri().path()) {
+        Ok(Place::Handoff(route)) => {
+            let (began, mut record) = (Instant::now(), Record::new(route, &invocation.request_id, invocation.now));
+            let answer = hand_over(stack, request, invocation, &mut record).await;
+            if let Some(status) = answer.as_ref().map_or_else(Problem::status, |_| Some(record.status)) {
+                record.status = status;
+                record.reason = answer.as_ref().err().map(Problem::summary);
+                stack.tell(record, began);
+            }
+            answer
+        }
+        Ok(Place::Health) => health(stack, invocation).await,
+        Err(problem) => Err(problem),
+    };
+    answer.unwrap_or_else(|problem| refuse(stack, problem, invocation))
+}
+
+/// A flood of bad requests must not become one of log lines: they are counted, and shown at the level `debug` only.
+fn refuse(stack: &Stack, problem: Problem, invocation: &Invocation) -> Response<Body> {
+    if let Some(refusal) = problem.refusal() {
+        tracing::debug!(problem = problem.summary(), "request refused");
+        stack.metrics.refused(refusal, invocation.now);
+    } else if problem.is_fault() {
+        tracing::error!(problem = problem.summary(), "request failed");
+    } else {
+        tracing::info!(problem = problem.summary(), "request put off");
     }
+    problem.into_response(&invocation.request_id)
+}
+
+async fn hand_over(
+    stack: &Stack,
+    request: &Request,
+    invocation: &Invocation,
+    record: &mut Record,
+) -> Result<Response<Body>, Problem> {
     let body = within_limit(request.body())?;
     let app_id = application(&stack.config.app_ids, request.uri().query())?;
     let credentials = stack.secrets.get(app_id, invocation.now).await?;
     let body = authenticate(body, request.headers(), &credentials.keys, invocation.now).map_err(|reason| {
-        tracing::info!(%app_id, %reason, "not authenticated");
+        tracing::debug!(%app_id, %reason, "not authenticated");
         Problem::Unauthenticated
     })?;
-    match (handoff::parse(body, app_id, idempotency_key(request.headers()).as_deref())?, route) {
-        (Event::Ignored(category), _) => {
-            Ok(json_response(StatusCode::OK, &json!({"status": "ignored", "category": category})))
+    let handoff = match handoff::parse(body, app_id, idempotency_key(request.headers()).as_deref())? {
+        Event::Handoff(handoff) => *handoff,
+        Event::Ignored(category) => {
+            record.status = Status::Ignored;
+            return Ok(json_response(StatusCode::OK, &json!({"status": "ignored", "category": category})));
         }
-        (Event::Handoff(handoff), Route::Webhook) => queue(stack, app_id, *handoff, invocation).await,
-        (Event::Handoff(handoff), Route::Preview) => {
-            now(stack, app_id, &credentials, &handoff, Mode::Preview, invocation).await
-        }
-        (Event::Handoff(handoff), Route::Handoffs | Route::Health) => {
-            now(stack, app_id, &credentials, &handoff, stack.config.mode, invocation).await
-        }
-    }
+    };
+    record.about(app_id, &handoff);
+    let mode = match record.route {
+        Route::Webhook => return queue(stack, app_id, handoff, record).await,
+        Route::Preview => Mode::Preview,
+        Route::Handoffs | Route::Queue => stack.config.mode,
+    };
+    let job = Job { app_id, credentials: &credentials, handoff: &handoff, mode };
+    let report = stack.work(job, invocation, record).await?;
+    let status = match report.status {
+        report::Status::Created => StatusCode::CREATED,
+        report::Status::Updated
+        | report::Status::Unchanged
+        | report::Status::Duplicate
+        | report::Status::Left
+        | report::Status::Preview => StatusCode::OK,
+    };
+    Ok(json_response(status, &report))
 }
 
 /// Alive, and every application has what a handoff needs. What is missing is for the log only.
@@ -117,29 +151,12 @@ async fn queue(
     stack: &Stack,
     app_id: &AppId,
     handoff: Handoff,
-    invocation: &Invocation,
+    record: &mut Record,
 ) -> Result<Response<Body>, Problem> {
     let message = Message::new(app_id, handoff);
     stack.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
-    let event_id = &message.handoff.event_id;
-    tracing::info!(request_id = invocation.request_id, %app_id, event_id, "queued");
-    Ok(json_response(StatusCode::OK, &json!({"status": "queued", "event_id": event_id})))
-}
-
-async fn now(
-    stack: &Stack,
-    app_id: &AppId,
-    credentials: &Credentials,
-    handoff: &Handoff,
-    mode: Mode,
-    invocation: &Invocation,
-) -> Result<Response<Body>, Problem> {
-    let report = stack.work(app_id, credentials, handoff, mode, invocation).await?;
-    let status = match report.status {
-        Status::Created => StatusCode::CREATED,
-        Status::Updated | Status::Unchanged | Status::Duplicate | Status::Left | Status::Preview => StatusCode::OK,
-    };
-    Ok(json_response(status, &report))
+    record.status = Status::Queued;
+    Ok(json_response(StatusCode::OK, &json!({"status": "queued", "event_id": message.handoff.event_id})))
 }
 
 fn within_limit(body: &[u8]) -> Result<&[u8], Problem> {

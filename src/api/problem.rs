@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::desk::{DeskError, Kind};
 use crate::handoff::BadBody;
+use crate::metrics::{Refusal, Status};
 use crate::process::Failure;
 use crate::seam::StoreError;
 use crate::secrets::Unavailable;
@@ -96,6 +97,26 @@ impl Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+
+    /// Why the request was refused, if it never became work.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Unauthenticated => Some(Refusal::Signature),
+            Self::BadBody(_) | Self::TooLarge => Some(Refusal::Body),
+            Self::NoSuchRoute | Self::WrongMethod { .. } | Self::NoApplication | Self::UnknownApplication => {
+                Some(Refusal::Request)
+            }
+            Self::Unavailable | Self::NotReady | Self::NotConfigured(_) | Self::NotQueued(_) | Self::Failed(_) => None,
+        }
+    }
+
+    /// How the work ended with it, if there was any.
+    pub(super) fn status(&self) -> Option<Status> {
+        match self {
+            Self::Failed(failure) => Some(failure.into()),
+            other => other.refusal().is_none().then_some(Status::Failed),
+        }
     }
 
     /// Whether it is ours or Desk's fault, rather than the caller's.

@@ -10,6 +10,8 @@ use super::sqs::Sqs;
 use super::ssm::Ssm;
 use super::{Environment, SharedClient};
 use crate::config::{Config, Deployed};
+use crate::emf::Emf;
+use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 use crate::stack::{Invocation, PAUSE, Stack};
 use crate::{http_client, logs};
@@ -31,7 +33,8 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<St
     let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared.clone())), &config);
     let queue = Box::new(Sqs::new(&aws, shared.clone(), queue_url));
     let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
-    Ok(Stack { config, secrets, client, queue, claims, pause: PAUSE })
+    let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
+    Ok(Stack { config, secrets, client, queue, claims, metrics, pause: PAUSE })
 }
 
 /// What Lambda says of an invocation.

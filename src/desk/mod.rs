@@ -8,7 +8,7 @@ mod error;
 mod wire;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -43,6 +43,7 @@ pub struct Desk<'a> {
     token: Mutex<SecretString>,
     chat_token: Option<SecretString>,
     calls: AtomicU32,
+    micros: AtomicU64,
 }
 
 /// What a call needs beside Desk's own address.
@@ -89,6 +90,7 @@ impl<'a> Desk<'a> {
             token: Mutex::new(token),
             chat_token: credentials.chat_token.clone(),
             calls: AtomicU32::new(0),
+            micros: AtomicU64::new(0),
             connection,
         })
     }
@@ -96,6 +98,11 @@ impl<'a> Desk<'a> {
     /// How many requests Desk was sent so far, repetitions included, Chat's not.
     pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// How long those took, added up.
+    pub fn time(&self) -> Duration {
+        Duration::from_micros(self.micros.load(Ordering::Relaxed))
     }
 
     /// The ticket of this id, or `None` if Desk has none: `GET /tickets/{id}` (desk-wire section 3.2).
@@ -320,7 +327,13 @@ impl<'a> Desk<'a> {
             }
             Ok(Ok(Answer { status, headers, body }))
         };
-        let answer = answer.await.map_err(|error| no_answer(call.name, &error))??;
+        let sent = Instant::now();
+        let answer = answer.await;
+        if !call.chat {
+            let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.micros.fetch_add(micros, Ordering::Relaxed);
+        }
+        let answer = answer.map_err(|error| no_answer(call.name, &error))??;
         if answer.status.is_success() {
             return Ok(answer);
         }

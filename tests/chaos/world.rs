@@ -11,6 +11,7 @@ use desk_handoff::aws::ssm::Ssm;
 use desk_handoff::aws::{Environment, SharedClient};
 use desk_handoff::config::Config;
 use desk_handoff::http_client;
+use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::Secrets;
@@ -145,7 +146,8 @@ impl World {
         let sqs = Sqs::new(&aws, shared.clone(), self.queues.url.clone());
         let claims = Box::new(Dynamodb::new(&aws, shared.clone(), self.scenario.name.to_owned()));
         let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
-        Stack { config, secrets, client, queue: Box::new(Patient(sqs, self.queues.clone())), claims, pause: PAUSE }
+        let queue = Box::new(Patient(sqs, self.queues.clone()));
+        Stack { config, secrets, client, queue, claims, metrics: Metrics::new(Box::new(())), pause: PAUSE }
     }
 
     /// The built worker, ready for its first invocation.

@@ -34,6 +34,8 @@ fn pure_rooms_reach_for_no_clock_no_network_and_no_environment() {
         "config.rs",
         "fields.rs",
         "handoff.rs",
+        "metrics.rs",
+        "report.rs",
         "retry.rs",
         "rules.rs",
         "shape.rs",

@@ -12,6 +12,7 @@ mod faults;
 mod fixtures;
 mod handoffs;
 mod house_rules;
+mod metrics;
 mod once;
 mod policies;
 mod template;

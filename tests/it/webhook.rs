@@ -1,6 +1,7 @@
 //! The webhook: queued and answered, never worked on; and the worker that takes it from there.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::SqsEvent;
 use desk_emulator::{Call, Fault, Trouble};
@@ -9,12 +10,16 @@ use serde_json::{Value, json};
 
 use crate::world::{World, handoff, planted};
 
-/// A batch as Lambda hands it over: body, group and how often it was received.
-fn batch(messages: &[(&str, &str, u32)]) -> SqsEvent {
+/// A batch as Lambda hands it over, five seconds after it was queued: body, group and how often it was received.
+pub(crate) fn batch(messages: &[(&str, &str, u32)]) -> SqsEvent {
+    let five_seconds_ago = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - Duration::from_secs(5);
     let record = |(index, (body, group, count)): (usize, &(&str, &str, u32))| {
         json!({
             "messageId": format!("m{index}"), "receiptHandle": format!("r{index}"), "body": body,
-            "attributes": {"MessageGroupId": group, "ApproximateReceiveCount": count.to_string()},
+            "attributes": {
+                "MessageGroupId": group, "ApproximateReceiveCount": count.to_string(),
+                "SentTimestamp": (five_seconds_ago.as_millis()).to_string()
+            },
             "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs", "eventSourceARN": "arn", "awsRegion": "x"
         })
     };
@@ -124,7 +129,7 @@ async fn a_message_that_comes_too_late_in_an_invocation_is_left_for_the_next() {
     let mut world = World::new().await;
     world.post("/webhooks/handoff", &event("e1", "ch", json!({}))).await;
     let entry = world.queue.entries().remove(0);
-    world.time = std::time::Duration::from_millis(500);
+    world.time = Duration::from_millis(500);
     assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, ["m0"]);
     assert!(world.desk.requests().is_empty());
 }

@@ -12,6 +12,8 @@ use desk_handoff::api::handle;
 use desk_handoff::auth::sign;
 use desk_handoff::claims::Memory;
 use desk_handoff::config::Config;
+use desk_handoff::emf::Emf;
+use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
@@ -34,7 +36,7 @@ pub(crate) const APP: &str = "DEMO-APP-0001";
 pub(crate) const SIGNING_SECRET: &str = "local-only-signing-secret";
 const DESK_TOKEN: &str = "desk-token-canary7f3a";
 
-static LOG: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
+static LOG: OnceLock<Lines> = OnceLock::new();
 
 /// Fixed parameters that a test can change.
 #[derive(Clone, Default)]
@@ -98,6 +100,7 @@ pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) queue: Recorder,
     pub(crate) parameters: Parameters,
+    records: Lines,
     /// How long an invocation may take.
     pub(crate) time: Duration,
 }
@@ -145,15 +148,17 @@ impl World {
         parameters.set("signing-secret", SIGNING_SECRET);
         let secrets = Secrets::new(Box::new(parameters.clone()), &config);
         let queue = Recorder::default();
+        let records = Lines::default();
         let stack = Stack {
             config,
             secrets,
             client: http_client::new().unwrap(),
             queue: Box::new(queue.clone()),
             claims: Box::new(Memory::default()),
+            metrics: Metrics::new(Box::new(Emf::new("test-stack".to_owned(), records.clone()))),
             pause: Duration::from_millis(1),
         };
-        Self { desk, stack, queue, parameters, time: Duration::from_secs(20) }
+        Self { desk, stack, queue, parameters, records, time: Duration::from_secs(20) }
     }
 
     /// A signed `POST`.
@@ -206,6 +211,11 @@ impl World {
         Invocation { request_id: "request-1".into(), now: SystemTime::now(), deadline }
     }
 
+    /// What the log holds for CloudWatch, line by line.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        self.records.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// From now on Desk writes fields, and its answer to that is of no use.
     pub(crate) fn fail_after_fields(&self) {
         self.desk.inject(Fault::on(Call::PatchFields).always().with(Trouble::CutAfterWrite));
@@ -235,7 +245,9 @@ impl Drop for World {
             return;
         }
         assert_eq!(self.desk.unknown_requests(), Vec::<String>::new(), "Desk knows no such route");
-        assert!(!log_text().contains(CANARY), "a planted value is in the log:\n{}", log_text());
+        let (log, records) = (log_text(), self.records.text());
+        assert!(!log.contains(CANARY), "a planted value is in the log:\n{log}");
+        assert!(!records.contains(CANARY), "a planted value is in a record:\n{records}");
     }
 }
 
@@ -245,6 +257,12 @@ impl Answer {
         let fields = self.body["fields"].as_array().unwrap_or_else(|| panic!("{self:#?}"));
         let entry = fields.iter().find(|entry| entry["key"] == key).unwrap_or_else(|| panic!("no {key} in {self:#?}"));
         entry["outcome"].as_str().unwrap()
+    }
+
+    /// How many keys were written.
+    pub(crate) fn written(&self) -> usize {
+        let fields = self.body["fields"].as_array().unwrap_or_else(|| panic!("{self:#?}"));
+        fields.iter().filter(|entry| entry["outcome"] == "written").count()
     }
 
     pub(crate) fn ticket_id(&self) -> u64 {
@@ -274,19 +292,27 @@ pub(crate) fn planted(text: &str) -> String {
 fn collect_logs() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let buffer = LOG.get_or_init(Arc::default);
-        let lines = tracing_subscriber::fmt::layer().json().with_writer(|| Collector(Arc::clone(buffer)));
+        let buffer = LOG.get_or_init(Lines::default);
+        let lines = tracing_subscriber::fmt::layer().json().with_writer(|| buffer.clone());
         tracing_subscriber::registry().with(lines).with(filter_fn(logs::may_be_said)).init();
     });
 }
 
 pub(crate) fn log_text() -> String {
-    LOG.get().map(|log| String::from_utf8_lossy(&log.lock().unwrap()).into_owned()).unwrap_or_default()
+    LOG.get().map(Lines::text).unwrap_or_default()
 }
 
-struct Collector(Arc<Mutex<Vec<u8>>>);
+/// What was written, in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Collector {
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
