@@ -67,6 +67,7 @@ impl Cloud {
             ("DESK_BASE_URL", &desk_url),
             ("CHAT_BASE_URL", &chat_url),
             ("LOG_LEVEL", "trace"),
+            ("STACK_NAME", self.prefix),
             ("AWS_ENDPOINT_URL", moto::endpoint()),
         ];
         Rie::start(bootstrap, &environment).await
@@ -75,6 +76,13 @@ impl Cloud {
 
 fn body(answer: &Value) -> Value {
     serde_json::from_str(answer["body"].as_str().unwrap_or_else(|| panic!("{answer:#}"))).unwrap()
+}
+
+/// What CloudWatch would read from the log, by the event's id.
+fn record(log: &str, event_id: &str) -> Value {
+    let records = log.lines().filter(|line| line.starts_with("{\"_aws\":"));
+    let mut records = records.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    records.find(|record| record["event_id"] == event_id).unwrap_or_else(|| panic!("{log}"))
 }
 
 /// The first log line with this message.
@@ -101,12 +109,10 @@ async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logg
     assert_eq!((cloud.desk.tickets().len(), cloud.queues.receive().await.len()), (TICKETS, 1));
     let log = function.output();
     assert_nothing_private(&log, ANSWERS.iter().flat_map(|stated| stated.private_texts()));
-    let line = line(&log, "handoff");
-    assert_eq!(
-        (&line["event_id"], &line["filled"], &line["not_filled"]),
-        (&json!("evt-handoff-1"), &json!(8), &json!(2))
-    );
-    assert!(line["request_id"].as_str().is_some_and(|id| id.len() > 8), "{line}");
+    let record = record(&log, "evt-handoff-1");
+    assert_eq!([&record["Stack"], &record["Route"], &record["status"]], ["rie-events", "handoffs", "Created"]);
+    assert_eq!([&record["FieldWritten"], &record["FieldUnmatched"]], [&json!(8), &json!(1)]);
+    assert!(record["request_id"].as_str().is_some_and(|id| id.len() > 8), "{record}");
 }
 
 #[tokio::test]
@@ -131,7 +137,12 @@ async fn a_webhook_becomes_a_ticket_through_both_functions_and_the_batch_is_answ
     assert_eq!((again, cloud.desk.tickets().len()), (json!({"batchItemFailures": []}), 3));
     let log = worker.output();
     assert_nothing_private(&log, webhook.private_texts().into_iter().chain(["ORD-20250730-0101".to_owned()]));
-    assert_eq!(line(&log, "message not done")["error"], "the message cannot be read");
+    assert_eq!(line(&log, "message not done")["reason"], "the message cannot be read");
+    let record = record(&log, "evt-webhook-1");
+    assert_eq!(
+        [&record["Route"], &record["status"], &record["Created"]],
+        [&json!("queue"), &json!("Created"), &json!(1)]
+    );
 }
 
 #[tokio::test]
