@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit chaos venv build check-build events pins clean
+.PHONY: help test fmt lint doc template unit chaos deployed-test venv build check-build events pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ unit: $(AWS)/installed ## All Rust tests, with the count at the end
 chaos: $(AWS)/installed ## The chaos test at full size (minutes); CHAOS_SEED=n for other chances
 	CHAOS_CONVERSATIONS=300 CHAOS_DELIVERIES=2000 CHAOS_KILLS=50 CHAOS_WORKERS=4 \
 	    cargo test --locked --test chaos -- --test-threads 1
+
+deployed-test: ## A deployed stack from outside: URL=its-address SECRET_ENV=variable-with-the-signing-secret [APP_ID=id]
+	URL="$(URL)" SECRET_ENV="$(SECRET_ENV)" cargo test --locked --test deployed -- --ignored
 
 venv: $(AWS)/installed $(CHECKOV)/installed ## The pinned Python tools that the tests use
 

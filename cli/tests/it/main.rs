@@ -3,6 +3,8 @@
 
 mod check;
 mod preview;
+#[path = "../../../tests/deployed/round.rs"]
+mod round;
 mod run;
 mod serve;
 mod support;

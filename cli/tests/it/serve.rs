@@ -237,6 +237,12 @@ fn a_second_handoff_replaces_what_the_first_one_wrote() {
     assert_eq!(field(&serving.tickets()[0], "cart-items"), Some("4"));
 }
 
+#[tokio::test]
+async fn what_tells_whether_a_deployed_stack_is_whole_passes_here_too() {
+    let serving = Serving::start(&[]);
+    crate::round::trip(&format!("http://{}/", serving.address("serves ")), Some("DEMO-APP-0001"), SECRET).await;
+}
+
 #[test]
 fn the_sample_events_are_taken_as_the_sender_sends_them() {
     let serving = Serving::start(&[]);

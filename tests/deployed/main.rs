@@ -1,0 +1,13 @@
+//! A deployed stack, met from outside. Ignored unless asked for: `make deployed-test URL=… SECRET_ENV=NAME`.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod round;
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make deployed-test"]
+async fn a_deployed_stack_answers_as_it_should_and_nothing_is_written() {
+    let setting = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let secret = setting(&setting("SECRET_ENV"));
+    round::trip(&setting("URL"), std::env::var("APP_ID").ok().as_deref(), &secret).await;
+}
