@@ -16,5 +16,6 @@ mod metrics;
 mod once;
 mod policies;
 mod template;
+mod watching;
 mod webhook;
 mod world;

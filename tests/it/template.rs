@@ -14,24 +14,33 @@ use desk_handoff::worker::backoff;
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(30);
 /// The longest that SQS keeps a message from coming again.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+/// The longest description that Lambda takes for a version.
+const LONGEST_DESCRIPTION: usize = 256;
 
-fn file(name: &str) -> String {
+pub(crate) fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
 /// A part of the template: what is indented below one line of it, comments left out.
-struct Block(String);
+pub(crate) struct Block(pub(crate) String);
 
 impl Block {
-    /// The block of a resource.
-    fn resource(name: &str) -> Self {
+    /// What is below a heading of the whole template.
+    pub(crate) fn section(heading: &str) -> Self {
         let template = file("template.yaml");
         let lines: Vec<&str> = template.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-        Self(lines.join("\n")).under("Resources").under(name)
+        let heading = format!("\n{heading}:\n");
+        let below = lines.join("\n").split(&heading).nth(1).unwrap_or_else(|| panic!("no {heading}")).to_owned();
+        Self(below.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The block of a resource.
+    pub(crate) fn resource(name: &str) -> Self {
+        Self::section("Resources").under(name)
     }
 
     /// What is below the only line that is this key and nothing else.
-    fn under(&self, key: &str) -> Self {
+    pub(crate) fn under(&self, key: &str) -> Self {
         let heading = format!("{key}:");
         let mut found = self.0.lines().enumerate().filter(|(_, line)| line.trim() == heading);
         let (at, line) = found.next().unwrap_or_else(|| panic!("no {key} in\n{}", self.0));
@@ -43,7 +52,7 @@ impl Block {
     }
 
     /// The value of the only line with this key.
-    fn value(&self, key: &str) -> &str {
+    pub(crate) fn value(&self, key: &str) -> &str {
         let start = format!("{key}: ");
         let mut values = self.0.lines().filter_map(|line| {
             let line = line.trim_start();
@@ -54,12 +63,12 @@ impl Block {
         value.trim().trim_matches('"')
     }
 
-    fn number(&self, key: &str) -> u32 {
+    pub(crate) fn number(&self, key: &str) -> u32 {
         let value = self.value(key);
         value.parse().unwrap_or_else(|_| panic!("{key} is {value}"))
     }
 
-    fn seconds(&self, key: &str) -> Duration {
+    pub(crate) fn seconds(&self, key: &str) -> Duration {
         Duration::from_secs(self.number(key).into())
     }
 
@@ -68,27 +77,27 @@ impl Block {
         self.0.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
     }
 
-    /// The actions of a service that its statements name.
+    /// The actions of a service that its statements name. What ends in a colon is the key of a condition.
     fn actions(&self, service: &str) -> BTreeSet<String> {
-        let words = self.0.split_whitespace();
+        let words = self.0.split_whitespace().filter(|word| !word.ends_with(':'));
         words.filter_map(|word| word.strip_prefix(&format!("{service}:"))).map(str::to_owned).collect()
     }
 }
 
-fn timeout(function: &str) -> Duration {
+pub(crate) fn timeout(function: &str) -> Duration {
     Block::resource(function).seconds("Timeout")
 }
 
-fn queue() -> Block {
+pub(crate) fn queue() -> Block {
     Block::resource("HandoffQueue")
 }
 
-fn retention(queue: &str) -> Duration {
+pub(crate) fn retention(queue: &str) -> Duration {
     Block::resource(queue).seconds("MessageRetentionPeriod")
 }
 
 /// The pauses between the deliveries of a message that is never done: one fewer than deliveries.
-fn pauses() -> Vec<Duration> {
+pub(crate) fn pauses() -> Vec<Duration> {
     (1..queue().number("maxReceiveCount")).map(backoff).collect()
 }
 
@@ -134,7 +143,10 @@ fn both_queues_are_fifo_encrypted_and_of_high_throughput() {
     for name in ["HandoffQueue", "DeadLetterQueue"] {
         let queue = Block::resource(name);
         assert_eq!(queue.value("FifoQueue"), "true", "{name}");
-        assert_eq!(queue.value("SqsManagedSseEnabled"), "true", "{name}");
+        // One of the two, always.
+        assert_eq!(queue.value("SqsManagedSseEnabled"), "!If [HasQueueKmsKey, false, true]", "{name}");
+        let key = "!If [HasQueueKmsKey, !Ref QueueKmsKeyArn, !Ref AWS::NoValue]";
+        assert_eq!(queue.value("KmsMasterKeyId"), key, "{name}");
         assert_eq!(queue.value("DeduplicationScope"), "messageGroup", "{name}");
         assert_eq!(queue.value("FifoThroughputLimit"), "perMessageGroupId", "{name}");
     }
@@ -230,6 +242,60 @@ fn the_roles_allow_what_the_code_and_lambda_call_and_nothing_else() {
     for role in [api, worker] {
         assert_eq!((role.actions("ssm"), role.actions("dynamodb")), (set(&[]), set(&[])));
     }
+}
+
+#[test]
+fn what_the_roles_allow_beside_the_code_s_calls_hangs_on_a_parameter() {
+    let set = |actions: &[&str]| actions.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>();
+    let [api, worker, both] = ["ApiRole", "WorkerRole", "WorkPolicy"].map(Block::resource);
+    assert_eq!(api.actions("kms"), set(&["Decrypt", "GenerateDataKey"]));
+    assert_eq!((worker.actions("kms"), both.actions("kms")), (set(&["Decrypt"]), set(&["Decrypt"])));
+    assert_eq!(both.actions("xray"), set(&["PutTelemetryRecords", "PutTraceSegments"]));
+    for (block, service, condition) in [
+        (&api, "kms", "HasQueueKmsKey"),
+        (&worker, "kms", "HasQueueKmsKey"),
+        (&both, "kms", "HasKmsKey"),
+        (&both, "xray", "Traces"),
+    ] {
+        let statement =
+            Block(block.0.split("- !If").find(|part| part.contains(&format!("{service}:"))).unwrap().to_owned());
+        let conditional = statement.0.trim_start().starts_with(&format!("- {condition}\n"));
+        assert!(conditional, "{service} without {condition}");
+    }
+}
+
+#[test]
+fn a_changed_parameter_becomes_a_new_version_of_both_functions() {
+    let parameters = Block::section("Parameters");
+    let told = |block: &Block| {
+        let words = block.0.split_once("Variables:").unwrap().1.split("LoggingConfig").next().unwrap().to_owned();
+        let named = words.split("!Ref ").skip(1).map(|rest| rest.split_whitespace().next().unwrap().to_owned());
+        named.filter(|name| parameters.0.contains(&format!("  {name}:\n"))).collect::<BTreeSet<_>>()
+    };
+    for function in ["ApiFunction", "WorkerFunction"] {
+        let function = Block::resource(function);
+        let description = function.value("VersionDescription").strip_prefix("!Sub ").unwrap();
+        let said = |name: &String| description.contains(&format!("${{{name}}}"));
+        assert!(told(&function).iter().all(said) && said(&"Tracing".into()), "{description}");
+    }
+}
+
+#[test]
+fn the_longest_parameters_fit_into_the_description_of_a_version() {
+    let parameters = Block::section("Parameters");
+    let description = Block::resource("ApiFunction").value("VersionDescription").replace("!Sub ", "");
+    let longest = |name: &str| {
+        let parameter = parameters.under(name);
+        if parameter.0.contains("AllowedValues: [") {
+            let values = parameter.value("AllowedValues").trim_matches(['[', ']']).to_owned();
+            values.split(", ").map(str::len).max().unwrap()
+        } else {
+            usize::try_from(parameter.number("MaxLength")).unwrap()
+        }
+    };
+    let names = description.split(' ').map(|word| word.trim_matches(['$', '{', '}']));
+    let length: usize = names.map(|name| longest(name) + 1).sum();
+    assert!(length - 1 <= LONGEST_DESCRIPTION, "{length}");
 }
 
 /// The operations that the code calls on an AWS client, as IAM names them.

@@ -1,7 +1,8 @@
 """Checks template.yaml without a network and without an AWS account.
 
-  translate    SAM's own translator, then cfn-lint on the plain CloudFormation that it makes: finds what is wrong
-               inside SAM's properties, which cfn-lint on the source does not
+  translate    SAM's own translator, once for every value of a parameter that SAM itself decides by, then cfn-lint on the
+               plain CloudFormation that it makes (it tries both ways of each condition): finds what is wrong inside
+               SAM's properties, which cfn-lint on the source does not; then the alarms and the dashboard (watching.py)
   validate     `sam validate --lint` on the source
   checkov      the security checks; each one skipped has its reason beside it, in the template's metadata
   self-test    plants mistakes in a copy of the template and fails unless `translate` or checkov finds each
@@ -18,9 +19,12 @@ import tempfile
 from pathlib import Path
 
 import cfnlint.api
+from cfnlint.config import ManualArgs
 from samtranslator.public.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+
+import watching
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -38,6 +42,10 @@ OFFLINE = {
     "SAM_CLI_TELEMETRY": "0",
 }
 
+# SAM has looked up what Deployment means: in what it makes, nobody asks for the parameter or the mapping any more. In
+# the source `validate` still finds unused ones.
+RESOLVED = ["W2001", "W7001"]
+
 # What to replace, and by what.
 MISTAKES = [
     ("parameter${ParameterPrefix}/*", "parameter${ParameterPrefx}/*"),
@@ -54,9 +62,27 @@ MISTAKES = [
     ("deadLetterTargetArn: !GetAtt", "deadLetterTarget: !GetAtt"),
     ("- ReportBatchItemFailures", "- ReportItemFailures"),
     ("MaximumConcurrency: 2", "MaximumConcurrency: 1"),
-    ("VisibilityTimeout: 360", "VisibilityTimeout: 59"),
     ("- AttributeName: pk", "- AttributeName: key"),
     ("TimeToLiveSpecification:", "TimeToLive:"),
+    ("    AutoPublishAlias: live\n", ""),
+    ("Tracing: !Ref Tracing", "Tracing: !Ref Traces"),
+    ("Role: !GetAtt DeploymentRole.Arn", "Role: !GetAtt DeploymentsRole.Arn"),
+    ("Enabled: !FindInMap [Deployments,", "Enabled: !FindInMap [Deployment,"),
+    ("- !Ref ApiFunctionErrors", "- !Ref ApiFunctionError"),
+    ("KmsMasterKeyId: !If [HasQueueKmsKey, !Ref QueueKmsKeyArn", "KmsMasterKeyId: !If [HasQueueKmsKey, !Ref QueueKey"),
+    ("TreatMissingData: notBreaching", "TreatMissingData: notbreaching"),
+    ("{Name: QueueName, Value: !GetAtt DeadLetterQueue.QueueName}", "{Name: Queue, Value: !GetAtt DeadLetterQueue.Queue}"),
+    ("AlarmActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn]", "AlarmActions: !If [HasAlarmTopic, [!Ref KmsKeyArn]"),
+    ("#dead-letter-queue-not-empty\n", "#dead-letters\n"),
+    ("Expression: IF(errors >= 3", "Expression: IF(error >= 3"),
+    ("${DeadLetterQueue.QueueName}", "${DeadLetterQueue.Queue}"),
+    ('{"widgets": [', '{"widgets": [['),
+    ('"5xx", ".", "."', '"5XXError", ".", "."'),
+    ("-server-errors\n", "-server-error\n"),
+    ("${StaleSecretsServed.Arn}", "${Dashboard.Arn}"),
+    ('"Route", "webhook"]', '"Route"]'),
+    ('{"label": "given up"}', '{"label": "given up", "stat": Sum}'),
+    ('{"id": "queuetime", ', '{"id": "queue", '),
 ]
 # CloudFormation would deploy this: only checkov objects.
 UNSAFE = ("Action: ssm:GetParametersByPath", 'Action: "*"')
@@ -70,18 +96,32 @@ class NoManagedPolicies:
 
 
 def translate(source):
-    """The problems of the translated template, one line each."""
+    """The problems of the translated template, one line each; those of the first way to deploy that has any."""
+    deployments = yaml_parse(source)["Parameters"]["Deployment"]["AllowedValues"]
+    return next(filter(None, (translated_with(source, deployment) for deployment in deployments)), [])
+
+
+def translated_with(source, deployment):
     template = yaml_parse(source)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             # The translator takes only what `sam package` leaves here.
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     try:
-        plain = transform(template, {}, NoManagedPolicies())
+        plain = transform(template, {"Deployment": deployment}, NoManagedPolicies())
     except InvalidDocumentException as invalid:
         return [str(cause.message) for cause in invalid.causes]
-    found = cfnlint.api.lint(json.dumps(plain), regions=[REGION])
-    return [f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path))}" for match in found]
+    found = cfnlint.api.lint(json.dumps(plain), config=ManualArgs(regions=[REGION], ignore_checks=RESOLVED))
+    problems = [f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path))}" for match in found]
+    problems = problems or watching.problems(plain) + shifting(plain, deployment)
+    return [f"Deployment={deployment}: {problem}" for problem in problems]
+
+
+def shifting(plain, deployment):
+    """A look-up that SAM cannot resolve counts as true, and CloudFormation would never know."""
+    types = [resource["Type"] for resource in plain["Resources"].values()]
+    groups = types.count("AWS::CodeDeploy::DeploymentGroup")
+    return [] if groups == (0 if deployment == "AllAtOnce" else 2) else [f"{groups} deployment groups"]
 
 
 def run(*command):
