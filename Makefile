@@ -8,10 +8,11 @@ COMPILER ?= cargo
 
 VENV := $(CURDIR)/.venv
 AWS := $(VENV)/aws
+AWSCLI := $(VENV)/awscli
 CHECKOV := $(VENV)/checkov
 BUILD := $(VENV)/build
 
-# The tests find the Runtime Interface Emulator and moto here.
+# The tests find the Runtime Interface Emulator and moto here, and `aws` beside it.
 export DESK_HANDOFF_VENV := $(AWS)
 # SAM reports its use unless told not to.
 export SAM_CLI_TELEMETRY := 0
@@ -39,7 +40,7 @@ doc: ## The documentation builds, its links lead somewhere
 template: venv ## The checks of template.yaml
 	$(AWS)/bin/python tests/template/check.py
 
-unit: $(AWS)/installed ## All Rust tests, with the count at the end
+unit: $(AWS)/installed $(AWSCLI)/installed ## All Rust tests, with the count at the end
 	$(PYTHON) tests/tally.py cargo test --locked --workspace --no-fail-fast
 
 chaos: $(AWS)/installed ## The chaos test at full size (minutes); CHAOS_SEED=n for other chances
@@ -49,7 +50,7 @@ chaos: $(AWS)/installed ## The chaos test at full size (minutes); CHAOS_SEED=n f
 deployed-test: ## A deployed stack from outside: URL=its-address SECRET_ENV=variable-with-the-signing-secret [APP_ID=id]
 	URL="$(URL)" SECRET_ENV="$(SECRET_ENV)" cargo test --locked --test deployed -- --ignored
 
-venv: $(AWS)/installed $(CHECKOV)/installed ## The pinned Python tools that the tests use
+venv: $(AWS)/installed $(AWSCLI)/installed $(CHECKOV)/installed ## The pinned Python tools that the tests use
 
 # Made anew when the pins change, so that nothing is left over from the old ones.
 $(VENV)/%/installed: tests/requirements/%.txt
@@ -70,7 +71,7 @@ events: ## Sign the files of events/ anew, after editing them
 	$(PYTHON) tests/events/sign.py
 
 pins: ## Pin the newest versions of tests/requirements/*.in
-	for set in aws checkov build; do \
+	for set in aws awscli checkov build; do \
 	    $(PYTHON) -m venv --clear $(VENV)/pins && \
 	    $(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements/$$set.in && \
 	    $(VENV)/pins/bin/python -m pip freeze > tests/requirements/$$set.txt || exit 1; \
