@@ -408,14 +408,22 @@ fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String, bool), Re
             let truncated = cut.len() < text.len();
             if cut.trim().is_empty() { Err(Outcome::Empty.into()) } else { Ok((cut.to_owned(), truncated)) }
         }
-        FieldKind::Integer if is_integer(&text) => Ok((text, false)),
-        FieldKind::Link if is_link(&text) => Ok((text, false)),
+        _ if fits(kind, &text) => Ok((text, false)),
         FieldKind::Integer | FieldKind::Link => Err(Outcome::WrongType.into()),
-        FieldKind::Dropdown(options) if options.contains(&text) => Ok((text, false)),
         FieldKind::Dropdown(options) => Err(Refusal {
             outcome: Outcome::NotAnOption,
             hint: near(&text, options.iter().map(String::as_str)).map(str::to_owned),
         }),
+    }
+}
+
+/// Whether a field of this type takes the text; a text field takes any, if need be cut.
+pub fn fits(kind: &FieldKind, text: &str) -> bool {
+    match kind {
+        FieldKind::Text => true,
+        FieldKind::Integer => is_integer(text),
+        FieldKind::Link => is_link(text),
+        FieldKind::Dropdown(options) => options.iter().any(|option| option == text),
     }
 }
 
