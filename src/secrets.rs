@@ -60,6 +60,24 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// Reads the parameters of an application; names that are not known are passed over.
+    pub fn read(parameters: Vec<Parameter>) -> Self {
+        let mut read =
+            Self { desk_tokens: Vec::new(), chat_token: None, keys: Keys::default(), rules: Ok(Arc::default()) };
+        for Parameter { name, value } in parameters {
+            match name.as_str() {
+                "desk-api-token" => read.desk_tokens = lines(&value),
+                "chat-api-token" => read.chat_token = lines(&value).into_iter().next(),
+                "signing-secret" => read.keys.signing = lines(&value),
+                "bearer-token" => read.keys.bearer = lines(&value),
+                "standard-webhooks-secret" => read.keys.standard_webhooks = lines(&value),
+                "fields" => read.rules = Rules::parse(value.expose_secret()).map(Arc::new),
+                _ => {}
+            }
+        }
+        read
+    }
+
     /// The first thing that a handoff needs and that is not there, or not usable.
     pub fn missing(&self) -> Option<&'static str> {
         let Keys { signing, bearer, standard_webhooks } = &self.keys;
@@ -151,7 +169,7 @@ impl Secrets {
                 return false;
             }
         };
-        let mut credentials = read(parameters);
+        let mut credentials = Credentials::read(parameters);
         if let Err(problems) = &credentials.rules {
             let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             tracing::error!(%app_id, problems, "the fields parameter is not usable");
@@ -163,23 +181,6 @@ impl Secrets {
         kept.fresh_until = Some(now + KEEP);
         true
     }
-}
-
-fn read(parameters: Vec<Parameter>) -> Credentials {
-    let mut credentials =
-        Credentials { desk_tokens: Vec::new(), chat_token: None, keys: Keys::default(), rules: Ok(Arc::default()) };
-    for Parameter { name, value } in parameters {
-        match name.as_str() {
-            "desk-api-token" => credentials.desk_tokens = lines(&value),
-            "chat-api-token" => credentials.chat_token = lines(&value).into_iter().next(),
-            "signing-secret" => credentials.keys.signing = lines(&value),
-            "bearer-token" => credentials.keys.bearer = lines(&value),
-            "standard-webhooks-secret" => credentials.keys.standard_webhooks = lines(&value),
-            "fields" => credentials.rules = Rules::parse(value.expose_secret()).map(Arc::new),
-            _ => {}
-        }
-    }
-    credentials
 }
 
 /// One secret a line; blank lines are none.
