@@ -7,6 +7,7 @@
 mod error;
 mod wire;
 
+use std::cmp::Reverse;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -148,6 +149,24 @@ impl<'a> Desk<'a> {
         Err(DeskError::senseless(name, None))
     }
 
+    /// The newest tickets of all customers, newest first, at most 100: `GET /tickets`, its first page and its last.
+    ///
+    /// In which order Desk lists is not known (desk-wire section 3.1), so the newest may be on either.
+    ///
+    /// # Errors
+    /// Any failure.
+    pub async fn recent_tickets(&self) -> Result<Vec<Ticket>, DeskError> {
+        let name = "recent tickets";
+        let (count, received, mut found) = self.tickets(name, &[], 0).await?;
+        if let Some(count) = count.filter(|count| *count > received) {
+            let (_, _, last) = self.tickets(name, &[], count.saturating_sub(received).max(received)).await?;
+            found.extend(last);
+        }
+        found.sort_unstable_by_key(|ticket| Reverse(ticket.id));
+        found.truncate(PAGE as usize);
+        Ok(found)
+    }
+
     /// Desk's number of the customer, or `None` if Desk does not know the user yet: `GET /customers?sendbird_id=`
     /// (desk-wire section 5).
     ///
@@ -262,7 +281,8 @@ impl<'a> Desk<'a> {
         filter: &[(&str, &str)],
         offset: u64,
     ) -> Result<(Option<u64>, u64, Vec<Ticket>), DeskError> {
-        let path = format!("/tickets?{}&limit={PAGE}&offset={offset}", query(filter));
+        let page = [("limit", &*PAGE.to_string()), ("offset", &*offset.to_string())];
+        let path = format!("/tickets?{}", query(&[filter, &page].concat()));
         let (status, value) = self.json(Call::get(name, path)).await?;
         let page = wire::page(&value).ok_or_else(|| DeskError::senseless(name, Some(status)))?;
         Ok((page.count, page.results.len() as u64, page.results.iter().filter_map(wire::ticket).collect()))
