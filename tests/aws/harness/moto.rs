@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
 
-use super::{log, script};
+use super::python::{log, script};
 
 struct Moto {
     endpoint: String,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{log, script, venv};
+use super::python::{log, script, venv};
 
 /// One function under the emulator, which is killed with it when this is dropped.
 pub(crate) struct Rie {
