@@ -7,7 +7,8 @@ use desk_handoff::config::AppId;
 
 use crate::local::APP_ID;
 
-/// An AI agent's handoff to a Sendbird Desk ticket, tried on this machine: no AWS account, no Sendbird account.
+/// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and no Sendbird account, and
+/// with `send` against what is deployed.
 #[derive(Debug, Parser)]
 #[command(name = "handoff", bin_name = "cargo handoff", version, after_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Preview(Preview),
     /// Find what is wrong with a fields file
     Check(Check),
+    /// Sign a handoff and post it to a deployed endpoint
+    Send(Send),
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,6 +108,35 @@ Example:
 pub(crate) struct Check {
     /// The fields file; - reads standard input
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: what would happen to a handoff, at a deployed stack (its output PreviewUrl)
+  export SIGNING_SECRET=...
+  cargo handoff send body.json --secret-env SIGNING_SECRET \\
+    --url https://abc123.execute-api.eu-central-1.amazonaws.com/handoffs/preview
+
+Of an API Gateway event its body is sent, and its Idempotency-Key; its query is not.
+The secret's first line is used. Redirects are not followed, and no proxy is used.")]
+pub(crate) struct Send {
+    /// The body of a request, or an API Gateway event (payload 2.0) that holds one; - reads standard input
+    pub(crate) file: PathBuf,
+    /// A route of the stack: its outputs WebhookUrl, HandoffsUrl and PreviewUrl; https, or http on this machine
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: String,
+    /// The environment variable that holds the application's signing-secret, or with --bearer its bearer-token
+    #[arg(long, value_name = "NAME")]
+    pub(crate) secret_env: String,
+    /// Send the secret as a bearer token in place of a signature
+    #[arg(long)]
+    pub(crate) bearer: bool,
+    /// The Sendbird application, where the stack serves several
+    #[arg(long, value_name = "ID", value_parser = app_id)]
+    pub(crate) app_id: Option<AppId>,
+    /// Print one JSON document: the HTTP status and the answer
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which ticket fields there are.

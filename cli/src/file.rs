@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::Failure;
 use crate::local::APP_ID;
+use crate::out::Out;
 
 /// What FILE holds.
 #[derive(Debug, Default)]
@@ -90,6 +91,13 @@ impl Input {
         let in_query = self.query.split('&').find_map(|pair| pair.strip_prefix("app_id="));
         let named = in_body.or(in_query).and_then(AppId::parse);
         named.or_else(|| AppId::parse(APP_ID)).expect("the local application id is legal")
+    }
+
+    /// What to do with a context that is refused for not being a body.
+    pub(crate) fn tell_of_context(&self, out: &mut Out) {
+        if self.context.is_some() {
+            out.note("that looks like a bare context object: `cargo handoff preview` takes one");
+        }
     }
 
     /// The header of this name, if it is text.

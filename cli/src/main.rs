@@ -1,4 +1,4 @@
-//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account.
+//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account; and `send` for what is deployed.
 //!
 //! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged, against the embedded
 //! Desk of desk-emulator over real HTTP. What is local is where the settings come from, and a queue and claims in memory.
@@ -18,6 +18,8 @@ mod preview;
 mod queue;
 mod ran;
 mod run;
+mod secret;
+mod send;
 mod serve;
 mod ticket;
 mod worker;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args, &mut out),
         Command::Preview(args) => preview::preview(&args, &mut out),
         Command::Check(args) => check::check(&args, &mut out),
+        Command::Send(args) => send::send(&args, &mut out),
     };
     let code = match &ended {
         Ok(End::Done) => 0,

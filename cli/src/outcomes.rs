@@ -4,7 +4,7 @@ use desk_handoff::fields::{Entry, Private};
 use desk_handoff::rules::Rules;
 
 use crate::answer::outcome_name;
-use crate::explain::{WITHOUT_FIELDS, advice, meaning, target};
+use crate::explain::{Tone, WITHOUT_FIELDS, advice, meaning, target};
 use crate::out::{Out, cell, toned};
 
 /// What the last column of the table holds.
@@ -32,6 +32,29 @@ pub(crate) fn tell(heading: &str, lines: &[Entry], rules: &Rules, out: &mut Out,
     });
     let name = if last == Last::Meaning { "meaning" } else { "value" };
     out.table(&["key", "outcome", "→ field", name], rows.collect());
+}
+
+/// The same for an answer from elsewhere, whose rules are not known here. Of a preview, which has the values, nothing is in
+/// the ticket yet.
+pub(crate) fn tell_answered(heading: &str, lines: &[Entry], out: &mut Out, last: Last) {
+    if lines.is_empty() {
+        return;
+    }
+    out.heading(heading);
+    let row = |line: &Entry| {
+        let (meaning, tone) = meaning(line.outcome);
+        let said = match (&line.hint, &line.value) {
+            (Some(hint), _) => format!("{meaning}: {hint}?"),
+            (None, value) if last == Last::Value && tone == Tone::Good => {
+                value.as_ref().map_or(String::new(), |value| value.expose().to_owned())
+            }
+            (None, _) => meaning.to_owned(),
+        };
+        let field = line.field.as_deref().unwrap_or_default();
+        vec![cell(visible(&line.key)), toned(&outcome_name(line.outcome), tone), cell(field), cell(said)]
+    };
+    let name = if last == Last::Meaning { "meaning" } else { "value or meaning" };
+    out.table(&["key", "outcome", "→ field", name], lines.iter().map(row).collect());
 }
 
 /// Why, for each key that there is something to say of, and for all of them.

@@ -106,19 +106,9 @@ const NOT_YET: &str = "The fields file says \"when_missing\": \"retry\", so Desk
     embedded one does not.";
 
 fn tell_problem(ran: &Ran, input: &Input, out: &mut Out) -> Result<(), Failure> {
-    let problem: Problem = readable(&ran.answer)?;
-    out.verdict(false, &format!("Refused with {}: {}", ran.status.as_u16(), problem.title));
-    if problem.errors.is_empty() {
-        out.text(&problem.detail);
-    }
-    out.pairs(problem.errors.iter().map(|place| (&place.path, &place.detail)));
-    if input.context.is_some() {
-        out.note("that looks like a bare context object: `cargo handoff preview` takes one");
-    }
+    let problem = Problem::read(&ran.answer)
+        .ok_or_else(|| Failure::Work("the answer has another shape than this reads".to_owned()))?;
+    problem.tell(ran.status, out);
+    input.tell_of_context(out);
     Ok(())
-}
-
-fn readable<T: serde::de::DeserializeOwned>(answer: &Value) -> Result<T, Failure> {
-    T::deserialize(answer)
-        .map_err(|error| Failure::Work(format!("the answer has another shape than this reads: {error}")))
 }

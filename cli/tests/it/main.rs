@@ -6,5 +6,6 @@ mod preview;
 #[path = "../../../tests/deployed/round.rs"]
 mod round;
 mod run;
+mod send;
 mod serve;
 mod support;

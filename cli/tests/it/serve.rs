@@ -13,7 +13,7 @@ const SECRET: &str = "local-only-signing-secret";
 const WEBHOOK: &str = "/webhooks/handoff";
 
 /// A `serve` that is up.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     out: BufReader<ChildStdout>,
     err: BufReader<ChildStderr>,
@@ -22,7 +22,7 @@ struct Serving {
 }
 
 impl Serving {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_as(handoff().args(["serve", "--port", "0"]).args(arguments))
     }
 
@@ -38,7 +38,7 @@ impl Serving {
     }
 
     /// The first address in the greeting that begins like this, up to a blank or a comma.
-    fn address(&self, before: &str) -> &str {
+    pub(crate) fn address(&self, before: &str) -> &str {
         let (_, after) = self.greeting.split_once(before).unwrap();
         let after = after.strip_prefix("http://").unwrap();
         &after[..after.find([' ', ',', '/']).unwrap()]

@@ -53,7 +53,7 @@ pub(crate) fn call_with(input: &[u8], arguments: &[&str]) -> Ended {
     ended(child.wait_with_output().unwrap())
 }
 
-fn ended(output: Output) -> Ended {
+pub(crate) fn ended(output: Output) -> Ended {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
