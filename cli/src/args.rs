@@ -8,7 +8,7 @@ use desk_handoff::config::AppId;
 use crate::local::APP_ID;
 
 /// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and no Sendbird account, and
-/// with `send` against what is deployed.
+/// with `send` and `learn` against what is deployed.
 #[derive(Debug, Parser)]
 #[command(name = "handoff", bin_name = "cargo handoff", version, after_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Sign a handoff and post it to a deployed endpoint
     Send(Send),
+    /// Print a first fields file from what recent tickets of your Desk show
+    Learn(Learn),
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,6 +139,28 @@ pub(crate) struct Send {
     /// Print one JSON document: the HTTP status and the answer
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: a first fields file, then what is wrong with it
+  export DESK_API_TOKEN=...
+  cargo handoff learn --app-id YOUR-APP-ID --token-env DESK_API_TOKEN > fields.json
+  cargo handoff check fields.json
+
+Desk lists its ticket fields nowhere, so the newest 100 tickets are read: keys as they
+are, types guessed from the values. No value is ever printed. What to compare the file
+with stands on standard error.")]
+pub(crate) struct Learn {
+    /// The Sendbird application
+    #[arg(long, value_name = "ID", value_parser = app_id)]
+    pub(crate) app_id: AppId,
+    /// The environment variable that holds Desk's API token
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token_env: String,
+    /// Where Desk is, if not where Sendbird has it; {app_id} is replaced
+    #[arg(long, value_name = "URL")]
+    pub(crate) desk_url: Option<String>,
 }
 
 /// Which ticket fields there are.

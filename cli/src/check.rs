@@ -71,7 +71,8 @@ fn summary(rules: &Rules) -> String {
     format!("{fields}, {aliases}, {denied}")
 }
 
-fn kind_name(kind: &FieldKind) -> &'static str {
+/// As a fields file writes it.
+pub(crate) fn kind_name(kind: &FieldKind) -> &'static str {
     match kind {
         FieldKind::Text => "text",
         FieldKind::Integer => "integer",
@@ -80,6 +81,7 @@ fn kind_name(kind: &FieldKind) -> &'static str {
     }
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
+/// So many of them.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -115,7 +115,8 @@ pub(crate) fn understand(body: &[u8], app_id: &AppId, idempotency_key: Option<&s
 }
 
 /// What SSM would hold.
-struct Parameters(Vec<(&'static str, String)>);
+#[derive(Default)]
+pub(crate) struct Parameters(Vec<(&'static str, String)>);
 
 impl Parameters {
     fn new(desk: &Desk, fields: &Fields) -> Self {

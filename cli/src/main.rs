@@ -1,4 +1,5 @@
-//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account; and `send` for what is deployed.
+//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account; and `send` and `learn`
+//! for what is deployed.
 //!
 //! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged, against the embedded
 //! Desk of desk-emulator over real HTTP. What is local is where the settings come from, and a queue and claims in memory.
@@ -11,16 +12,19 @@ mod explain;
 mod fields;
 mod file;
 mod greeting;
+mod learn;
 mod local;
 mod out;
 mod outcomes;
 mod preview;
 mod queue;
 mod ran;
+mod remote;
 mod run;
 mod secret;
 mod send;
 mod serve;
+mod shown;
 mod ticket;
 mod worker;
 
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Preview(args) => preview::preview(&args, &mut out),
         Command::Check(args) => check::check(&args, &mut out),
         Command::Send(args) => send::send(&args, &mut out),
+        Command::Learn(args) => learn::learn(&args, &mut out),
     };
     let code = match &ended {
         Ok(End::Done) => 0,

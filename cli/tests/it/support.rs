@@ -53,6 +53,11 @@ pub(crate) fn call_with(input: &[u8], arguments: &[&str]) -> Ended {
     ended(child.wait_with_output().unwrap())
 }
 
+/// The same for a server that is part of the test, which must not be kept waiting.
+pub(crate) async fn meanwhile(mut command: Command) -> Ended {
+    ended(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+}
+
 pub(crate) fn ended(output: Output) -> Ended {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
