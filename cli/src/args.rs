@@ -8,7 +8,7 @@ use desk_handoff::config::AppId;
 use crate::local::APP_ID;
 
 /// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and no Sendbird account, and
-/// with `send` and `learn` against what is deployed.
+/// with `send`, `learn` and `doctor` against what is deployed.
 #[derive(Debug, Parser)]
 #[command(name = "handoff", bin_name = "cargo handoff", version, after_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Print a first fields file from what recent tickets of your Desk show
     Learn(Learn),
+    /// Examine an application's parameters and Desk, and say what to mend
+    Doctor(Doctor),
 }
 
 #[derive(Debug, clap::Args)]
@@ -161,6 +163,36 @@ pub(crate) struct Learn {
     /// Where Desk is, if not where Sendbird has it; {app_id} is replaced
     #[arg(long, value_name = "URL")]
     pub(crate) desk_url: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  cargo handoff doctor --app-id YOUR-APP-ID --region eu-central-1
+
+Reads the application's parameters through your own `aws` command line, with its
+credentials and profiles (ssm:GetParametersByPath, and the right to decrypt), and the
+newest 100 tickets of Desk. Changes nothing; prints no secret and no customer's value.
+A fault costs handoffs or fields and ends with 1; a remark alone ends with 0.")]
+pub(crate) struct Doctor {
+    /// The Sendbird application
+    #[arg(long, value_name = "ID", value_parser = app_id)]
+    pub(crate) app_id: AppId,
+    /// The SSM path above the applications' parameters
+    #[arg(long, value_name = "PATH", default_value = "/desk-handoff")]
+    pub(crate) prefix: String,
+    /// Where Desk is, if not where Sendbird has it; {app_id} is replaced
+    #[arg(long, value_name = "URL")]
+    pub(crate) desk_url: Option<String>,
+    /// Passed on to `aws`
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Passed on to `aws`
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Print one JSON document: the findings, and how many of them are faults
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which ticket fields there are.

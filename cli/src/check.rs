@@ -7,9 +7,9 @@ use crate::out::{Out, shown};
 use crate::{End, Failure, args, file};
 
 /// The largest value of SSM's standard tier, in bytes.
-const STANDARD: usize = 4096;
+pub(crate) const STANDARD: usize = 4096;
 /// The largest value of SSM's advanced tier, in bytes.
-const ADVANCED: usize = 8192;
+pub(crate) const ADVANCED: usize = 8192;
 
 pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, Failure> {
     let bytes = file::bytes(&args.file)?;

@@ -1,5 +1,5 @@
-//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account; and `send` and `learn`
-//! for what is deployed.
+//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account; and `send`, `learn`
+//! and `doctor` for what is deployed.
 //!
 //! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged, against the embedded
 //! Desk of desk-emulator over real HTTP. What is local is where the settings come from, and a queue and claims in memory.
@@ -8,14 +8,18 @@
 mod answer;
 mod args;
 mod check;
+mod doctor;
 mod explain;
 mod fields;
 mod file;
+mod findings;
+mod fit;
 mod greeting;
 mod learn;
 mod local;
 mod out;
 mod outcomes;
+mod parameters;
 mod preview;
 mod queue;
 mod ran;
@@ -25,6 +29,7 @@ mod secret;
 mod send;
 mod serve;
 mod shown;
+mod ssm;
 mod ticket;
 mod worker;
 
@@ -63,6 +68,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args, &mut out),
         Command::Send(args) => send::send(&args, &mut out),
         Command::Learn(args) => learn::learn(&args, &mut out),
+        Command::Doctor(args) => doctor::doctor(&args, &mut out),
     };
     let code = match &ended {
         Ok(End::Done) => 0,

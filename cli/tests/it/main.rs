@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in a test, but not in what the tests share.
 
 mod check;
+mod cloud;
+mod doctor;
 mod learn;
 mod preview;
 #[path = "../../../tests/deployed/round.rs"]

@@ -235,7 +235,7 @@ fn wrong_use_ends_with_2_and_help_shows_an_example() {
     for arguments in [&[][..], &["run"], &["nope"], &["serve", "--port", "x"], &["serve", "--app-id", "a b"]] {
         assert_eq!(call(arguments).code, 2, "{arguments:?}");
     }
-    for command in ["run", "serve", "preview", "check", "send", "learn"] {
+    for command in ["run", "serve", "preview", "check", "send", "learn", "doctor"] {
         let ended = call(&[command, "--help"]);
         assert_eq!(ended.code, 0);
         assert!(ended.out.contains(&format!("cargo handoff {command} ")), "{ended:?}");

@@ -1,0 +1,89 @@
+//! What `doctor` examines: SSM in moto, read by the real `aws` command line, and a Desk.
+//!
+//! A call of it has an environment of its own, in which no account, no region and no other `aws` can be found.
+
+#[path = "../../../tests/aws/harness/moto.rs"]
+mod moto;
+#[path = "../../../tests/aws/harness/python.rs"]
+mod python;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use desk_emulator::{Emulator, Setup};
+use desk_handoff::http_client;
+use serde_json::json;
+
+use crate::support::{Ended, handoff, meanwhile};
+
+/// Part of every planted secret and value: it must never be printed.
+pub(crate) const CANARY: &str = "canary7f3a";
+pub(crate) const TOKEN: &str = "desk-token-canary7f3a";
+pub(crate) const SIGNING: &str = "signing-secret-canary7f3a";
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// The folder of the real `aws`, beside the environment that has moto.
+fn aws() -> PathBuf {
+    let folder = python::venv().with_file_name("awscli").join("bin");
+    assert!(folder.join("aws").exists(), "{} has no aws: run `make venv`", folder.display());
+    folder
+}
+
+/// Of a stand-in for it.
+pub(crate) fn stand_in() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stand-in")
+}
+
+/// A Desk, and a place in SSM of the test's own.
+pub(crate) struct Cloud {
+    pub(crate) desk: Emulator,
+    pub(crate) prefix: &'static str,
+}
+
+impl Cloud {
+    pub(crate) async fn new(prefix: &'static str) -> Self {
+        Self { desk: Emulator::start(Setup { desk_token: TOKEN.into(), ..Setup::default() }).await.unwrap(), prefix }
+    }
+
+    /// Stores a parameter, as SSM itself takes it.
+    pub(crate) async fn put(&self, kind: &str, name: &str, value: &str) {
+        let name = format!("{}/APP-1/{name}", self.prefix);
+        let body = json!({"Name": name, "Type": kind, "Value": value, "Overwrite": true}).to_string();
+        let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ssm/aws4_request");
+        let request = http_client::new().unwrap().post(moto::endpoint()).body(body).header("authorization", scope);
+        let request = request.header("content-type", "application/x-amz-json-1.1");
+        let answer = request.header("x-amz-target", "AmazonSSM.PutParameter").send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// What a new application has when all is well.
+    pub(crate) async fn put_all(&self, fields: &str) {
+        self.put("SecureString", "desk-api-token", TOKEN).await;
+        self.put("SecureString", "signing-secret", SIGNING).await;
+        self.put("String", "fields", fields).await;
+    }
+
+    /// `doctor` for the application, ready to be called.
+    pub(crate) fn doctor(&self, arguments: &[&str]) -> Command {
+        let mut command = at_moto(handoff());
+        command.args(["doctor", "--app-id", "APP-1", "--prefix", self.prefix, "--desk-url", &self.desk.desk_url()]);
+        command.args(arguments);
+        command
+    }
+
+    /// What it says; never a secret or a customer's value.
+    pub(crate) async fn examine(&self, arguments: &[&str]) -> Ended {
+        let ended = meanwhile(self.doctor(&[&["--region", REGION], arguments].concat())).await;
+        assert!(!ended.out.contains(CANARY) && !ended.err.contains(CANARY), "{ended:?}");
+        assert_eq!(ended.err, "");
+        ended
+    }
+}
+
+/// The command with the real `aws` at hand, credentials for moto, and nothing else.
+pub(crate) fn at_moto(mut command: Command) -> Command {
+    command.env_clear().env("PATH", aws()).env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("AWS_ENDPOINT_URL", moto::endpoint());
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    command
+}
