@@ -1,8 +1,9 @@
 //! The edge in: HTTP requests from API Gateway to answers. The one place that makes HTTP answers.
 //!
 //! Checks in this order, each taking only what the one before let through: route and method, size, application,
-//! signature over the raw bytes, JSON, shape. lambda_http has decoded a base64 body before it gets here.
+//! signature over the raw bytes, JSON, shape. [`event`] has decoded a base64 body before it gets here.
 
+pub mod event;
 mod problem;
 
 use std::borrow::Cow;

@@ -1,14 +1,17 @@
 //! The `api` function: wiring only.
 
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use desk_handoff::api::event::{answer, request};
 use desk_handoff::api::handle;
 use desk_handoff::aws::{deployed_stack, invocation};
-use lambda_http::{Error, Request, RequestExt as _, run, service_fn};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let stack = &deployed_stack(|name| std::env::var(name).ok())?;
-    run(service_fn(|request: Request| async move {
-        Ok::<_, std::convert::Infallible>(handle(stack, &request, &invocation(&request.lambda_context())).await)
+    run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
+        let response = handle(stack, &request(event.payload), &invocation(&event.context)).await;
+        Ok::<_, std::convert::Infallible>(answer(response))
     }))
     .await
 }

@@ -170,3 +170,26 @@ async fn a_wrong_environment_ends_the_start_with_every_problem_named() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_event_that_api_gateway_never_makes_is_answered_and_the_process_lives_on() {
+    let cloud = Cloud::new("rie-odd").await;
+    let mut function = cloud.function(api()).await;
+    let mut ordinary: Value = serde_json::from_str(&ANSWERS[0].event()).unwrap();
+    ordinary["rawPath"] = json!("/handoffs/preview");
+    for (odd, status) in [
+        (json!({"body": "%", "isBase64Encoded": true}), 401),
+        (json!({"headers": {"host": "[", "x-forwarded-proto": "no protocol"}}), 401),
+        (json!({"rawPath": "\u{0} \u{e9}"}), 404),
+        (json!({"rawQueryString": "app_id=\u{e9} \r\n"}), 404),
+    ] {
+        let mut event = ordinary.clone();
+        odd.as_object().unwrap().iter().for_each(|(name, value)| event[name] = value.clone());
+        assert_eq!(function.invoke(&event).await["statusCode"], status, "{odd}");
+    }
+    for no_event in [json!(null), json!(["no event"]), json!({"requestContext": 5})] {
+        assert!(function.invoke(&no_event).await["errorType"].is_string(), "{no_event}");
+    }
+    assert_eq!(function.invoke(&ordinary).await["statusCode"], 200);
+    assert!(!function.output().contains("panicked"));
+}
