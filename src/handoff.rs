@@ -239,10 +239,16 @@ impl Reader {
         known.map(|_| conversation)
     }
 
-    /// The context object; a missing one is empty.
+    /// The context object; a missing one is empty. Of an array or an object in it, which no field takes, only that it is one
+    /// is kept: nested deeply enough, a body that can be read would become a message that cannot.
     fn context(&mut self, path: &str, parts: &Map<String, Value>) -> Context {
         let object = present(parts, "context").and_then(|value| self.object(&join(path, "context"), value));
-        Context(object.cloned().unwrap_or_default())
+        let emptied = |value: &Value| match value {
+            Value::Array(_) => Value::Array(Vec::new()),
+            Value::Object(_) => Value::Object(Map::new()),
+            scalar => scalar.clone(),
+        };
+        Context(object.into_iter().flatten().map(|(key, value)| (key.clone(), emptied(value))).collect())
     }
 
     fn wish(&mut self, value: &Value) -> TicketWish {
@@ -489,6 +495,14 @@ mod tests {
         let Ok(Event::Handoff(handoff)) = read(body, None) else { panic!("not read") };
         let written: Vec<String> = handoff.context.0.values().map(ToString::to_string).collect();
         assert_eq!(written, ["1.10", "123456789012345678901234567890", "1e+400"]);
+    }
+
+    #[test]
+    fn what_is_nested_in_a_context_is_not_kept() {
+        let handoff = handoff(&json!({
+            "conversation": {"id": 1, "user_id": "u"}, "context": {"a": [[1]], "b": {"c": {}}, "d": 1}
+        }));
+        assert_eq!(Value::Object(handoff.context.0), json!({"a": [], "b": {}, "d": 1}));
     }
 
     #[test]
