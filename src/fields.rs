@@ -16,6 +16,10 @@ use crate::rules::{BuiltIn, Choice, Field, FieldKey, FieldKind, MAX_KEY, MAX_VAL
 /// The most fields that a ticket holds (desk-wire section 4).
 pub const MAX_FIELDS: usize = 20;
 
+/// How many keys that match nothing are likened to the fields for a hint: a context of a quarter of a mebibyte has tens of
+/// thousands, and each would be held against every field.
+const MAX_LIKENED: usize = 100;
+
 /// What became of a context key or of a field with a source of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -358,14 +362,14 @@ impl<'a> Matching<'a> {
         for key in sorted_keys(self.handoff).filter(|key| !has_row.contains(key)) {
             let (field, fate) = match self.fates.remove(key) {
                 Some(known) => known,
-                None => (None, Fate::Decided(self.unmatched(key))),
+                None => (None, Fate::Decided(self.unmatched(key, rows.len() < MAX_LIKENED))),
             };
             rows.push(Row { key: key.to_owned(), field, fate });
         }
         self.matched.rows.extend(rows);
     }
 
-    fn unmatched(&self, key: &str) -> Refusal {
+    fn unmatched(&self, key: &str, liken: bool) -> Refusal {
         if self.rules.deny.contains(key) {
             return Outcome::Denied.into();
         }
@@ -373,7 +377,7 @@ impl<'a> Matching<'a> {
             // Its field was filled by a better key.
             return Refusal { outcome: Outcome::Unmatched, hint: Some(target.as_str().to_owned()) };
         }
-        let fields = self.rules.fields.as_deref();
+        let fields = self.rules.fields.as_deref().filter(|_| liken);
         let known = fields.and_then(|fields| near(key, fields.iter().map(|field| field.key.as_str())));
         match FieldKey::parse(key) {
             Some(_) => Refusal { outcome: Outcome::Unmatched, hint: known.map(str::to_owned) },
@@ -733,6 +737,20 @@ mod tests {
         let lines = outcomes(&Rules::default(), Value::Object(context));
         assert_eq!(lines.iter().filter(|line| line.ends_with("written")).count(), MAX_FIELDS);
         assert_eq!(lines[20], "k30 over-limit");
+    }
+
+    #[test]
+    fn only_the_first_hundred_keys_are_likened_to_the_fields() {
+        let context: serde_json::Map<String, Value> = (100..300).map(|n| (format!("{n}order-id"), json!(1))).collect();
+        let rules = rules(
+            json!({"fields": [{"key": "100order-ids", "type": "text"}, {"key": "250order-ids", "type": "text"}]}),
+        );
+        let lines = outcomes(&rules, Value::Object(context));
+        assert_eq!(
+            (lines[0].as_str(), lines[150].as_str()),
+            ("100order-id unmatched ?100order-ids", "250order-id unmatched")
+        );
+        assert_eq!(outcomes(&rules, json!({"250order-id": 1})), ["250order-id unmatched ?250order-ids"]);
     }
 
     #[test]
