@@ -268,6 +268,10 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// Any failure.
     pub async fn post_message(&self, channel_url: &str, user_id: &str, message: &str) -> Result<(), DeskError> {
+        // A URL takes a segment of dots for a step, escaped or not.
+        if matches!(channel_url, "" | "." | "..") {
+            return Err(DeskError::senseless("post message", None));
+        }
         let channel: String = url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
         let path = format!("/group_channels/{}/messages", channel.replace('+', "%20"));
         let body = json!({"message_type": "MESG", "user_id": user_id, "message": message});
