@@ -13,6 +13,7 @@ mod fixtures;
 mod handoffs;
 mod house_rules;
 mod metrics;
+mod model;
 mod once;
 mod policies;
 mod security;
