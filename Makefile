@@ -11,6 +11,9 @@ AWS := $(VENV)/aws
 AWSCLI := $(VENV)/awscli
 CHECKOV := $(VENV)/checkov
 BUILD := $(VENV)/build
+CARGO_TOOLS := $(VENV)/cargo
+# How often `make fuzz` runs each target.
+RUNS ?= 100000
 
 # The tests find the Runtime Interface Emulator and moto here, and `aws` beside it.
 export DESK_HANDOFF_VENV := $(AWS)
@@ -20,7 +23,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit chaos deployed-test venv build check-build events pins clean
+.PHONY: help test fmt lint doc template unit chaos deployed-test fuzz mutants supply-chain venv build check-build events pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +52,24 @@ chaos: $(AWS)/installed ## The chaos test at full size (minutes); CHAOS_SEED=n f
 
 deployed-test: ## A deployed stack from outside: URL=its-address SECRET_ENV=variable-with-the-signing-secret [APP_ID=id]
 	URL="$(URL)" SECRET_ENV="$(SECRET_ENV)" cargo test --locked --test deployed -- --ignored
+
+fuzz: $(CARGO_TOOLS)/cargo-fuzz@0.13.2 ## Fuzz every target, RUNS=n times each (the first build takes minutes)
+	cargo fetch --locked --manifest-path fuzz/Cargo.toml
+	$(PYTHON) fuzz/seed.py
+	PATH="$(CARGO_TOOLS)/bin:$$PATH" $(PYTHON) fuzz/run.py $(RUNS)
+
+mutants: $(CARGO_TOOLS)/cargo-mutants@27.1.0 ## Mutate the pure rooms (an hour); ONLY=regex for some, as `ONLY=auth`
+	PATH="$(CARGO_TOOLS)/bin:$$PATH" cargo mutants --no-shuffle $(if $(ONLY),--re '$(ONLY)') \
+	    --cargo-arg=--locked --cargo-arg=--lib --cargo-arg=--no-default-features
+
+supply-chain: $(CARGO_TOOLS)/cargo-deny@0.20.2 $(CARGO_TOOLS)/cargo-machete@0.9.2 ## Licences, sources, banned and unused crates (ADVISORIES=advisories: known weaknesses)
+	PATH="$(CARGO_TOOLS)/bin:$$PATH" cargo deny --locked check bans licenses sources $(ADVISORIES)
+	PATH="$(CARGO_TOOLS)/bin:$$PATH" cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml check licenses sources
+	PATH="$(CARGO_TOOLS)/bin:$$PATH" cargo machete
+
+$(CARGO_TOOLS)/%:
+	cargo install --locked --root $(CARGO_TOOLS) $*
+	touch $@
 
 venv: $(AWS)/installed $(AWSCLI)/installed $(CHECKOV)/installed ## The pinned Python tools that the tests use
 

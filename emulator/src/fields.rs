@@ -1,6 +1,8 @@
 //! Ticket fields: their definitions, the stored values, and Desk's own rules for what is stored.
 //! Pure. It takes keys to be unique. It stores all that a call may store or, where the call is refused, nothing.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -143,6 +145,20 @@ impl Rules<'_> {
             FieldKind::Dropdown(options) => options.contains(&text).then_some(text),
         }
     }
+}
+
+/// What a Desk with these ticket fields and these knobs stores of the `customFields` of a call about a new ticket.
+///
+/// # Errors
+///
+/// What it says when it refuses the call.
+pub fn stored(
+    definitions: &[FieldDefinition],
+    behaviour: &Behaviour,
+    sent: &Value,
+) -> Result<BTreeMap<String, String>, String> {
+    let merged = Rules { definitions, behaviour }.merged(&Values::default(), sent);
+    merged.map(|values| values.0.into_iter().collect()).map_err(|refusal| refusal.detail)
 }
 
 /// What a reaction makes of the call: it goes on without the key, or is refused.

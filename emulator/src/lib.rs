@@ -57,7 +57,7 @@ pub use behaviour::{
 pub use calls::Call;
 pub use chat::Message;
 pub use faults::{Fault, Trouble};
-pub use fields::{FieldDefinition, FieldKind};
+pub use fields::{FieldDefinition, FieldKind, stored};
 pub use groups::Group;
 pub use hand::Seed;
 pub use log::Seen;

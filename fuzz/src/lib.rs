@@ -1,0 +1,100 @@
+//! What the fuzz targets share: a stack that reaches nobody, and the secrets whose appearance in an answer is a failure.
+//!
+//! Its parameters are fixed, its queue keeps nothing, its deadline is over unless a target says otherwise: then no call
+//! goes out, and a target does as many runs a second as its own code allows.
+
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use desk_handoff::auth::{Authenticated, Keys, authenticate, sign};
+use desk_handoff::claims::Memory;
+use desk_handoff::config::Config;
+use desk_handoff::metrics::Metrics;
+use desk_handoff::queue::{Queue, QueueEntry};
+use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
+use desk_handoff::stack::{Invocation, Stack};
+use http::{HeaderMap, HeaderValue};
+use tokio::runtime::Runtime;
+
+/// The one application.
+pub const APP: &str = "FUZZ-APP";
+/// Signs the bodies.
+pub const SIGNING_SECRET: &str = "signing-secret-81d5c0";
+/// Opens Desk.
+pub const DESK_TOKEN: &str = "desk-token-81d5c0";
+/// The rules.
+pub const FIELDS: &str = include_str!("../../fields.example.json");
+
+struct Fixed;
+
+impl ParameterStore for Fixed {
+    fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+        assert_eq!(path, "/desk-handoff/FUZZ-APP/");
+        let parameter = |(name, value): (&str, &str)| Parameter { name: name.to_owned(), value: value.into() };
+        let all = [("desk-api-token", DESK_TOKEN), ("signing-secret", SIGNING_SECRET), ("fields", FIELDS)];
+        Box::pin(std::future::ready(Ok(all.map(parameter).into())))
+    }
+}
+
+struct Nowhere;
+
+impl Queue for Nowhere {
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
+        // SQS takes 1 MiB, counted in bytes.
+        assert!(entry.body.len() <= 1_048_576, "the queue would refuse it");
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn postpone<'a>(&'a self, _: &'a str, _: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// A stack with empty claims, and Desk and Chat at this address.
+pub fn stack(address: &str) -> Stack {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    let client = CLIENT.get_or_init(|| desk_handoff::http_client::new().expect("the HTTP client is made"));
+    let config = Config::from_lookup(|name| match name {
+        "APP_IDS" => Some(APP.to_owned()),
+        "DESK_BASE_URL" | "CHAT_BASE_URL" => Some(address.to_owned()),
+        _ => None,
+    });
+    let config = config.expect("the settings are usable");
+    Stack {
+        secrets: Secrets::new(Box::new(Fixed), &config),
+        config,
+        client: client.clone(),
+        queue: Box::new(Nowhere),
+        claims: Box::new(Memory::default()),
+        metrics: Metrics::new(Box::new(())),
+        pause: Duration::from_micros(1),
+    }
+}
+
+/// An invocation that may take so long.
+pub fn invocation(time: Duration) -> Invocation {
+    let deadline = tokio::time::Instant::now() + time;
+    Invocation { request_id: "fuzz".to_owned(), now: SystemTime::now(), deadline }
+}
+
+/// A runtime for one thread.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime is made")
+}
+
+/// The body, with the proof that makes it readable.
+pub fn authenticated(body: &[u8]) -> Authenticated<'_> {
+    let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
+    let signature = HeaderValue::try_from(sign(body, SIGNING_SECRET)).expect("hex is plain text");
+    let headers = HeaderMap::from_iter([(http::HeaderName::from_static("x-sendbird-signature"), signature)]);
+    authenticate(body, &headers, &keys, SystemTime::UNIX_EPOCH).expect("the signature is right")
+}
+
+/// Fails if a secret is in what was said, unless the input said it first.
+pub fn assert_no_secret(said: &str, input: &[u8]) {
+    for secret in [SIGNING_SECRET, DESK_TOKEN] {
+        let known = input.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(known || !said.contains(secret), "a secret is in {said}");
+    }
+}
