@@ -23,7 +23,8 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit chaos deployed-test fuzz mutants supply-chain venv build check-build events pins clean
+.PHONY: help test fmt lint doc template unit chaos deployed-test fuzz mutants supply-chain venv build check-build \
+    bench bench-gate bench-binaries events pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +88,22 @@ build: $(AWS)/installed $(BUILD)/installed ## What `sam deploy` deploys (minutes
 check-build: build ## The tests under the Runtime Interface Emulator, with what `make build` built
 	DESK_HANDOFF_API=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap \
 	DESK_HANDOFF_WORKER=$(CURDIR)/.aws-sam/build/WorkerFunction/bootstrap cargo test --locked --test aws bootstrap
+
+bench: bench-binaries ## Measures the release build beside bootstraps that do nothing (minutes): docs/performance.md
+	target/release/desk-handoff-bench
+	cargo bench --locked --package desk-handoff-bench --bench parts
+
+bench-gate: bench-binaries ## The count of instructions up to the first poll, held against its limit; needs valgrind
+	target/release/desk-handoff-bench gate
+
+# One by one: built together, each would get the features of the others too.
+bench-binaries:
+	for package in desk-handoff desk-handoff-bench-empty desk-handoff-bench; do \
+	    cargo build --locked --release --package $$package --bins || exit 1; \
+	done
+	for name in api worker empty-api empty-worker; do \
+	    $(PYTHON) -m zipfile --create target/release/$$name.zip target/release/$$name || exit 1; \
+	done
 
 events: ## Sign the files of events/ anew, after editing them
 	$(PYTHON) tests/events/sign.py

@@ -64,7 +64,7 @@ fn only_the_aws_folder_names_the_sdk_and_no_other_file_reads_the_environment() {
 
 #[test]
 fn every_file_opens_with_what_it_is() {
-    for path in ["src", "emulator/src", "cli/src", "tests"].into_iter().flat_map(sources) {
+    for path in ["src", "emulator/src", "cli/src", "bench", "tests"].into_iter().flat_map(sources) {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//!"), "{} does not say what it is", path.display());
     }

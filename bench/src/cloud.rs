@@ -1,0 +1,66 @@
+//! SSM, SQS and DynamoDB as far as the functions need them, answering at once: what is timed is to be the functions.
+//!
+//! Takes for granted that every event is new and that one process at a time works: no condition is checked.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+
+use crate::events::{APP, SECRET};
+
+/// The claims by their key: what is remembered and what is done.
+type Items = Arc<Mutex<HashMap<String, (Value, Value)>>>;
+
+/// Starts it and gives its address.
+pub(crate) fn start(servers: &Handle) -> std::io::Result<String> {
+    let listener = servers.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = listener.local_addr()?;
+    let routes = Router::new().fallback(answer).with_state(Items::default());
+    servers.spawn(axum::serve(listener, routes).into_future());
+    Ok(format!("http://{address}"))
+}
+
+async fn answer(State(items): State<Items>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let answer = match target {
+        "AmazonSSM.GetParametersByPath" => parameters(),
+        "AmazonSQS.SendMessage" => json!({"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}),
+        "DynamoDB_20120810.UpdateItem" => update(&items, &serde_json::from_slice(&body).unwrap_or_default()),
+        // A connection is being opened, nothing more.
+        _ => return (StatusCode::NOT_FOUND, String::new()),
+    };
+    (StatusCode::OK, answer.to_string())
+}
+
+fn parameters() -> Value {
+    let fields = include_str!("../../fields.example.json");
+    let parameter = |(name, kind, value): (&str, &str, &str)| json!({"Name": format!("/desk-handoff/{APP}/{name}"), "Type": kind, "Value": value, "Version": 1});
+    let all = [
+        ("desk-api-token", "SecureString", "bench-desk-token"),
+        ("signing-secret", "SecureString", SECRET),
+        ("fields", "String", fields),
+    ];
+    json!({"Parameters": all.map(parameter)})
+}
+
+/// A claim is answered with what is remembered; a completion is remembered.
+fn update(items: &Items, request: &Value) -> Value {
+    let key = request["Key"]["pk"]["S"].as_str().unwrap_or_default();
+    let mut items = items.lock().expect("no holder panics");
+    let values = &request["ExpressionAttributeValues"];
+    if let (Some(record), Some(done)) = (values.get(":record"), values.get(":done")) {
+        items.insert(key.to_owned(), (record.clone(), done.clone()));
+    }
+    match items.get(key) {
+        Some((record, done)) => json!({"Attributes": {"pk": {"S": key}, "record": record, "done": done}}),
+        None => json!({}),
+    }
+}

@@ -1,0 +1,135 @@
+//! The events of the measured routes, made from the samples in events/: each signed, each new.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use desk_handoff::auth::sign;
+use serde_json::{Value, json};
+
+/// The application of the samples.
+pub(crate) const APP: &str = "DEMO-APP-0001";
+/// The published local-only secret that the samples are signed with.
+pub(crate) const SECRET: &str = "local-only-signing-secret";
+/// The customer of the samples.
+pub(crate) const USER: &str = "user_xyz789";
+
+/// What is asked of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    Webhook,
+    Create,
+    UpdateKnown,
+    UpdateUnknown,
+    Preview,
+    /// A batch of so many conversations, each known.
+    Batch(u64),
+}
+
+impl Route {
+    pub(crate) const OF_API: [Self; 5] =
+        [Self::Webhook, Self::Create, Self::UpdateKnown, Self::UpdateUnknown, Self::Preview];
+    pub(crate) const OF_WORKER: [Self; 2] = [Self::Batch(1), Self::Batch(10)];
+
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Webhook => "webhook".to_owned(),
+            Self::Create => "direct, create".to_owned(),
+            Self::UpdateKnown => "direct, update, known".to_owned(),
+            Self::UpdateUnknown => "direct, update, unknown".to_owned(),
+            Self::Preview => "preview".to_owned(),
+            Self::Batch(size) => format!("worker, batch of {size}, known"),
+        }
+    }
+
+    /// How many handoffs an event holds.
+    pub(crate) fn handoffs(self) -> u64 {
+        if let Self::Batch(size) = self { size } else { 1 }
+    }
+
+    /// Part of every answer that is as it should be.
+    pub(crate) fn sign_of_success(self) -> &'static str {
+        match self {
+            Self::Webhook => r#"\"queued\""#,
+            Self::Create => r#"\"created\""#,
+            Self::UpdateKnown | Self::UpdateUnknown => r#"\"updated\""#,
+            Self::Preview => r#"\"preview\""#,
+            Self::Batch(_) => r#""batchItemFailures":[]"#,
+        }
+    }
+
+    /// An event like no other.
+    pub(crate) fn event(self) -> Vec<u8> {
+        let number = next();
+        match self {
+            Self::Webhook => request("/webhooks/handoff", &body(number, &format!("new-{number}"))),
+            Self::Create => request("/handoffs", &body(number, &format!("new-{number}"))),
+            Self::UpdateKnown => request("/handoffs", &body(number, "known-1")),
+            Self::UpdateUnknown => request("/handoffs", &body(number, &format!("there-{number}"))),
+            Self::Preview => request("/handoffs/preview", &body(number, &format!("there-{number}"))),
+            Self::Batch(size) => batch(size),
+        }
+        .to_string()
+        .into_bytes()
+    }
+}
+
+/// A direct handoff as large as the API takes it: 256 KiB, of keys that no field has.
+pub(crate) fn largest() -> Vec<u8> {
+    let mut body = body(next(), "there-large");
+    let context = &mut body["data"]["conversation"]["ai_agent_context"]["context"];
+    let text = "x".repeat(400);
+    for key in 0..590 {
+        context[format!("key-{key}")] = json!(text);
+    }
+    request("/handoffs", &body).to_string().into_bytes()
+}
+
+fn next() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn sample() -> Value {
+    serde_json::from_str(include_str!("../../events/handoff.json")).expect("the sample is JSON")
+}
+
+/// The sample's body as an event of its own, with another order, on this channel.
+fn body(number: u64, channel: &str) -> Value {
+    let sample = sample();
+    let text = sample["body"].as_str().expect("the sample has a body");
+    let mut body: Value = serde_json::from_str(text).expect("the sample's body is JSON");
+    body["id"] = json!(format!("bench-{number}"));
+    let conversation = &mut body["data"]["conversation"];
+    conversation["channel_url"] = json!(channel);
+    conversation["ai_agent_context"]["context"]["order-id"] = json!(format!("ORD-{number}"));
+    body
+}
+
+fn request(path: &str, body: &Value) -> Value {
+    let body = body.to_string();
+    let mut event = sample();
+    event["rawPath"] = json!(path);
+    event["requestContext"]["http"]["path"] = json!(path);
+    event["headers"]["x-sendbird-signature"] = json!(sign(body.as_bytes(), SECRET));
+    event["headers"]["content-length"] = json!(body.len().to_string());
+    event["body"] = json!(body);
+    event
+}
+
+fn batch(size: u64) -> Value {
+    let sample: Value = serde_json::from_str(include_str!("../../events/sqs-batch.json")).expect("the sample is JSON");
+    let record = |ticket: u64| {
+        let mut record = sample["Records"][0].clone();
+        let text = record["body"].as_str().expect("the sample has a body");
+        let mut message: Value = serde_json::from_str(text).expect("the sample's body is JSON");
+        let (number, channel) = (next(), format!("known-{ticket}"));
+        message["handoff"]["event_id"] = json!(format!("bench-{number}"));
+        message["handoff"]["conversation"]["channel_url"] = json!(channel);
+        message["handoff"]["context"] =
+            body(number, &channel)["data"]["conversation"]["ai_agent_context"]["context"].take();
+        record["attributes"]["MessageGroupId"] = json!(channel);
+        record["messageId"] = json!(format!("message-{number}"));
+        record["body"] = json!(message.to_string());
+        record
+    };
+    json!({"Records": (100..100 + size).map(record).collect::<Vec<_>>()})
+}

@@ -1,0 +1,108 @@
+//! Times the release bootstraps as Lambda would run them, each beside a bootstrap that does nothing, in one run and by
+//! turns: `make bench`, and `make bench-gate` for the count of instructions at start.
+//!
+//! * [`lambda`] is the Runtime API, [`cloud`] AWS and [`desk`] Desk: small stand-ins that answer at once, on a thread of
+//!   their own; [`events`] makes what the functions are asked.
+//! * [`function`] is a process under measurement; [`cold`] and [`warm`] measure it, [`gate`] counts its instructions.
+//! * [`figures`] are what comes out.
+//!
+//! Expects the four bootstraps beside its own binary, and a zip of ours beside each.
+#![expect(clippy::print_stdout, reason = "the report is what this is for")]
+
+mod cloud;
+mod cold;
+mod desk;
+mod events;
+mod figures;
+mod function;
+mod gate;
+mod lambda;
+mod warm;
+
+use std::io::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::desk::Desk;
+use crate::events::Route;
+use crate::figures::Bound;
+use crate::function::World;
+
+/// The most that a zip may have, in bytes.
+const MOST_ZIPPED: u64 = 4_000_000;
+
+/// Where the bootstraps are.
+#[derive(Debug)]
+struct Binaries {
+    api: PathBuf,
+    worker: PathBuf,
+    empty_api: PathBuf,
+    empty_worker: PathBuf,
+}
+
+/// How often things are measured.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    starts: usize,
+    invocations: usize,
+    slow_invocations: usize,
+}
+
+impl Binaries {
+    fn beside_this_one() -> Result<Self> {
+        let this = std::env::current_exe()?;
+        let [api, worker, empty_api, empty_worker] =
+            ["api", "worker", "empty-api", "empty-worker"].map(|name| this.with_file_name(name));
+        Ok(Self { api, worker, empty_api, empty_worker })
+    }
+
+    /// The function that an event is for, and the empty one beside it.
+    fn pair(&self, route: Route) -> (&Path, &Path) {
+        match route {
+            Route::Batch(_) => (&self.worker, &self.empty_worker),
+            _ => (&self.api, &self.empty_api),
+        }
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let servers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let handle = servers.handle().clone();
+    let world = World { aws: cloud::start(&handle)?, desk: Desk::start(&handle)?, servers: handle };
+    let binaries = Binaries::beside_this_one()?;
+    match std::env::args().nth(1).as_deref() {
+        None => bench(&world, &binaries, Sizes { starts: 100, invocations: 500, slow_invocations: 100 })?,
+        Some("quick") => bench(&world, &binaries, Sizes { starts: 10, invocations: 50, slow_invocations: 10 })?,
+        Some("gate") if gate::holds(&world, &binaries)? => {}
+        Some("gate") => return Ok(ExitCode::FAILURE),
+        Some(_) => return Err(Error::other("desk-handoff-bench [quick|gate]")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bench(world: &World, binaries: &Binaries, sizes: Sizes) -> Result<()> {
+    let mut bounds = cold::report(world, binaries, &sizes)?;
+    bounds.extend(warm::report(world, binaries, &sizes)?);
+    bounds.extend(package(binaries)?);
+    println!("\n### Limits\n\n| figure | measured | at most | |\n| --- | --- | --- | --- |");
+    bounds.iter().for_each(|bound| println!("{bound}"));
+    Ok(())
+}
+
+fn package(binaries: &Binaries) -> Result<Vec<Bound>> {
+    let megabytes = |path: &Path| Ok::<_, Error>(std::fs::metadata(path)?.len() as f64 / 1e6);
+    println!("\n### Package\n\n| bootstrap | binary, MB | zip, MB |\n| --- | --- | --- |");
+    let Binaries { api, worker, empty_api, empty_worker } = binaries;
+    let mut bounds = Vec::new();
+    for (name, path) in [("api", api), ("worker", worker), ("empty-api", empty_api), ("empty-worker", empty_worker)] {
+        let zipped = megabytes(&path.with_extension("zip"))?;
+        println!("| {name} | {:.2} | {zipped:.2} |", megabytes(path)?);
+        bounds.push((name, zipped));
+    }
+    let bound = |(name, figure): (&str, f64)| match name {
+        "api" => Some(Bound { name: "zip of api, MB", figure, most: MOST_ZIPPED as f64 / 1e6 }),
+        "worker" => Some(Bound { name: "zip of worker, MB", figure, most: MOST_ZIPPED as f64 / 1e6 }),
+        _ => None,
+    };
+    Ok(bounds.into_iter().filter_map(bound).collect())
+}
