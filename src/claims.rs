@@ -35,6 +35,11 @@ pub trait Claims: Send + Sync {
 
     /// The work is not done: gives the conversation back. A lease that was lost is no failure.
     fn release<'a>(&'a self, permit: Permit) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Gets ready what the first claim would have to wait for; that it cannot is no failure.
+    fn open(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What a claim is asked for.

@@ -24,6 +24,8 @@ pub struct Config {
     pub log_level: String,
     /// What the metrics of this stack are told apart by.
     pub stack_name: String,
+    /// Whether a function fetches and opens what it can before it asks for its first event.
+    pub prefetch: bool,
 }
 
 /// What a deployed function is told beside: where its queue and its table are.
@@ -133,10 +135,18 @@ impl Config {
                 None
             }
         };
+        let prefetch = match read("PREFETCH", "on").as_str() {
+            "on" => true,
+            "off" => false,
+            _ => {
+                problems.push("PREFETCH: must be on or off".to_owned());
+                false
+            }
+        };
         match (desk, chat, mode) {
             (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
                 let (log_level, stack_name) = (read("LOG_LEVEL", "info"), read("STACK_NAME", "desk-handoff"));
-                Ok(Self { app_ids, parameter_prefix, desk, chat, mode, log_level, stack_name })
+                Ok(Self { app_ids, parameter_prefix, desk, chat, mode, log_level, stack_name, prefetch })
             }
             _ => Err(ConfigError(problems)),
         }
@@ -217,10 +227,11 @@ mod tests {
             ("PARAMETER_PREFIX", "no-slash"),
             ("DESK_BASE_URL", "ftp://x"),
             ("MODE", "dry"),
+            ("PREFETCH", "maybe"),
         ];
         let ConfigError(problems) = config(&settings).unwrap_err();
         let names: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
-        assert_eq!(names, ["APP_IDS", "APP_IDS", "PARAMETER_PREFIX", "DESK_BASE_URL", "MODE"]);
+        assert_eq!(names, ["APP_IDS", "APP_IDS", "PARAMETER_PREFIX", "DESK_BASE_URL", "MODE", "PREFETCH"]);
     }
 
     #[test]

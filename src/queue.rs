@@ -20,6 +20,11 @@ pub trait Queue: Send + Sync {
 
     /// Lets the message that was received with this handle come again after so many seconds.
     fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Gets ready what the first entry would have to wait for; that it cannot is no failure.
+    fn open(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What is handed to the queue.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 
 use crate::claims::{Claims, LEASE_MARGIN};
@@ -16,6 +17,20 @@ use crate::secrets::{Credentials, Secrets};
 
 /// The first pause before a Desk call is repeated.
 pub const PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest that a start may wait for what it fetches and opens ahead.
+pub const PREFETCH_TIME: Duration = Duration::from_secs(1);
+/// Of how many applications the parameters are fetched ahead: SSM takes few calls a second.
+pub const PREFETCHED: usize = 4;
+
+/// What a function is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// It takes requests, most of them for the queue.
+    Receive,
+    /// It works on what the queue holds.
+    Work,
+}
 
 /// Everything that lives as long as the process.
 pub struct Stack {
@@ -78,6 +93,25 @@ impl Invocation {
 }
 
 impl Stack {
+    /// Before the first event: fetches the parameters and opens the connections that it would have to wait for, while
+    /// Lambda lends a starting function more of the processor. What is not to be had in [`PREFETCH_TIME`] is left to
+    /// the first event; nothing fails here.
+    pub async fn prefetch(&self, duty: Duty, now: SystemTime) {
+        if !self.config.prefetch {
+            return;
+        }
+        let app_ids = self.config.app_ids.iter().take(PREFETCHED);
+        // Why it failed is in the log.
+        let parameters = join_all(app_ids.map(|app_id| self.secrets.get(app_id, now)));
+        let connection = match duty {
+            Duty::Receive => self.queue.open(),
+            Duty::Work => self.claims.open(),
+        };
+        if tokio::time::timeout(PREFETCH_TIME, join(parameters, connection)).await.is_err() {
+            tracing::warn!("not everything could be fetched ahead in time");
+        }
+    }
+
     /// Works one handoff out, and carries it out unless the mode is preview. The record learns what Desk cost, whatever
     /// comes of it.
     ///

@@ -17,6 +17,8 @@ pub struct Seen {
     pub body: String,
     /// The status of the answer, when there was one.
     pub status: Option<u16>,
+    /// How many requests had been answered when it came: those with the same number were under way together.
+    pub answered_before: usize,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub(crate) struct Log {
     seen: Vec<(u64, Seen)>,
     unknown: Vec<String>,
     arrivals: u64,
+    answered: usize,
 }
 
 impl Log {
@@ -36,12 +39,14 @@ impl Log {
             query: asked.uri.query().map(str::to_owned),
             body: asked.body.clone(),
             status: None,
+            answered_before: self.answered,
         };
         self.seen.push((self.arrivals, seen));
         self.arrivals
     }
 
     pub(crate) fn answered(&mut self, number: u64, status: u16) {
+        self.answered += 1;
         if let Some((_, seen)) = self.seen.iter_mut().find(|(known, _)| *known == number) {
             seen.status = Some(status);
         }

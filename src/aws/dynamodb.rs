@@ -6,6 +6,7 @@
 //! The SDK repeats a write whose answer was lost. A claim then finds its own lease; a completion finds its own token,
 //! which is left behind when the lease is given back, until the next claim.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -15,7 +16,7 @@ use aws_sdk_dynamodb::types::AttributeValue::{L, S, Ss};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::item::{Attributes, item, json, number};
-use super::{Environment, Service, SharedClient, failure, retries, timeouts};
+use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
 use crate::claims::{Answer, ClaimRequest, Claims, Item, NAME, Permit, Record, expiry, lease_lost};
 use crate::seam::{BoxFuture, StoreError};
 
@@ -36,10 +37,12 @@ const RELEASE: &str = "REMOVE lease_until";
 const HELD: &str = "lease_token = :token";
 
 /// Claims in one table.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Dynamodb {
-    client: Client,
+    client: Late<Client>,
     table: String,
+    http: SharedClient,
+    address: String,
 }
 
 /// What became of a conditional write, with the item before it.
@@ -50,16 +53,10 @@ enum Write {
 
 impl Dynamodb {
     /// A client for this environment and table.
-    pub fn new(environment: &Environment, client: SharedClient, table: String) -> Self {
-        let mut config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(environment.region.clone())
-            .credentials_provider(environment.credentials.clone())
-            .http_client(SharedHttpClient::new(client))
-            .retry_config(retries())
-            .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
-        config.set_endpoint_url(environment.endpoint(Service::Dynamodb));
-        Self { client: Client::from_conf(config.build()), table }
+    pub fn new(environment: &Environment, http: SharedClient, table: String) -> Self {
+        let address = environment.address(Service::Dynamodb);
+        let (environment, shared) = (environment.clone(), http.clone());
+        Self { client: late(move || client(environment, shared)), table, http, address }
     }
 
     fn update(&self, key: &str, change: &str, condition: &str, token: &str) -> UpdateItemFluentBuilder {
@@ -71,6 +68,16 @@ impl Dynamodb {
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
+}
+
+fn client(environment: Environment, http: SharedClient) -> Client {
+    let mut config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(SharedHttpClient::new(http))
+        .retry_config(retries())
+        .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
+    config.set_endpoint_url(environment.endpoint(Service::Dynamodb));
+    Client::from_conf(config.region(environment.region).credentials_provider(environment.credentials).build())
 }
 
 async fn write(update: UpdateItemFluentBuilder) -> Result<Write, StoreError> {
@@ -131,5 +138,10 @@ impl Claims for Dynamodb {
     fn release<'a>(&'a self, permit: Permit) -> BoxFuture<'a, Result<(), StoreError>> {
         let update = self.update(&permit.key, RELEASE, HELD, &permit.token);
         Box::pin(async move { write(update).await.map(|_| ()) })
+    }
+
+    fn open(&self) -> BoxFuture<'_, ()> {
+        LazyLock::force(&self.client);
+        self.http.open(&self.address)
     }
 }

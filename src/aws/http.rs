@@ -10,9 +10,24 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use std::time::Duration;
 
+use crate::seam::BoxFuture;
+
 /// The shared client, as the SDK wants it.
 #[derive(Debug, Clone)]
 pub struct SharedClient(pub reqwest::Client);
+
+impl SharedClient {
+    /// Opens a connection to this address and leaves it open. The request asks for nothing and proves nothing: whatever
+    /// it is answered with will do.
+    pub(super) fn open(&self, url: &str) -> BoxFuture<'_, ()> {
+        let answer = self.0.head(url).send();
+        Box::pin(async move {
+            if let Err(error) = answer.await {
+                tracing::debug!(error = %error.without_url(), "no connection opened ahead");
+            }
+        })
+    }
+}
 
 #[derive(Debug)]
 struct Connector {

@@ -11,6 +11,7 @@ pub mod ssm;
 mod start;
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -75,6 +76,23 @@ impl Environment {
     fn endpoint(&self, service: Service) -> Option<String> {
         self.endpoints.get(&service).cloned()
     }
+
+    /// Where the service is: the SDK's own address of it, in the regions that are there for everybody.
+    fn address(&self, service: Service) -> String {
+        let name = match service {
+            Service::Dynamodb => "dynamodb",
+            Service::Sqs => "sqs",
+            Service::Ssm => "ssm",
+        };
+        self.endpoint(service).unwrap_or_else(|| format!("https://{name}.{}.amazonaws.com", self.region))
+    }
+}
+
+/// A client that is made when it is first needed: each costs a quarter of a start, and no start needs all of them.
+type Late<Client> = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
+
+fn late<Client>(make: impl FnOnce() -> Client + Send + 'static) -> Late<Client> {
+    LazyLock::new(Box::new(make))
 }
 
 /// The longest wait before the first repetition: one after a broken connection is to be within the sender's second.
@@ -124,6 +142,13 @@ mod tests {
         assert_eq!(one("AWS_ENDPOINT_URL_DYNAMODB"), all(["own", "all", "all"]));
         assert_eq!(one("AWS_ENDPOINT_URL_SQS"), all(["all", "own", "all"]));
         assert_eq!(one("AWS_ENDPOINT_URL_SSM"), all(["all", "all", "own"]));
+    }
+
+    #[test]
+    fn a_service_without_an_endpoint_is_where_the_sdk_looks_for_it() {
+        assert_eq!(environment(&[]).unwrap().address(Service::Sqs), "https://sqs.x.amazonaws.com");
+        let own = environment(&[("AWS_ENDPOINT_URL_SQS", "own")]).unwrap();
+        assert_eq!(own.address(Service::Sqs), "own");
     }
 
     #[test]

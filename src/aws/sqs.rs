@@ -2,12 +2,13 @@
 //!
 //! A repeated `SendMessage` is harmless: the queue takes the same event once within five minutes.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient};
 
-use super::{Environment, Service, SharedClient, failure, retries, timeouts};
+use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
 use crate::queue::{Queue, QueueEntry};
 use crate::seam::{BoxFuture, StoreError};
 
@@ -20,25 +21,31 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
 const NAME: &str = "the queue";
 
 /// A FIFO queue in SQS.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Sqs {
-    client: Client,
+    client: Late<Client>,
     queue_url: String,
+    http: SharedClient,
+    address: String,
 }
 
 impl Sqs {
     /// A client for this environment and queue.
-    pub fn new(environment: &Environment, client: SharedClient, queue_url: String) -> Self {
-        let mut config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(environment.region.clone())
-            .credentials_provider(environment.credentials.clone())
-            .http_client(SharedHttpClient::new(client))
-            .retry_config(retries())
-            .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
-        config.set_endpoint_url(environment.endpoint(Service::Sqs));
-        Self { client: Client::from_conf(config.build()), queue_url }
+    pub fn new(environment: &Environment, http: SharedClient, queue_url: String) -> Self {
+        let address = environment.address(Service::Sqs);
+        let (environment, shared) = (environment.clone(), http.clone());
+        Self { client: late(move || client(environment, shared)), queue_url, http, address }
     }
+}
+
+fn client(environment: Environment, http: SharedClient) -> Client {
+    let mut config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(SharedHttpClient::new(http))
+        .retry_config(retries())
+        .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
+    config.set_endpoint_url(environment.endpoint(Service::Sqs));
+    Client::from_conf(config.region(environment.region).credentials_provider(environment.credentials).build())
 }
 
 impl Queue for Sqs {
@@ -62,5 +69,10 @@ impl Queue for Sqs {
             // SQS itself refuses more than twelve hours.
             .visibility_timeout(seconds.try_into().unwrap_or(i32::MAX));
         Box::pin(async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) })
+    }
+
+    fn open(&self) -> BoxFuture<'_, ()> {
+        LazyLock::force(&self.client);
+        self.http.open(&self.address)
     }
 }

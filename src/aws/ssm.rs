@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::{BehaviorVersion, SharedHttpClient};
 
-use super::{Environment, Service, SharedClient, failure, timeouts};
+use super::{Environment, Late, Service, SharedClient, failure, late, timeouts};
 use crate::seam::{BoxFuture, StoreError};
 use crate::secrets::{Parameter, ParameterStore};
 
@@ -15,21 +15,24 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Parameters in SSM.
-#[derive(Debug, Clone)]
-pub struct Ssm(Client);
+#[derive(Debug)]
+pub struct Ssm(Late<Client>);
 
 impl Ssm {
     /// A client for this environment.
-    pub fn new(environment: &Environment, client: SharedClient) -> Self {
-        let mut config = aws_sdk_ssm::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(environment.region.clone())
-            .credentials_provider(environment.credentials.clone())
-            .http_client(SharedHttpClient::new(client))
-            .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
-        config.set_endpoint_url(environment.endpoint(Service::Ssm));
-        Self(Client::from_conf(config.build()))
+    pub fn new(environment: &Environment, http: SharedClient) -> Self {
+        let environment = environment.clone();
+        Self(late(move || client(environment, http)))
     }
+}
+
+fn client(environment: Environment, http: SharedClient) -> Client {
+    let mut config = aws_sdk_ssm::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(SharedHttpClient::new(http))
+        .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
+    config.set_endpoint_url(environment.endpoint(Service::Ssm));
+    Client::from_conf(config.region(environment.region).credentials_provider(environment.credentials).build())
 }
 
 impl ParameterStore for Ssm {

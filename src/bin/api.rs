@@ -1,14 +1,18 @@
 //! The `api` function: wiring only.
 
+use std::time::SystemTime;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use desk_handoff::api::event::{answer, request};
 use desk_handoff::api::handle;
 use desk_handoff::aws::{deployed_stack, invocation};
+use desk_handoff::stack::Duty;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let stack = &deployed_stack(|name| std::env::var(name).ok())?;
+    stack.prefetch(Duty::Receive, SystemTime::now()).await;
     run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
         let response = handle(stack, &request(event.payload), &invocation(&event.context)).await;
         Ok::<_, std::convert::Infallible>(answer(response))

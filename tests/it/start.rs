@@ -1,0 +1,48 @@
+//! What a function gets ready before its first event, and that it starts without it.
+
+use std::time::Instant;
+
+use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
+use desk_handoff::stack::{Duty, PREFETCH_TIME};
+use serde_json::json;
+
+use crate::world::{World, handoff};
+
+/// A parameter store that never answers.
+struct Silent;
+
+impl ParameterStore for Silent {
+    fn by_path<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn the_first_handoff_finds_the_parameters_fetched_ahead() {
+    let world = World::new().await;
+    world.stack.prefetch(Duty::Receive, world.invocation().now).await;
+    world.parameters.remove("signing-secret");
+    world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_ahead_where_that_is_switched_off() {
+    let mut world = World::new().await;
+    world.stack.config.prefetch = false;
+    world.stack.prefetch(Duty::Receive, world.invocation().now).await;
+    world.parameters.remove("signing-secret");
+    world.hand_over(json!({"order-id": "1"})).await.is(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_parameter_store_that_does_not_answer_holds_up_a_start_for_a_second() {
+    let mut world = World::new().await;
+    let silent = Secrets::new(Box::new(Silent), &world.stack.config);
+    let answering = std::mem::replace(&mut world.stack.secrets, silent);
+    let began = Instant::now();
+    world.stack.prefetch(Duty::Work, world.invocation().now).await;
+    assert!(began.elapsed() >= PREFETCH_TIME && began.elapsed() < PREFETCH_TIME * 5, "{:?}", began.elapsed());
+    world.stack.secrets = answering;
+    world.post("/webhooks/handoff", &handoff(json!({}))).await.is(200, "queued");
+}
