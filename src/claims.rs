@@ -131,37 +131,40 @@ pub fn event_digest(handoff: &Handoff) -> String {
 }
 
 /// Makes the digests of [`Written`]: keyed with the Desk token, so that the table alone tells nothing of the values.
-#[derive(Debug)]
-pub struct Digester<'a> {
-    keys: &'a [SecretString],
-    item: &'a str,
-}
+pub struct Digester(Vec<Hmac<Sha256>>);
 
-impl<'a> Digester<'a> {
+impl Digester {
     /// For one item; the first key makes digests, all of them recognise one.
-    pub fn new(keys: &'a [SecretString], item: &'a str) -> Self {
-        Self { keys, item }
+    pub fn new(keys: &[SecretString], item: &str) -> Self {
+        let keyed = |key: &SecretString| {
+            let mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes());
+            let mut mac = mac.expect("HMAC takes a key of any length");
+            ["desk-handoff written", item].iter().for_each(|part| add(&mut mac, part));
+            mac
+        };
+        Self(keys.iter().map(keyed).collect())
     }
 
     /// The digest to remember.
     pub fn digest(&self, field: &str, text: &str) -> String {
-        self.keys.first().map(|key| self.with(key, field, text)).unwrap_or_default()
+        self.0.first().map(|key| with(key, field, text)).unwrap_or_default()
     }
 
     /// The digests to look for.
     pub fn digests(&self, field: &str, text: &str) -> Vec<String> {
-        self.keys.iter().map(|key| self.with(key, field, text)).collect()
+        self.0.iter().map(|key| with(key, field, text)).collect()
     }
+}
 
-    fn with(&self, key: &SecretString, field: &str, text: &str) -> String {
-        let key = key.expose_secret().as_bytes();
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-        for part in ["desk-handoff written", self.item, field, text.trim()] {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        hex::encode(&mac.finalize().into_bytes()[..16])
-    }
+fn with(key: &Hmac<Sha256>, field: &str, text: &str) -> String {
+    let mut mac = key.clone();
+    [field, text.trim()].iter().for_each(|part| add(&mut mac, part));
+    hex::encode(&mac.finalize().into_bytes()[..16])
+}
+
+fn add(mac: &mut Hmac<Sha256>, part: &str) {
+    mac.update(&(part.len() as u64).to_be_bytes());
+    mac.update(part.as_bytes());
 }
 
 /// How the store names itself.

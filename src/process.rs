@@ -127,7 +127,7 @@ fn duplicate(handoff: &Handoff, record: &Record) -> Report {
 }
 
 /// What is about to be written, in digests.
-fn pending(matched: &Matched, digester: &Digester<'_>) -> Written {
+fn pending(matched: &Matched, digester: &Digester) -> Written {
     let mut pending = Written::default();
     for value in &matched.values {
         pending.set(value.key.as_str(), digester.digest(value.key.as_str(), value.text.expose()));
@@ -148,7 +148,7 @@ struct Work<'a> {
     handoff: &'a Handoff,
     matched: &'a Matched,
     known: &'a Record,
-    digester: Digester<'a>,
+    digester: Digester,
 }
 
 impl Work<'_> {

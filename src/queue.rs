@@ -81,8 +81,13 @@ impl Message {
 
     /// JSON without the two characters that SQS refuses and JSON need not escape (it takes what XML 1.0 takes).
     fn text(&self) -> String {
-        let text = serde_json::to_string(self).expect("a handoff is made of texts and JSON values");
-        text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+        let mut text = serde_json::to_string(self).expect("a handoff is made of texts and JSON values");
+        for (refused, escaped) in [('\u{fffe}', "\\ufffe"), ('\u{ffff}', "\\uffff")] {
+            if text.contains(refused) {
+                text = text.replace(refused, escaped);
+            }
+        }
+        text
     }
 
     /// Reads a message back.

@@ -48,29 +48,60 @@ fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<
 }
 
 fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound>> {
-    let routes = [Route::Webhook, Route::Create, Route::UpdateUnknown, Route::Batch(1)];
     println!("\n### Exec to first answer, {} starts each, everything local, Desk at 0 ms\n", sizes.starts);
-    println!("| first event | ms, median (min–max) | ratio | CPU ms, median (min–max) | CPU ratio |");
-    println!("| --- | --- | --- | --- | --- |");
+    println!(
+        "| first event | ms, median (min–max) | ratio | of it after the first poll, ms | CPU ms, median (min–max) | CPU \
+         ratio |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
     let mut bounds = Vec::new();
-    for route in routes {
+    for (route, prefetch) in [
+        (Route::Webhook, Prefetch::On),
+        (Route::Webhook, Prefetch::Off),
+        (Route::Create, Prefetch::On),
+        (Route::UpdateUnknown, Prefetch::On),
+        (Route::Batch(1), Prefetch::On),
+        (Route::Batch(1), Prefetch::Off),
+    ] {
         let (ours, empty) = binaries.pair(route);
         let mut costs: [Vec<Cost>; 2] = Default::default();
         for _ in 0..sizes.starts {
             for (costs, (binary, expected)) in costs.iter_mut().zip([(empty, None), (ours, Some(route))]) {
-                let function = Function::start_with(world, binary, Prefetch::On, Some(route.event()))?;
+                let function = Function::start_with(world, binary, prefetch, Some(route.event()))?;
                 costs.push(function.first_answer(expected)?);
             }
         }
-        let [wall_empty, wall] = costs.each_ref().map(|costs| Figures::of_times(costs.iter().map(|cost| cost.wall)));
-        let [cpu_empty, cpu] = costs.each_ref().map(|costs| Figures::of_times(costs.iter().map(|cost| cost.cpu)));
-        let (ratio, cpu_ratio) = (wall.over(&wall_empty), cpu.over(&cpu_empty));
-        println!("| {} | {wall} | {ratio} | {cpu} | {cpu_ratio} |", route.name());
-        println!("| (empty) | {wall_empty} | | {cpu_empty} | |");
-        if route == Route::Webhook {
-            bounds.push(Bound { name: "first webhook answer, cold, ms", figure: wall.median(), most: 150.0 });
-            bounds.push(Bound { name: "its CPU time, ratio", figure: cpu_ratio.median(), most: 3.0 });
+        let [empty, ours] = costs.map(|costs| First::of(&costs));
+        let without = if prefetch == Prefetch::Off { ", not prefetching" } else { "" };
+        println!("| {}{without} | {} |", route.name(), ours.beside(&empty));
+        println!("| (empty) | {} |", empty.beside(&empty));
+        if (route, prefetch) == (Route::Webhook, Prefetch::On) {
+            bounds.push(Bound { name: "first webhook answer, cold, ms", figure: ours.wall.median(), most: 150.0 });
+            let ratio = ours.cpu.over(&empty.cpu).median();
+            bounds.push(Bound { name: "its CPU time, ratio", figure: ratio, most: 3.0 });
         }
     }
     Ok(bounds)
+}
+
+/// First answers of one kind.
+struct First {
+    wall: Figures,
+    handling: Figures,
+    cpu: Figures,
+}
+
+impl First {
+    fn of(costs: &[Cost]) -> Self {
+        Self {
+            wall: Figures::of_times(costs.iter().map(|cost| cost.wall)),
+            handling: Figures::of_times(costs.iter().map(|cost| cost.handling)),
+            cpu: Figures::of_times(costs.iter().map(|cost| cost.cpu)),
+        }
+    }
+
+    fn beside(&self, empty: &Self) -> String {
+        let (ratio, cpu_ratio) = (self.wall.over(&empty.wall), self.cpu.over(&empty.cpu));
+        format!("{} | {ratio} | {} | {} | {cpu_ratio}", self.wall, self.handling, self.cpu)
+    }
 }

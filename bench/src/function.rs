@@ -40,7 +40,10 @@ pub(crate) struct Function {
 /// What an invocation cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
+    /// From the event's being handed out, or from exec, to the answer.
     pub(crate) wall: Duration,
+    /// From the event's being handed out to the answer.
+    pub(crate) handling: Duration,
     pub(crate) cpu: Duration,
 }
 
@@ -104,7 +107,8 @@ impl Function {
         let answer = self.runtime.answer();
         check(route, &answer.body);
         self.runtime.poll();
-        Ok(Cost { wall: answer.at.duration_since(self.started), cpu: self.cpu()? })
+        let (wall, handling) = (answer.at.duration_since(self.started), answer.at.duration_since(answer.handed));
+        Ok(Cost { wall, handling, cpu: self.cpu()? })
     }
 
     /// An answer of a process that has been asking for an event; when this returns it is asking again.
@@ -114,7 +118,8 @@ impl Function {
         let answer = self.runtime.answer();
         check(route, &answer.body);
         self.runtime.poll();
-        Ok(Cost { wall: answer.at.duration_since(answer.handed), cpu: self.cpu()?.saturating_sub(before) })
+        let wall = answer.at.duration_since(answer.handed);
+        Ok(Cost { wall, handling: wall, cpu: self.cpu()?.saturating_sub(before) })
     }
 
     /// User and system time of all its threads.
