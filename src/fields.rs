@@ -318,7 +318,7 @@ impl<'a> Matching<'a> {
     fn priority(&mut self) {
         let nearest = |text: &str| Refusal {
             outcome: Outcome::NotAnOption,
-            hint: near(text, Priority::NAMES.into_iter()).map(str::to_owned),
+            hint: Candidates::from_iter(Priority::NAMES).near(text).map(str::to_owned),
         };
         let read = |text: &str| Priority::parse(text).ok_or_else(|| nearest(text));
         self.matched.priority = self.handoff.ticket.priority;
@@ -357,19 +357,21 @@ impl<'a> Matching<'a> {
 
     /// A line for every context key that has none yet.
     fn remaining_keys(&mut self) {
+        let fields = self.rules.fields.as_deref().unwrap_or_default();
+        let fields = Candidates::from_iter(fields.iter().map(|field| field.key.as_str()));
         let has_row: BTreeSet<&str> = self.matched.rows.iter().map(|row| row.key.as_str()).collect();
         let mut rows = Vec::new();
         for key in sorted_keys(self.handoff).filter(|key| !has_row.contains(key)) {
             let (field, fate) = match self.fates.remove(key) {
                 Some(known) => known,
-                None => (None, Fate::Decided(self.unmatched(key, rows.len() < MAX_LIKENED))),
+                None => (None, Fate::Decided(self.unmatched(key, (rows.len() < MAX_LIKENED).then_some(&fields)))),
             };
             rows.push(Row { key: key.to_owned(), field, fate });
         }
         self.matched.rows.extend(rows);
     }
 
-    fn unmatched(&self, key: &str, liken: bool) -> Refusal {
+    fn unmatched(&self, key: &str, fields: Option<&Candidates<'_>>) -> Refusal {
         if self.rules.deny.contains(key) {
             return Outcome::Denied.into();
         }
@@ -377,8 +379,7 @@ impl<'a> Matching<'a> {
             // Its field was filled by a better key.
             return Refusal { outcome: Outcome::Unmatched, hint: Some(target.as_str().to_owned()) };
         }
-        let fields = self.rules.fields.as_deref().filter(|_| liken);
-        let known = fields.and_then(|fields| near(key, fields.iter().map(|field| field.key.as_str())));
+        let known = fields.and_then(|fields| fields.near(key));
         match FieldKey::parse(key) {
             Some(_) => Refusal { outcome: Outcome::Unmatched, hint: known.map(str::to_owned) },
             None => {
@@ -416,7 +417,7 @@ fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String, bool), Re
         FieldKind::Integer | FieldKind::Link => Err(Outcome::WrongType.into()),
         FieldKind::Dropdown(options) => Err(Refusal {
             outcome: Outcome::NotAnOption,
-            hint: near(&text, options.iter().map(String::as_str)).map(str::to_owned),
+            hint: Candidates::from_iter(options.iter().map(String::as_str)).near(&text).map(str::to_owned),
         }),
     }
 }
@@ -460,21 +461,30 @@ fn is_link(text: &str) -> bool {
     clean && web && text.encode_utf16().count() <= MAX_VALUE
 }
 
-/// The candidate that was probably meant: the same letters and digits in the same order, else one slip of the pen away.
-fn near<'c>(text: &str, candidates: impl Iterator<Item = &'c str> + Clone) -> Option<&'c str> {
-    if text.len() > 4 * MAX_VALUE {
-        return None;
+/// What a text may have been meant for, each beside its letters and digits.
+struct Candidates<'c>(Vec<(&'c str, String)>);
+
+impl<'c> FromIterator<&'c str> for Candidates<'c> {
+    fn from_iter<I: IntoIterator<Item = &'c str>>(texts: I) -> Self {
+        Self(texts.into_iter().map(|text| (text, letters(text))).collect())
     }
-    let wanted = letters(text);
-    let same = candidates.clone().find(|candidate| letters(candidate) == wanted);
-    same.or_else(|| {
-        let close = |candidate: &&str| {
-            let candidate = letters(candidate);
-            let short = wanted.len().min(candidate.len()) < 4;
-            !short && wanted.len().abs_diff(candidate.len()) <= 4 && strsim::osa_distance(&wanted, &candidate) <= 1
+}
+
+impl<'c> Candidates<'c> {
+    /// The candidate that was probably meant: the same letters and digits in the same order, else one slip of the pen
+    /// away.
+    fn near(&self, text: &str) -> Option<&'c str> {
+        if text.len() > 4 * MAX_VALUE {
+            return None;
+        }
+        let wanted = letters(text);
+        let same = self.0.iter().find(|(_, letters)| *letters == wanted);
+        let close = |(text, letters): &&(&str, String)| {
+            let comparable = text.len() <= MAX_VALUE && wanted.len().min(letters.len()) >= 4;
+            comparable && wanted.len().abs_diff(letters.len()) <= 4 && strsim::osa_distance(&wanted, letters) <= 1
         };
-        candidates.filter(|candidate| candidate.len() <= MAX_VALUE).find(close)
-    })
+        same.or_else(|| self.0.iter().find(close)).map(|(text, _)| *text)
+    }
 }
 
 fn letters(text: &str) -> String {
