@@ -13,28 +13,29 @@ use crate::harness::rie::Rie;
 use crate::queue::Queues;
 use crate::ssm::put;
 
-const APP: &str = "DEMO-APP-0001";
-const FIELDS: &str = include_str!("../../fields.example.json");
-const TOKEN: &str = "desk-token-canary7f3a";
+pub(crate) const APP: &str = "DEMO-APP-0001";
+pub(crate) const FIELDS: &str = include_str!("../../fields.example.json");
+pub(crate) const TOKEN: &str = "desk-token-canary7f3a";
 
 /// What `make check-build` names, else what cargo built for the tests.
 fn built(variable: &str, by_cargo: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| by_cargo.into(), PathBuf::from)
 }
 
-fn api() -> PathBuf {
+pub(crate) fn api() -> PathBuf {
     built("DESK_HANDOFF_API", env!("CARGO_BIN_EXE_api"))
 }
 
-fn worker() -> PathBuf {
+pub(crate) fn worker() -> PathBuf {
     built("DESK_HANDOFF_WORKER", env!("CARGO_BIN_EXE_worker"))
 }
 
 /// What both functions share: Desk, a queue, and the parameter prefix that is the test's own.
-struct Cloud {
-    desk: Emulator,
-    queues: Queues,
-    prefix: &'static str,
+pub(crate) struct Cloud {
+    pub(crate) desk: Emulator,
+    pub(crate) queues: Queues,
+    /// The stack's name too.
+    pub(crate) prefix: &'static str,
 }
 
 impl Cloud {
@@ -44,7 +45,7 @@ impl Cloud {
         Self { desk, queues: Queues::new(name).await, prefix: name }
     }
 
-    async fn new(name: &'static str) -> Self {
+    pub(crate) async fn new(name: &'static str) -> Self {
         for (parameter, value) in [
             ("desk-api-token", TOKEN),
             ("chat-api-token", "emulator-chat-token"),
@@ -56,7 +57,12 @@ impl Cloud {
         Self::empty(name).await
     }
 
-    async fn function(&self, bootstrap: PathBuf) -> Rie {
+    pub(crate) async fn function(&self, bootstrap: PathBuf) -> Rie {
+        self.function_with(bootstrap, &[]).await
+    }
+
+    /// With more settings, or others.
+    pub(crate) async fn function_with(&self, bootstrap: PathBuf, more: &[(&str, &str)]) -> Rie {
         let (desk_url, chat_url) = (self.desk.desk_url(), self.desk.chat_url());
         let prefix = format!("/{}", self.prefix);
         let environment = [
@@ -70,7 +76,7 @@ impl Cloud {
             ("STACK_NAME", self.prefix),
             ("AWS_ENDPOINT_URL", moto::endpoint()),
         ];
-        Rie::start(bootstrap, &environment).await
+        Rie::start(bootstrap, &[&environment, more].concat()).await
     }
 }
 

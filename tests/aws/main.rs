@@ -9,5 +9,6 @@ mod claims_contract;
 #[path = "../fixtures.rs"]
 mod fixtures;
 mod harness;
+mod operations;
 mod queue;
 mod ssm;

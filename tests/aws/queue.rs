@@ -56,14 +56,22 @@ impl Queues {
         let redrive = json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT}).to_string();
         let queue = fifo(format!("{name}.fifo")).attributes(QueueAttributeName::RedrivePolicy, redrive);
         let url = queue.send().await.unwrap().queue_url.unwrap();
-        let sqs = sqs_at(moto::endpoint(), &url);
-        Self { client, sqs, url, dead_url }
+        Self::at(url, dead_url)
+    }
+
+    /// These two, which are there already.
+    pub(crate) fn at(url: String, dead_url: String) -> Self {
+        Self { client: client(), sqs: sqs_at(moto::endpoint(), &url), url, dead_url }
     }
 
     async fn send(&self, entries: &[(&str, &str)]) {
         for (group, deduplication) in entries {
-            self.sqs.send(&entry(group, deduplication)).await.unwrap();
+            self.send_entry(&entry(group, deduplication)).await;
         }
+    }
+
+    pub(crate) async fn send_entry(&self, entry: &QueueEntry) {
+        self.sqs.send(entry).await.unwrap();
     }
 
     /// What one receiver is given, hidden from others for so many seconds.
@@ -78,11 +86,11 @@ impl Queues {
         self.receive_from(&self.url, 60).await
     }
 
-    async fn postpone(&self, message: &Message, seconds: u32) {
+    pub(crate) async fn postpone(&self, message: &Message, seconds: u32) {
         self.sqs.postpone(message.receipt_handle.as_deref().unwrap(), seconds).await.unwrap();
     }
 
-    async fn delete(&self, message: &Message) {
+    pub(crate) async fn delete(&self, message: &Message) {
         let delete = self.client.delete_message().queue_url(&self.url);
         delete.receipt_handle(message.receipt_handle.as_deref().unwrap()).send().await.unwrap();
     }

@@ -22,13 +22,6 @@ pub(crate) const TOKEN: &str = "desk-token-canary7f3a";
 pub(crate) const SIGNING: &str = "signing-secret-canary7f3a";
 pub(crate) const REGION: &str = "eu-central-1";
 
-/// The folder of the real `aws`, beside the environment that has moto.
-fn aws() -> PathBuf {
-    let folder = python::venv().with_file_name("awscli").join("bin");
-    assert!(folder.join("aws").exists(), "{} has no aws: run `make venv`", folder.display());
-    folder
-}
-
 /// Of a stand-in for it.
 pub(crate) fn stand_in() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stand-in")
@@ -82,7 +75,7 @@ impl Cloud {
 
 /// The command with the real `aws` at hand, credentials for moto, and nothing else.
 pub(crate) fn at_moto(mut command: Command) -> Command {
-    command.env_clear().env("PATH", aws()).env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env_clear().env("PATH", python::aws()).env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
     command.env("AWS_ENDPOINT_URL", moto::endpoint());
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     command

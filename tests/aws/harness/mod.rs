@@ -1,7 +1,8 @@
 //! Real parts for the tests: AWS's services ([`moto`]), a bad line to them ([`lossy`]), and Lambda's Runtime Interface
-//! Emulator ([`rie`]).
+//! Emulator ([`rie`]); and a person at a shell to operate them ([`operator`]).
 
 pub(crate) mod lossy;
 pub(crate) mod moto;
+pub(crate) mod operator;
 mod python;
 pub(crate) mod rie;

@@ -19,6 +19,13 @@ pub(crate) fn venv() -> PathBuf {
     venv
 }
 
+/// The folder of the real `aws`, beside the environment that has moto.
+pub(crate) fn aws() -> PathBuf {
+    let folder = venv().with_file_name("awscli").join("bin");
+    assert!(folder.join("aws").exists(), "{} has no aws: run `make venv`", folder.display());
+    folder
+}
+
 /// A script of this folder, ready to start, with its standard input held open.
 pub(crate) fn script(name: &str) -> Command {
     let mut command = Command::new(venv().join("bin/python"));
