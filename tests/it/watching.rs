@@ -165,3 +165,17 @@ fn no_alarm_watches_more_metrics_than_cloudwatch_allows() {
         assert_eq!(alarm.value("TreatMissingData"), "notBreaching", "{name}");
     }
 }
+
+#[test]
+fn every_place_to_read_on_exists() {
+    let page = file("docs/operations.md");
+    let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let anchors: BTreeSet<String> = headings.map(|heading| heading.to_lowercase().replace(' ', "-")).collect();
+    let template = file("template.yaml");
+    let named = template.split("docs/operations.md#").skip(1);
+    let named: BTreeSet<&str> =
+        named.map(|rest| rest.split(|at: char| at != '-' && !at.is_ascii_lowercase()).next().unwrap()).collect();
+    assert!(named.len() > alarms().len(), "{named:?}");
+    let missing: Vec<&&str> = named.iter().filter(|anchor| !anchors.contains(**anchor)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
