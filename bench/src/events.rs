@@ -36,7 +36,7 @@ impl Route {
             Self::UpdateKnown => "direct, update, known".to_owned(),
             Self::UpdateUnknown => "direct, update, unknown".to_owned(),
             Self::Preview => "preview".to_owned(),
-            Self::Batch(size) => format!("worker, batch of {size}, known"),
+            Self::Batch(size) => format!("worker, batch of {size}"),
         }
     }
 
