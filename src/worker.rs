@@ -103,17 +103,19 @@ async fn conversation(stack: &Stack, messages: Vec<SqsMessage>, invocation: &Inv
     let mut again = Vec::new();
     let mut waiting: Option<Duration> = None;
     for message in messages {
+        let span = metrics::span(&invocation.request_id);
         let pause = match waiting {
-            Some(pause) => pause,
-            None => {
-                match attempt(stack, &message, invocation).instrument(metrics::span(&invocation.request_id)).await {
-                    Ok(()) => continue,
-                    Err((not_done, pause)) => {
-                        waiting = Some(pause).filter(|_| !not_done.is_foreign());
-                        pause
-                    }
-                }
+            Some(pause) => {
+                span.in_scope(|| put_off(stack, &message, invocation));
+                pause
             }
+            None => match attempt(stack, &message, invocation).instrument(span).await {
+                Ok(()) => continue,
+                Err((not_done, pause)) => {
+                    waiting = Some(pause).filter(|_| !not_done.is_foreign());
+                    pause
+                }
+            },
         };
         postpone(stack, &message, pause).await;
         again.push(message.message_id.unwrap_or_default());
@@ -140,9 +142,7 @@ async fn attempt(stack: &Stack, message: &SqsMessage, invocation: &Invocation) -
 /// # Errors
 /// [`NotDone`]; the message must come again.
 pub async fn work(stack: &Stack, message: &SqsMessage, invocation: &Invocation) -> Result<Report, NotDone> {
-    let (began, mut record) = (Instant::now(), Record::new(Route::Queue, &invocation.request_id, invocation.now));
-    record.receive_count = Some(receive_count(message));
-    record.queue_delay = sent(message).and_then(|sent| invocation.now.duration_since(sent).ok());
+    let (began, mut record) = (Instant::now(), record(message, invocation));
     let worked = carry_out(stack, message.body.as_deref().unwrap_or_default(), invocation, &mut record).await;
     if let Err(not_done) = &worked {
         record.status = not_done.status();
@@ -150,6 +150,26 @@ pub async fn work(stack: &Stack, message: &SqsMessage, invocation: &Invocation) 
     }
     stack.tell(record, began);
     worked
+}
+
+/// A message that is not tried, because an earlier one of its conversation is not done: nothing but its record.
+fn put_off(stack: &Stack, message: &SqsMessage, invocation: &Invocation) {
+    let mut record = record(message, invocation);
+    if let Ok(message) = Message::parse(message.body.as_deref().unwrap_or_default())
+        && let Some(app_id) = message.app_id()
+    {
+        record.about(&app_id, &message.handoff);
+    }
+    record.status = Status::Postponed;
+    record.reason = Some("an earlier handoff of the conversation is not done".to_owned());
+    stack.tell(record, Instant::now());
+}
+
+fn record(message: &SqsMessage, invocation: &Invocation) -> Record {
+    let mut record = Record::new(Route::Queue, &invocation.request_id, invocation.now);
+    record.receive_count = Some(receive_count(message));
+    record.queue_delay = sent(message).and_then(|sent| invocation.now.duration_since(sent).ok());
+    record
 }
 
 async fn carry_out(stack: &Stack, body: &str, invocation: &Invocation, record: &mut Record) -> Result<Report, NotDone> {

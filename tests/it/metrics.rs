@@ -125,6 +125,25 @@ async fn the_webhook_and_the_worker_have_a_record_each() {
 }
 
 #[tokio::test]
+async fn what_only_waits_behind_a_failing_handoff_has_a_record_too() {
+    let world = World::new().await;
+    for id in ["first", "second"] {
+        let mut body = handoff(json!({"order-id": planted(id)}));
+        body["event_id"] = json!(id);
+        world.post("/webhooks/handoff", &body).await.is(200, "queued");
+    }
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
+    let entries = world.queue.entries();
+    let messages: Vec<_> = entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 1)).collect();
+    desk_handoff::worker::handle(&world.stack, crate::webhook::batch(&messages), &world.invocation()).await;
+    let told = |record: &Value| (record["event_id"].to_string(), record["status"].to_string());
+    let [.., failed, waiting] = &*world.records() else { panic!("no records") };
+    assert_eq!(told(failed), ("\"first\"".to_owned(), "\"Failed\"".to_owned()));
+    assert_eq!(told(waiting), ("\"second\"".to_owned(), "\"Postponed\"".to_owned()));
+    assert_eq!((&waiting["app_id"], read(waiting).number("Postponed")), (&json!(APP), 1.0));
+}
+
+#[tokio::test]
 async fn refused_requests_are_counted_together_and_make_no_lines() {
     let world = World::new().await;
     for _ in 0..50 {
