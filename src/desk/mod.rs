@@ -197,13 +197,12 @@ impl<'a> Desk<'a> {
     /// Makes a ticket: `POST /tickets` (desk-wire section 3.3). Never repeated blindly; the caller looks first.
     ///
     /// # Errors
-    /// Any failure; a ticket of another customer is one.
+    /// Any failure; a ticket of another customer or conversation is one.
     pub async fn create_ticket(&self, ticket: &NewTicket<'_>) -> Result<Ticket, DeskError> {
         let name = "create ticket";
         let call = Call::write(name, Method::POST, "/tickets".to_owned(), ticket.body());
         let made = self.ticket_answer(call, None).await?;
-        made.filter(|made| made.customer_id.is_none_or(|id| id == ticket.customer_id))
-            .ok_or_else(|| DeskError::senseless(name, None))
+        made.filter(|made| ticket.is(made)).ok_or_else(|| DeskError::senseless(name, None))
     }
 
     /// Adds or updates custom fields: `PATCH /tickets/{id}/custom_fields` (desk-wire section 3.5). `None` if Desk took

@@ -164,6 +164,20 @@ async fn another_ticket_than_the_one_asked_for_is_never_used() {
 }
 
 #[tokio::test]
+async fn a_create_answered_with_another_conversations_ticket_is_looked_for() {
+    let world = World::new().await;
+    let mut body = crate::world::handoff(json!({"order-id": "theirs"}));
+    body["conversation"]["channel_url"] = json!("ch_ai_2");
+    let theirs = world.post("/handoffs", &body).await.ticket_id();
+    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::WrongTicket));
+    let ours = world.hand_over(json!({"order-id": "ours"})).await;
+    assert_ne!(ours.ticket_id(), theirs);
+    assert_eq!(world.hand_over(json!({"order-id": "ours", "cart-items": 1})).await.ticket_id(), ours.ticket_id());
+    assert_eq!(world.desk.field(theirs, "order-id").as_deref(), Some("theirs"));
+    assert_eq!(world.desk.tickets().len(), 2);
+}
+
+#[tokio::test]
 async fn one_bad_key_that_refuses_the_whole_call_costs_only_itself() {
     let rules = json!({"fields": [
         {"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}, {"key": "tier", "type": "text"}
