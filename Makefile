@@ -59,7 +59,7 @@ fuzz: $(CARGO_TOOLS)/cargo-fuzz@0.13.2 ## Fuzz every target, RUNS=n times each (
 	$(PYTHON) fuzz/seed.py
 	PATH="$(CARGO_TOOLS)/bin:$$PATH" $(PYTHON) fuzz/run.py $(RUNS)
 
-mutants: $(CARGO_TOOLS)/cargo-mutants@27.1.0 ## Mutate the pure rooms (an hour); ONLY=regex for some, as `ONLY=auth`
+mutants: $(CARGO_TOOLS)/cargo-mutants@27.1.0 ## Mutate the pure rooms (an hour); ONLY=regex for some of them, as `ONLY=auth`
 	PATH="$(CARGO_TOOLS)/bin:$$PATH" cargo mutants --no-shuffle $(if $(ONLY),--re '$(ONLY)') \
 	    --cargo-arg=--locked --cargo-arg=--lib --cargo-arg=--no-default-features
 

@@ -218,6 +218,8 @@ mod tests {
             let signed = headers(&[("x-sendbird-signature", &sign(BODY, secret))]);
             assert_eq!(try_it(BODY, &signed, &keys), Ok(()));
         }
+        let twice = Keys { signing: secrets(&["new", "new"]), ..Keys::default() };
+        assert_eq!(try_it(BODY, &headers(&[("x-sendbird-signature", &sign(BODY, "new"))]), &twice), Ok(()));
         let signed = headers(&[("x-sendbird-signature", &sign(BODY, "older"))]);
         assert_eq!(try_it(BODY, &signed, &keys), Err(Refused::Mismatch));
     }

@@ -594,6 +594,7 @@ mod tests {
             ("lastHTTPStatus2Code", " ?last-httpstatus2"),
             ("customerLifetimeValueInEuros", " ?customer-lifetime"),
             ("averyverylongkeywithoutanybreak", " ?averyverylongkeywitho"),
+            ("______________________________orderId", " ?order-id"),
             ("__", ""),
             ("", ""),
             ("ключ", ""),
@@ -647,6 +648,8 @@ mod tests {
             " https://a.b",
             "java\nscript:x",
             "https://a.b\n",
+            "https://a.b/c d",
+            "https://a.b/\u{7f}",
             "https:a.b",
             "https:javascript:alert(1)",
             "http:\\\\a.b",
@@ -670,6 +673,21 @@ mod tests {
             ("tin", ""),
         ] {
             assert_eq!(outcomes(&rules, json!({ "f": value })), [format!("f not-an-option{hint}")]);
+        }
+    }
+
+    #[test]
+    fn nothing_very_short_or_very_long_is_likened() {
+        let rules = rules(json!({"fields": [
+            {"key": "abc", "type": "text"}, {"key": "abcd", "type": "text"},
+            {"key": "tier", "type": "dropdown", "options": ["gold plus"]}
+        ]}));
+        assert_eq!(outcomes(&rules, json!({"abx": 1})), ["abx unmatched"]);
+        assert_eq!(outcomes(&rules, json!({"abcx": 1})), ["abcx unmatched ?abcd"]);
+        assert_eq!(outcomes(&rules, json!({"abxd": 1})), ["abxd unmatched ?abcd"]);
+        for (dashes, hint) in [(4 * MAX_VALUE - 8, " ?gold plus"), (4 * MAX_VALUE - 7, "")] {
+            let value = format!("gold{}plus", "-".repeat(dashes));
+            assert_eq!(outcomes(&rules, json!({"tier": value})), [format!("tier not-an-option{hint}")]);
         }
     }
 
@@ -752,15 +770,18 @@ mod tests {
     #[test]
     fn only_the_first_hundred_keys_are_likened_to_the_fields() {
         let context: serde_json::Map<String, Value> = (100..300).map(|n| (format!("{n}order-id"), json!(1))).collect();
-        let rules = rules(
-            json!({"fields": [{"key": "100order-ids", "type": "text"}, {"key": "250order-ids", "type": "text"}]}),
-        );
+        let fields = ["199order-ids", "200order-ids"].map(|key| json!({"key": key, "type": "text"}));
+        let rules = rules(json!({ "fields": fields }));
         let lines = outcomes(&rules, Value::Object(context));
-        assert_eq!(
-            (lines[0].as_str(), lines[150].as_str()),
-            ("100order-id unmatched ?100order-ids", "250order-id unmatched")
-        );
-        assert_eq!(outcomes(&rules, json!({"250order-id": 1})), ["250order-id unmatched ?250order-ids"]);
+        assert_eq!(lines[99..=100], ["199order-id unmatched ?199order-ids", "200order-id unmatched"]);
+        assert_eq!(outcomes(&rules, json!({"200order-id": 1})), ["200order-id unmatched ?200order-ids"]);
+    }
+
+    #[test]
+    fn a_field_is_filled_if_the_human_finds_the_value_in_it() {
+        let filled = [Outcome::Written, Outcome::Truncated, Outcome::Unchanged];
+        assert!(filled.into_iter().all(Outcome::is_filled));
+        assert!(![Outcome::Kept, Outcome::Rejected, Outcome::Left, Outcome::Empty].into_iter().any(Outcome::is_filled));
     }
 
     #[test]
@@ -870,6 +891,15 @@ mod tests {
             prop_assert!(text.starts_with(cut) && units <= limit);
             if let Some(next) = text[cut.len()..].chars().next() {
                 prop_assert!(units + next.len_utf16() > limit);
+            }
+        }
+
+        #[test]
+        fn a_cut_in_bytes_is_the_longest_beginning_that_fits(text in ".{0,60}", limit in 0..60usize) {
+            let cut = cut_bytes(&text, limit);
+            prop_assert!(text.starts_with(cut) && cut.len() <= limit);
+            if let Some(next) = text[cut.len()..].chars().next() {
+                prop_assert!(cut.len() + next.len_utf8() > limit);
             }
         }
 

@@ -481,6 +481,13 @@ mod tests {
     }
 
     #[test]
+    fn an_id_has_512_characters_at_most_and_a_tickets_id_is_not_zero() {
+        let body = |id: &str, ticket: u64| json!({"event_id": id, "conversation": {"id": 1, "user_id": "u"}, "ticket": {"id": ticket}});
+        assert_eq!(handoff(&body(&"é".repeat(MAX_ID), 1)).event_id.chars().count(), MAX_ID);
+        assert_eq!(paths(&body(&"é".repeat(MAX_ID + 1), 0)), ["event_id", "ticket.id"]);
+    }
+
+    #[test]
     fn what_is_no_json_is_named_by_its_place() {
         assert_eq!(read(b" \n", None), Err(BadBody::Empty));
         assert_eq!(read(b"{\"a\": \xff}", None), Err(BadBody::NotUtf8(6)));

@@ -134,6 +134,7 @@ mod tests {
     fn a_message_comes_back_as_it_was_put() {
         let context: Value = serde_json::from_str(r#"{"a": 1.10, "b": null, "c": {"d": []}, "e": "😀"}"#).unwrap();
         let message = message("evt", "ch", context);
+        assert_eq!(message.app_id(), AppId::parse("APP-1"));
         assert_eq!(Message::parse(&message.entry().body), Ok(message));
     }
 

@@ -364,11 +364,41 @@ mod tests {
     }
 
     #[test]
+    fn only_a_number_may_come_back_in_another_spelling() {
+        let matched = match_fields(&rules("own"), &handoff());
+        let read = |index: usize, stored: &str| {
+            let key = matched.values[index].key.to_string();
+            read_back(&matched.values[index], &BTreeMap::from([(key, StoredText::from(stored.to_owned()))]))
+        };
+        assert_eq!([read(0, " ORD-1 "), read(1, "7")], [Outcome::Written; 2]);
+        assert_eq!([read(0, "ORD-2"), read(1, "8"), read(1, "x")], [Outcome::Rejected; 3]);
+        let text = FieldValue { is_integer: false, ..matched.values[1].clone() };
+        assert!(!same(&text, "7"));
+    }
+
+    #[test]
+    fn a_change_of_anything_is_a_change() {
+        let verdicts = Verdicts::all(&Matched::default(), Outcome::Unchanged);
+        let none = Change { write: vec![], priority: None, team: None, related: None, verdicts };
+        assert!(none.is_empty());
+        for change in [
+            Change { write: vec![0], ..none.clone() },
+            Change { priority: Some(Priority::Low), ..none.clone() },
+            Change { team: TeamKey::parse("vip"), ..none.clone() },
+            Change { related: Some(vec![]), ..none },
+        ] {
+            assert!(!change.is_empty(), "{change:?}");
+        }
+    }
+
+    #[test]
     fn a_full_ticket_takes_no_further_field() {
         let keys: Vec<String> = (0..19).map(|n| format!("k{n}")).collect();
         let full: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "x")).collect();
         let change = planned(&ticket(&full), "own");
         assert_eq!(change.verdicts.values, [Outcome::Written, Outcome::OverLimit, Outcome::OverLimit]);
+        let blank: Vec<(&str, &str)> = full.into_iter().chain([("tier", " ")]).collect();
+        assert_eq!(planned(&ticket(&blank), "own").write, [2], "a field that is there and blank takes no room");
     }
 
     #[test]

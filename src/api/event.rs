@@ -68,6 +68,16 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_keeps_its_status_its_headers_and_its_body() {
+        let response = Response::builder().status(201).header("a", "b").body(Body::Text("text".into())).unwrap();
+        let answer = answer(response);
+        assert_eq!(
+            (answer.status_code, &answer.headers["a"], answer.body),
+            (201, &"b".parse().unwrap(), Some("text".into()))
+        );
+    }
+
+    #[test]
     fn a_body_that_is_not_base64_is_an_empty_one() {
         for body in ["%", "eyJhIjogMX0", "eyJ hIjogMX0=", "é"] {
             assert!(odd(&json!({"body": body, "isBase64Encoded": true})).body().is_empty(), "{body}");

@@ -139,6 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn a_status_says_what_to_do_next() {
+        for (status, kind, sent) in [
+            (401, Kind::Unauthorized, Sent::No),
+            (403, Kind::Unauthorized, Sent::No),
+            (404, Kind::Refused, Sent::No),
+            (408, Kind::TimedOut, Sent::Maybe),
+            (425, Kind::Busy, Sent::No),
+            (307, Kind::Broken, Sent::No),
+            (500, Kind::Broken, Sent::Maybe),
+        ] {
+            let error = error(status, &[], "");
+            assert_eq!((error.kind, error.sent), (kind, sent), "{status}");
+        }
+    }
+
+    #[test]
     fn desks_code_is_kept_and_its_detail_is_not() {
         let said = error(400, &[], r#"{"code": "desk400104", "detail": "ORD-1 is not valid"}"#);
         assert_eq!(said.to_string(), "Desk refused the call (view ticket, status 400, code desk400104)");

@@ -156,6 +156,14 @@ mod tests {
     }
 
     #[test]
+    fn a_page_has_results_and_mostly_says_how_many_there_are() {
+        let (counted, bare) = (json!({"count": 3, "results": [{}, {}]}), json!({"results": []}));
+        let (counted, bare) = (page(&counted).unwrap(), page(&bare).unwrap());
+        assert_eq!((counted.count, counted.results.len(), bare.count, bare.results.len()), (Some(3), 2, None, 0));
+        assert!(page(&json!({"count": 0})).is_none() && page(&json!([])).is_none());
+    }
+
+    #[test]
     fn only_the_id_is_required() {
         let bare = ticket(&json!({"id": 1, "group": null, "customFields": null, "relatedChannels": "oops"})).unwrap();
         assert_eq!((bare.fields, bare.team, bare.related.len()), (None, None, 0));

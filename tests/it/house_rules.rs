@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root().join(folder)).unwrap() {
         let path = entry.unwrap().path();
@@ -64,7 +64,8 @@ fn only_the_aws_folder_names_the_sdk_and_no_other_file_reads_the_environment() {
 
 #[test]
 fn every_file_opens_with_what_it_is() {
-    for path in ["src", "emulator/src", "cli/src", "bench", "tests"].into_iter().flat_map(sources) {
+    let folders = ["src", "emulator/src", "cli/src", "bench", "tests", "fuzz/src", "fuzz/fuzz_targets"];
+    for path in folders.into_iter().flat_map(sources) {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//!"), "{} does not say what it is", path.display());
     }

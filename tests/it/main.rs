@@ -20,6 +20,7 @@ mod round_trips;
 mod security;
 mod security_bombs;
 mod security_desk;
+mod security_page;
 mod start;
 mod template;
 mod watching;
