@@ -95,12 +95,12 @@ pub struct NewTicket<'a> {
 }
 
 impl NewTicket<'_> {
-    /// Whether a ticket is the one asked for, as far as it is shown: another conversation of the customer has one too.
+    /// Whether a ticket is the one asked for, as far as it is shown: another conversation of the customer has one too. A
+    /// title proves nothing: one that Desk spells in its own way would make every create look like a failed one.
     pub(super) fn is(&self, shown: &Ticket) -> bool {
         let customer = shown.customer_id.is_none_or(|id| id == self.customer_id);
-        let title = shown.title.as_ref().is_none_or(|title| title.trim() == self.title.trim());
         let related = |channel: &str| shown.related.is_empty() || shown.related.iter().any(|url| url == channel);
-        customer && title && self.related.is_none_or(related)
+        customer && self.related.is_none_or(related)
     }
 
     pub(super) fn body(&self) -> Value {
@@ -196,15 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_that_shows_another_customer_title_or_channel_is_not_the_one_asked_for() {
+    fn a_ticket_that_shows_another_customer_or_channel_is_not_the_one_asked_for() {
         let asked =
             NewTicket { title: "T", customer_id: 5, values: &[], priority: None, team: None, related: Some("ch_1") };
         let is = |shown: Value| asked.is(&ticket(&shown).unwrap());
         let channels = "[{\"channel_url\": \"ch_0\"}, {\"channel_url\": \"ch_1\"}]";
         assert!(is(json!({"id": 1})));
-        assert!(is(json!({"id": 1, "customer": {"id": 5}, "channelName": " T", "relatedChannels": channels})));
+        assert!(is(json!({"id": 1, "customer": {"id": 5}, "channelName": "t…", "relatedChannels": channels})));
         assert!(!is(json!({"id": 1, "customer": {"id": 6}})));
-        assert!(!is(json!({"id": 1, "channelName": "U"})));
         assert!(!is(json!({"id": 1, "relatedChannels": "[{\"channel_url\": \"ch_2\"}]"})));
     }
 
