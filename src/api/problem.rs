@@ -13,7 +13,7 @@ use crate::secrets::Unavailable;
 use crate::shape::Problem as ShapeProblem;
 use crate::stack::Trouble;
 
-/// How long a caller should wait before it tries again where Desk did not say.
+/// How long a caller should wait before it tries again, at most, where Desk did not say.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// Everything that is answered with something else than success.
@@ -139,7 +139,7 @@ impl Problem {
             Self::Failed(Failure::Desk(error)) => {
                 Some(error.retry_after.map_or(RETRY_AFTER_SECONDS, |asked| asked.as_secs()))
             }
-            Self::Failed(Failure::UnderWay(seconds)) => Some((*seconds).max(1)),
+            Self::Failed(Failure::UnderWay(seconds)) => Some((*seconds).clamp(1, RETRY_AFTER_SECONDS)),
             Self::Failed(Failure::NotYet | Failure::Claims(_)) | Self::Unavailable | Self::NotQueued(_) => {
                 Some(RETRY_AFTER_SECONDS)
             }

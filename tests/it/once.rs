@@ -41,7 +41,8 @@ async fn simultaneous_handoffs_of_one_new_conversation_make_one_ticket() {
     assert_eq!(created, 1);
     for answer in answers.iter().filter(|answer| answer.status != 201) {
         answer.is(409, "under-way");
-        assert!(answer.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
+        // Not for as long as a lease lasts whose holder has died: the work mostly takes a second.
+        assert_eq!(answer.headers["retry-after"], "5");
     }
     world.only_ticket();
 }
