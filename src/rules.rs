@@ -576,6 +576,31 @@ mod tests {
     }
 
     #[test]
+    fn only_a_dropdown_has_options_and_it_has_one_at_least() {
+        let field = |kind: &str, options: &str| {
+            format!(r#"{{"fields": [{{"key": "x", "type": "{kind}", "options": {options}}}]}}"#)
+        };
+        for kind in ["text", "integer", "link"] {
+            assert_eq!(problems(&field(kind, r#"["a"]"#)), ["fields[0].options: is for a dropdown only"], "{kind}");
+        }
+        assert_eq!(problems(&field("dropdown", "[]")), ["fields[0].options: must name at least one option"]);
+        assert_eq!(problems(&field("dropdown", "1")), ["fields[0].options: must be an array"]);
+    }
+
+    #[test]
+    fn an_option_and_a_title_may_be_as_long_as_desk_takes_them_and_no_longer() {
+        let document = |option: usize, title: usize| {
+            let options = ["😀".repeat(option / 2), "ok".to_owned()];
+            let field = serde_json::json!({"key": "x", "type": "dropdown", "options": options});
+            serde_json::json!({"fields": [field], "ticket": {"title": "😀".repeat(title / 2)}}).to_string()
+        };
+        assert!(Rules::parse(&document(MAX_VALUE, MAX_TITLE)).is_ok());
+        let expected =
+            ["fields[0].options[0]: is longer than 190 characters", "ticket.title: is longer than 100 characters"];
+        assert_eq!(problems(&document(MAX_VALUE + 2, MAX_TITLE + 2)), expected);
+    }
+
+    #[test]
     fn a_syntax_error_is_named_by_line_and_column() {
         assert_eq!(problems("{\n  \"fields\": [,]\n}"), ["line 2, column 14: is not JSON"]);
         assert_eq!(problems("[]"), ["must be an object"]);
@@ -592,9 +617,24 @@ mod tests {
     #[test]
     fn a_title_is_cut_into_text_and_places() {
         let title = Title::parse("{language}: handoff of {user.id}!").unwrap();
-        assert_eq!(title.parts().len(), 4);
+        let text = |text: &str| TitlePart::Text(text.into());
+        let expected =
+            [TitlePart::Place(BuiltIn::Language), text(": handoff of "), TitlePart::Place(BuiltIn::UserId), text("!")];
+        assert_eq!(title.parts(), expected);
         assert!(!title.names_the_conversation());
         assert!(Title::parse("{user.id").unwrap_err().contains("without"));
+    }
+
+    #[test]
+    fn an_unknown_built_in_is_answered_with_the_known_ones() {
+        let known = "conversation.id, conversation.channel_url, user.id, channel_type, language, country, ai_agent.id, \
+                     handoff_at, event.id";
+        let text = r#"{"fields": [{"key": "x", "type": "text", "from": "$user"}], "ticket": {"title": "{user}"}}"#;
+        let expected = [
+            format!("fields[0].from: is not a built-in; known, each after a $, are {known}"),
+            format!("ticket.title: has an unknown place {{user}}; known are {known}"),
+        ];
+        assert_eq!(problems(text), expected);
     }
 
     #[test]
@@ -614,6 +654,13 @@ mod tests {
         fn a_field_key_keeps_the_rule(text in ".{0,25}") {
             let legal = !text.is_empty() && text.len() <= 20 && text.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-'));
             prop_assert_eq!(FieldKey::parse(&text).is_some(), legal);
+        }
+
+        #[test]
+        fn a_team_key_keeps_the_rule(text in ".{0,3}|[a-z0-9_-]{0,105}") {
+            let legal = |c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_');
+            let legal = !text.is_empty() && text.len() <= 100 && text.chars().all(legal);
+            prop_assert_eq!(TeamKey::parse(&text).is_some(), legal);
         }
     }
 }
