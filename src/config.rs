@@ -255,6 +255,27 @@ mod tests {
     }
 
     #[test]
+    fn an_application_id_that_cannot_be_used_is_named_by_its_place() {
+        let expected = [
+            "APP_IDS: entry 2 must be 1 to 64 letters, digits, dashes",
+            "APP_IDS: entry 3 is a repetition",
+            "APP_IDS: entry 4 must be 1 to 64 letters, digits, dashes",
+        ];
+        assert_eq!(config(&[("APP_IDS", "ok,not/ok,ok,")]).unwrap_err().0, expected);
+    }
+
+    #[test]
+    fn a_stack_writes_and_prefetches_unless_it_is_told_otherwise() {
+        let told = |mode: &str, prefetch: &str| {
+            let config = config(&[("APP_IDS", "a"), ("MODE", mode), ("PREFETCH", prefetch)]).unwrap();
+            (config.mode, config.prefetch)
+        };
+        assert_eq!(told("", ""), (Mode::Live, true));
+        assert_eq!(told("live", "on"), (Mode::Live, true));
+        assert_eq!(told("preview", "off"), (Mode::Preview, false));
+    }
+
+    #[test]
     fn an_application_id_cannot_reach_another_host_or_path() {
         for bad in ["", "a/b", "a.b", "a@b", "..", "a#", "é", &"a".repeat(65)] {
             assert_eq!(AppId::parse(bad), None, "{bad}");
@@ -276,5 +297,12 @@ mod tests {
         assert!(BaseUrl::parse("http://desk.example/v1").is_err());
         assert!(BaseUrl::parse("https://user@desk.example").is_err());
         assert!(BaseUrl::parse("http://127.0.0.1:9000/platform/v1/").is_ok());
+    }
+
+    #[test]
+    fn a_base_is_host_and_path_and_nothing_else() {
+        for more in ["https://:pass@desk.example", "https://desk.example/v1?a=b", "https://desk.example/v1#a"] {
+            assert_eq!(BaseUrl::parse(more).unwrap_err(), "must have no query, fragment or user name", "{more}");
+        }
     }
 }
