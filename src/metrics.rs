@@ -415,7 +415,9 @@ mod tests {
         metrics.write(Record::new(Route::Webhook, "r", at(59)));
         assert_eq!(kept.0.lock().unwrap().len(), 1);
         metrics.write(Record::new(Route::Webhook, "r", at(60)));
-        assert_eq!(kept.0.lock().unwrap().last(), Some(&Refusals { body: 1, ..Refusals::default() }));
+        let (request, body) =
+            (Refusals { request: 1, ..Refusals::default() }, Refusals { body: 1, ..Refusals::default() });
+        assert_eq!(*kept.0.lock().unwrap(), [request, body]);
     }
 
     #[test]
