@@ -422,6 +422,12 @@ mod tests {
     }
 
     #[test]
+    fn an_item_outlives_a_message_that_a_redrive_brings_back() {
+        let days = |days: u64| days * 24 * 60 * 60;
+        assert!(expiry(1_000) > 1_000 + days(4 + 14 + 4));
+    }
+
+    #[test]
     fn a_claim_that_finds_its_own_lease_was_granted_whatever_else_stands_there() {
         let item = Item {
             record: Record { ticket_id: Some(7), ..Record::default() },
