@@ -141,6 +141,7 @@ mod tests {
         assert_eq!((ticket.status.as_deref(), ticket.team.as_deref()), (Some("PENDING"), Some("vip")));
         assert_eq!(ticket.fields.unwrap()["items"].expose(), "3");
         assert_eq!(ticket.related, ["ch_1"]);
+        assert_eq!((ticket.customer_id, ticket.sendbird_id.as_deref()), (Some(5_556_923), Some("user_1")));
     }
 
     #[test]
