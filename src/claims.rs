@@ -428,6 +428,16 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_is_granted_once_the_lease_has_ended_and_never_for_an_event_that_is_done() {
+        let granted = |event: &str, until: Option<u64>| {
+            let lease = until.map(|until| ("other".to_owned(), until));
+            Item { done: vec!["e1".into()], lease, ..Item::default() }.grants(&request(event, "mine"))
+        };
+        assert!(granted("e2", None) && granted("e2", Some(100)) && !granted("e2", Some(101)));
+        assert!(!granted("e1", None) && !granted("e1", Some(100)));
+    }
+
+    #[test]
     fn a_claim_that_finds_its_own_lease_was_granted_whatever_else_stands_there() {
         let item = Item {
             record: Record { ticket_id: Some(7), ..Record::default() },
