@@ -428,6 +428,21 @@ mod tests {
     }
 
     #[test]
+    fn an_item_is_over_when_its_time_has_come() {
+        let item = Item { expires: 100, ..Item::default() };
+        assert!(!item.is_over(99) && item.is_over(100) && item.is_over(101));
+    }
+
+    #[test]
+    fn the_newest_events_stay_known_as_done_and_the_oldest_gives_way() {
+        let done: Vec<String> = (1..=MAX_DONE).map(|number| format!("e{number}")).collect();
+        let before = Item { done: done.clone(), ..Item::default() };
+        let now_done = Item::permit(Some(before), &request("new", "mine")).done_with_this();
+        assert_eq!(now_done, [&done[1..], &["new".to_owned()]].concat());
+        assert_eq!(Item::permit(None, &request("new", "mine")).done_with_this(), ["new"]);
+    }
+
+    #[test]
     fn a_claim_is_granted_once_the_lease_has_ended_and_never_for_an_event_that_is_done() {
         let granted = |event: &str, until: Option<u64>| {
             let lease = until.map(|until| ("other".to_owned(), until));
