@@ -247,6 +247,8 @@ mod tests {
         assert_eq!(read(&["APP_IDS", "QUEUE_URL", "TABLE_NAME"]).unwrap().table_name, "t");
         let ConfigError(problems) = read(&["TABLE_NAME"]).unwrap_err();
         assert_eq!(problems, ["APP_IDS: is required", "QUEUE_URL: is required"]);
+        let ConfigError(problems) = read(&["APP_IDS", "QUEUE_URL"]).unwrap_err();
+        assert_eq!(problems, ["TABLE_NAME: is required"]);
     }
 
     #[test]
