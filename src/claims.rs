@@ -24,6 +24,13 @@ pub const RECORD_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How many events of a conversation are remembered as done.
 pub const MAX_DONE: usize = 32;
+/// How many tries that were not done, of those that would write different things, are remembered; the one after them
+/// begins anew. What an older one wrote then counts as somebody else's.
+pub const MAX_PENDING: usize = 32;
+/// How many digests of values are remembered of a conversation; with more its memory of them begins anew. A ticket has 20
+/// fields, so only many tries that fail or many tickets come to so many. With [`MAX_PENDING`] it keeps an item within
+/// DynamoDB's 400 KB.
+pub const MAX_WRITTEN: usize = 1_000;
 
 /// The seam to the claims.
 pub trait Claims: Send + Sync {
@@ -111,6 +118,11 @@ impl Written {
         self.0.get(field).is_some_and(|known| digests.iter().any(|digest| known.contains(digest)))
     }
 
+    /// How many digests are remembered.
+    pub fn count(&self) -> usize {
+        self.0.values().map(BTreeSet::len).sum()
+    }
+
     /// Adds what another one remembers.
     pub fn merge(&mut self, other: Self) {
         for (field, digests) in other.0 {
@@ -179,8 +191,8 @@ pub(crate) fn lease_lost() -> StoreError {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Item {
     pub(crate) record: Record,
-    /// What all tries since the record were about to write.
-    pub(crate) pending: Written,
+    /// What the tries since the record were about to write, each different from the others.
+    pub(crate) pending: Vec<Written>,
     pub(crate) done: Vec<String>,
     /// Token and end of the lease.
     pub(crate) lease: Option<(String, u64)>,
@@ -193,11 +205,24 @@ impl Item {
         self.expires <= now
     }
 
+    /// Remembers what a try is about to write. DynamoDB does the same by its conditions.
+    fn add(&mut self, pending: &Written) {
+        if self.pending.len() >= MAX_PENDING {
+            self.pending.clear();
+        }
+        if !self.pending.contains(pending) {
+            self.pending.push(pending.clone());
+        }
+    }
+
     /// The permit for a claim that was granted, given the item as it was before.
     pub(crate) fn permit(before: Option<Self>, request: &ClaimRequest) -> Permit {
         let before = before.unwrap_or_default();
         let mut known = before.record;
-        known.written.merge(before.pending);
+        if known.written.count() > MAX_WRITTEN {
+            known.written = Written::default();
+        }
+        before.pending.into_iter().for_each(|pending| known.written.merge(pending));
         Permit {
             key: request.key.clone(),
             token: request.token.clone(),
@@ -220,7 +245,7 @@ impl Item {
     }
 
     /// Whether a claim is granted. DynamoDB decides the same by its condition.
-    fn grants(&self, request: &ClaimRequest) -> bool {
+    pub(crate) fn grants(&self, request: &ClaimRequest) -> bool {
         let free = self.lease.as_ref().is_none_or(|(_, until)| *until <= request.now);
         free && !self.done.contains(&request.event)
     }
@@ -263,7 +288,7 @@ impl Claims for Memory {
                 return item.clone().refusal(request);
             }
             let mut item = before.clone().unwrap_or_default();
-            item.pending.merge(request.pending.clone());
+            item.add(&request.pending);
             item.lease = Some((request.token.clone(), request.until));
             item.expires = expiry(request.now);
             items.insert(request.key.clone(), item);
@@ -276,7 +301,7 @@ impl Claims for Memory {
         let done = self.with(|items| {
             let item = Self::given_back(items, &permit)?;
             let done = permit.done_with_this();
-            let item = Item { record, pending: Written::default(), done, expires: expiry(now), ..item };
+            let item = Item { record, pending: Vec::new(), done, expires: expiry(now), ..item };
             items.insert(permit.key.clone(), item)
         });
         Box::pin(std::future::ready(done.map(|_| ()).ok_or_else(lease_lost)))
@@ -457,7 +482,7 @@ mod tests {
     fn a_claim_that_finds_its_own_lease_was_granted_whatever_else_stands_there() {
         let item = Item {
             record: Record { ticket_id: Some(7), ..Record::default() },
-            pending: written(&[("a", "1")]),
+            pending: vec![written(&[("a", "1")])],
             done: vec!["e1".into()],
             lease: Some(("mine".into(), 130)),
             expires: 1_000,
@@ -467,5 +492,33 @@ mod tests {
         assert!(permit.known.written.has("a", &["1".to_owned()]));
         assert!(matches!(item.clone().refusal(&request("e1", "other")), Answer::Duplicate(_)));
         assert!(matches!(item.refusal(&request("e2", "other")), Answer::Busy(130)));
+    }
+
+    #[test]
+    fn tries_that_differ_are_remembered_up_to_their_limit_and_then_anew() {
+        let mut item = Item::default();
+        let tries: Vec<Written> = (0..=MAX_PENDING).map(|n| written(&[("a", &n.to_string())])).collect();
+        for pending in &tries[..MAX_PENDING - 1] {
+            item.add(pending);
+            item.add(pending);
+        }
+        item.add(&tries[MAX_PENDING - 1]);
+        assert_eq!(item.pending, tries[..MAX_PENDING]);
+        item.add(&tries[MAX_PENDING]);
+        assert_eq!(item.pending, tries[MAX_PENDING..]);
+    }
+
+    #[test]
+    fn of_too_many_digests_none_is_remembered_but_what_the_last_tries_were_about_to_write() {
+        let known = |count: usize| {
+            let mut many = Written::default();
+            (0..count).for_each(|n| many.merge(written(&[(&format!("key-{}", n % 3), &n.to_string())])));
+            let record = Record { ticket_id: Some(7), written: many, ..Record::default() };
+            let item = Item { record, pending: vec![written(&[("a", "1")])], ..Item::default() };
+            Item::permit(Some(item), &request("e1", "mine")).known
+        };
+        assert_eq!(known(MAX_WRITTEN).written.count(), MAX_WRITTEN + 1);
+        let anew = Record { ticket_id: Some(7), written: written(&[("a", "1")]), ..Record::default() };
+        assert_eq!(known(MAX_WRITTEN + 1), anew);
     }
 }

@@ -4,7 +4,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use desk_handoff::claims::{Answer, ClaimRequest, Claims, MAX_DONE, Permit, RECORD_LIFE, Record, Written};
+use desk_handoff::claims::{
+    Answer, ClaimRequest, Claims, MAX_DONE, MAX_PENDING, MAX_WRITTEN, Permit, RECORD_LIFE, Record, Written,
+};
 use futures_util::future::join_all;
 
 /// When every fact begins, in seconds since 1970.
@@ -23,6 +25,8 @@ macro_rules! holds_for {
             what_was_released_goes_again_and_knows_what_was_about_to_be_written
             what_a_crash_left_pending_is_known_with_what_is_remembered
             what_several_tries_left_pending_is_known_until_the_work_is_done
+            however_many_tries_differ_only_so_many_are_remembered_and_the_next_one_goes
+            more_digests_than_are_remembered_begin_anew_and_the_ticket_stays_known
             a_lease_that_ended_can_be_taken_and_its_late_owner_changes_nothing
             a_late_owner_may_complete_if_nobody_took_over
             an_item_past_its_life_counts_as_absent
@@ -178,6 +182,39 @@ pub(crate) async fn what_several_tries_left_pending_is_known_until_the_work_is_d
     let record = Record { written: written(&[("order-id", "d2")]), ..ticket(7) };
     claims.complete(permit, record.clone(), START + LEASE).await.unwrap();
     assert_eq!(conversation.go("e3", START + LEASE, &[]).await.known, record);
+}
+
+/// An item that grew with every try would reach the limit of its store, and the conversation could not be claimed again.
+pub(crate) async fn however_many_tries_differ_only_so_many_are_remembered_and_the_next_one_goes(claims: &dyn Claims) {
+    let conversation = Conversation::new(claims);
+    conversation.do_all_of("e0", START, Record { written: written(&[("order-id", "d")]), ..ticket(7) }).await;
+    let digests: Vec<String> = (0..2 * MAX_PENDING + 2).map(|n| format!("d{n}")).collect();
+    for (n, digest) in digests.iter().enumerate() {
+        let permit = conversation.go("e1", START, &[("order-id", digest)]).await;
+        let remembered = digests[..n].iter().filter(|digest| knows(&permit.known, "order-id", digest)).count();
+        assert!(remembered <= MAX_PENDING, "{remembered} after {n}");
+        assert!(n > MAX_PENDING || remembered == n, "{remembered} after {n}");
+        assert!(n == 0 || knows(&permit.known, "order-id", &digests[n - 1]), "the try right before is known");
+        assert!(knows(&permit.known, "order-id", "d") && permit.known.ticket_id == Some(7), "what was done is known");
+        claims.release(permit).await.unwrap();
+    }
+}
+
+pub(crate) async fn more_digests_than_are_remembered_begin_anew_and_the_ticket_stays_known(claims: &dyn Claims) {
+    let record_of = |count: usize| {
+        let mut record = ticket(7);
+        (0..count).for_each(|n| record.written.merge(written(&[(&format!("key-{}", n % 40), &format!("d{n}"))])));
+        record
+    };
+    let conversation = Conversation::new(claims);
+    conversation.do_all_of("e1", START, record_of(MAX_WRITTEN)).await;
+    let permit = conversation.go("e2", START, &[("order-id", "d")]).await;
+    assert_eq!(permit.known, record_of(MAX_WRITTEN));
+    claims.complete(permit, record_of(MAX_WRITTEN + 1), START).await.unwrap();
+    let crashed = conversation.go("e3", START, &[("order-id", "d")]).await;
+    assert_eq!(crashed.known, ticket(7));
+    let permit = conversation.go("e3", START + LEASE, &[]).await;
+    assert_eq!(permit.known, Record { written: written(&[("order-id", "d")]), ..ticket(7) });
 }
 
 pub(crate) async fn a_lease_that_ended_can_be_taken_and_its_late_owner_changes_nothing(claims: &dyn Claims) {

@@ -1,4 +1,5 @@
-//! [`Claims`] in DynamoDB: one item a conversation, one conditional write a step (two to claim what is past its life).
+//! [`Claims`] in DynamoDB: one item a conversation, one conditional write a step (two to claim what is past its life or
+//! full of tries).
 //!
 //! `pk` (S), `record` (S, JSON), `pending` (SS, JSON: what the tries since that record were about to write; a repeated
 //! one adds nothing), `done` (L of S), `lease_until` (N), `lease_token` (S), `expires` (N, for TTL).
@@ -17,7 +18,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::item::{Attributes, item, json, number};
 use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
-use crate::claims::{Answer, ClaimRequest, Claims, Item, NAME, Permit, Record, expiry, lease_lost};
+use crate::claims::{Answer, ClaimRequest, Claims, Item, MAX_PENDING, NAME, Permit, Record, expiry, lease_lost};
 use crate::seam::{BoxFuture, StoreError};
 
 /// The longest that a write may take, repetitions included; a claim given up although it was granted bars the
@@ -28,7 +29,9 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 const CLAIM: &str = "SET lease_until = :until, lease_token = :token, expires = :expires ADD pending :pending";
 const FREE: &str = "attribute_not_exists(pk) OR (NOT (expires <= :now) AND NOT contains(done, :event) \
-    AND (attribute_not_exists(lease_until) OR lease_until <= :now))";
+    AND (attribute_not_exists(lease_until) OR lease_until <= :now) \
+    AND (attribute_not_exists(pending) OR size(pending) < :most))";
+const CLAIM_FULL: &str = "SET lease_until = :until, lease_token = :token, expires = :expires, pending = :pending";
 const CLAIM_ANEW: &str = "SET lease_until = :until, lease_token = :token, expires = :expires, pending = :pending \
     REMOVE #record, done";
 const OVER: &str = "attribute_not_exists(pk) OR expires <= :now";
@@ -101,19 +104,29 @@ impl Claims for Dynamodb {
                 .expression_attribute_values(":expires", number(expiry(request.now)))
                 .expression_attribute_values(":pending", Ss(vec![json(&request.pending)]))
         };
-        let first = claim(CLAIM, FREE).expression_attribute_values(":event", S(request.event.clone()));
-        // For what TTL should have removed and has not yet.
-        let anew = claim(CLAIM_ANEW, OVER).expression_attribute_names("#record", "record");
+        let free = move |change, most| {
+            claim(change, FREE)
+                .expression_attribute_values(":event", S(request.event.clone()))
+                .expression_attribute_values(":most", number(most))
+        };
         Box::pin(async move {
-            let standing = match write(first).await? {
+            let standing = match write(free(CLAIM, MAX_PENDING as u64)).await? {
                 Write::Done(before) => return Ok(Answer::Go(Item::permit(before.as_ref().map(item), request))),
                 Write::Refused(standing) => item(&standing),
             };
-            if !standing.is_over(request.now) {
+            let second = if standing.is_over(request.now) {
+                // For what TTL should have removed and has not yet.
+                claim(CLAIM_ANEW, OVER).expression_attribute_names("#record", "record")
+            } else if standing.grants(request) {
+                free(CLAIM_FULL, u64::MAX)
+            } else {
                 return Ok(standing.refusal(request));
-            }
-            Ok(match write(anew).await? {
-                Write::Done(_) => Answer::Go(Item::permit(None, request)),
+            };
+            Ok(match write(second).await? {
+                Write::Done(before) => {
+                    let before = before.as_ref().map(item).filter(|before| !before.is_over(request.now));
+                    Answer::Go(Item::permit(before, request))
+                }
                 Write::Refused(standing) => item(&standing).refusal(request),
             })
         })

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue::{self, N};
 use serde::de::DeserializeOwned;
 
-use crate::claims::{Item, Written};
+use crate::claims::Item;
 
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
@@ -21,14 +21,11 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
 pub(super) fn item(attributes: &Attributes) -> Item {
     let text = |name: &str| attributes.get(name)?.as_s().ok();
     let number = |name: &str| attributes.get(name)?.as_n().ok()?.parse().ok();
-    let mut pending = Written::default();
-    for json in attributes.get("pending").and_then(|set| set.as_ss().ok()).into_iter().flatten() {
-        pending.merge(read(json));
-    }
+    let pending = attributes.get("pending").and_then(|set| set.as_ss().ok());
     let done = attributes.get("done").and_then(|list| list.as_l().ok());
     Item {
         record: text("record").map(|json| read(json)).unwrap_or_default(),
-        pending,
+        pending: pending.into_iter().flatten().map(|json| read(json)).collect(),
         done: done.into_iter().flatten().filter_map(|event| event.as_s().ok().cloned()).collect(),
         lease: text("lease_token").cloned().zip(number("lease_until")),
         // As the condition has it: what has no end is not over.

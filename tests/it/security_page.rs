@@ -45,7 +45,9 @@ fn tests() -> BTreeSet<String> {
     let texts: Vec<String> = files.map(|path: PathBuf| fs::read_to_string(path).unwrap()).collect();
     let lines = texts.iter().flat_map(|text| text.lines().zip(text.lines().skip(1)));
     let named = lines.filter(|(above, _)| above.contains("#[test]") || above.contains("#[tokio::test"));
-    named.filter_map(|(_, line)| Some(line.split_once("fn ")?.1.split('(').next()?.to_owned())).collect()
+    let named = named.filter_map(|(_, line)| Some(line.split_once("fn ")?.1.split('(').next()?.to_owned()));
+    let facts = texts.iter().filter_map(|text| text.split_once("holds_for! { $claims;\n")?.1.split_once('}'));
+    named.chain(facts.flat_map(|(facts, _)| facts.split_whitespace().map(str::to_owned))).collect()
 }
 
 #[test]
