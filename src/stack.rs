@@ -72,6 +72,8 @@ pub struct Invocation {
     pub now: SystemTime,
     /// When the work must have ended.
     pub deadline: Instant,
+    /// When a claim taken in it ends by itself: later than it can last.
+    ends: SystemTime,
 }
 
 /// Why a handoff cannot even be begun.
@@ -86,9 +88,9 @@ pub enum Trouble {
 }
 
 impl Invocation {
-    /// When a claim taken now ends by itself: later than this invocation can last.
-    fn ends(&self) -> SystemTime {
-        self.now + self.deadline.saturating_duration_since(Instant::now()) + LEASE_MARGIN
+    /// One that begins at this moment, which is `now`, and may take so long.
+    pub fn new(request_id: impl Into<String>, now: SystemTime, time: Duration) -> Self {
+        Self { request_id: request_id.into(), now, deadline: Instant::now() + time, ends: now + time + LEASE_MARGIN }
     }
 }
 
@@ -140,7 +142,7 @@ impl Stack {
                     app_id,
                     tokens: &credentials.desk_tokens,
                     now: invocation.now,
-                    ends: invocation.ends(),
+                    ends: invocation.ends,
                 };
                 process::process(&task, handoff).await
             }

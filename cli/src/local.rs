@@ -20,7 +20,6 @@ use desk_handoff::{api, http_client};
 use http::{HeaderMap, HeaderValue};
 use lambda_http::{Body, Request, Response};
 use tokio::runtime::Runtime;
-use tokio::time::Instant;
 
 use crate::Failure;
 use crate::fields::Fields;
@@ -79,8 +78,7 @@ impl Local {
     /// What Lambda would say of an invocation that has so much time.
     pub(crate) fn invocation(&self, time: Duration) -> Invocation {
         let number = self.invocations.fetch_add(1, Ordering::Relaxed) + 1;
-        let deadline = Instant::now() + time;
-        Invocation { request_id: format!("local-{number}"), now: SystemTime::now(), deadline }
+        Invocation::new(format!("local-{number}"), SystemTime::now(), time)
     }
 }
 

@@ -74,8 +74,7 @@ pub fn stack(address: &str) -> Stack {
 
 /// An invocation that may take so long.
 pub fn invocation(time: Duration) -> Invocation {
-    let deadline = tokio::time::Instant::now() + time;
-    Invocation { request_id: "fuzz".to_owned(), now: SystemTime::now(), deadline }
+    Invocation::new("fuzz", SystemTime::now(), time)
 }
 
 /// A runtime for one thread.

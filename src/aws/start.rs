@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::{Context, Error};
-use tokio::time::Instant;
 
 use super::dynamodb::Dynamodb;
 use super::sqs::Sqs;
@@ -41,6 +40,5 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<St
 pub fn invocation(context: &Context) -> Invocation {
     let now = SystemTime::now();
     let left = (UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(now).unwrap_or_default();
-    let deadline = Instant::now() + left.saturating_sub(MARGIN);
-    Invocation { request_id: context.request_id.clone(), now, deadline }
+    Invocation::new(&context.request_id, now, left.saturating_sub(MARGIN))
 }

@@ -14,7 +14,6 @@ use fastrand::Rng;
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::script::{Delivery, Event, Way};
 use crate::weather;
@@ -98,8 +97,7 @@ pub(crate) async fn post(world: &World, path: &str, event: &Event, rng: &mut Rng
         .header("x-sendbird-signature", sign(event.body.as_bytes(), SIGNING_SECRET))
         .body(event.body.clone().into())
         .unwrap();
-    let now = SystemTime::now();
-    let invocation = Invocation { request_id: "direct".into(), now, deadline: Instant::now() + TIME };
+    let invocation = Invocation::new("direct", SystemTime::now(), TIME);
     let receiver = &world.receivers[rng.usize(0..world.receivers.len())];
     let (parts, body) = api::handle(receiver, &request, &invocation).await.into_parts();
     (parts.status.as_u16(), serde_json::from_slice(&body).unwrap())

@@ -1,6 +1,10 @@
 //! Once and in order: the same event, concurrent handoffs, older ones, and whose value a field holds.
 
+use std::time::{Duration, SystemTime};
+
+use desk_handoff::stack::Invocation;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::world::{World, handoff, planted};
 
@@ -44,6 +48,20 @@ async fn simultaneous_handoffs_of_one_new_conversation_make_one_ticket() {
         // Not for as long as a lease lasts whose holder has died: the work mostly takes a second.
         assert_eq!(answer.headers["retry-after"], "5");
     }
+    world.only_ticket();
+}
+
+/// As late in a worker's batch: time has passed since the invocation began, and less is left of it.
+#[tokio::test]
+async fn a_claim_taken_late_in_an_invocation_is_held_until_its_end_too() {
+    let world = World::new().await;
+    let (passed, left) = (Duration::from_secs(40), Duration::from_secs(20));
+    let mut late = Invocation::new("late", SystemTime::now() - passed, passed + left);
+    late.deadline = Instant::now() + left;
+    let [one, other] = [1, 2].map(|n| event(&format!("e{n}"), n, json!({"order-id": n})));
+    let (first, second) = tokio::join!(world.post_in(&late, "/handoffs", &one), world.post("/handoffs", &other));
+    first.is(201, "created");
+    second.is(409, "under-way");
     world.only_ticket();
 }
 

@@ -22,7 +22,6 @@ use desk_handoff::{http_client, logs};
 use http::{HeaderMap, Method, StatusCode};
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -185,11 +184,15 @@ impl World {
 
     /// A signed `POST` so many seconds from now.
     pub(crate) async fn post_later(&self, path: &str, body: &Value, seconds: u64) -> Answer {
+        let now = SystemTime::now() + Duration::from_secs(seconds);
+        self.post_in(&Invocation::new("request-1", now, self.time), path, body).await
+    }
+
+    /// A signed `POST` in this invocation.
+    pub(crate) async fn post_in(&self, invocation: &Invocation, path: &str, body: &Value) -> Answer {
         let body = body.to_string();
         let request = http::Request::post(path).header("x-sendbird-signature", sign(body.as_bytes(), SIGNING_SECRET));
-        let mut invocation = self.invocation();
-        invocation.now += Duration::from_secs(seconds);
-        self.answer(request.body(Body::Text(body)).unwrap(), &invocation).await
+        self.answer(request.body(Body::Text(body)).unwrap(), invocation).await
     }
 
     pub(crate) async fn request(&self, request: Request) -> Answer {
@@ -207,8 +210,7 @@ impl World {
     }
 
     pub(crate) fn invocation(&self) -> Invocation {
-        let deadline = Instant::now() + self.time;
-        Invocation { request_id: "request-1".into(), now: SystemTime::now(), deadline }
+        Invocation::new("request-1", SystemTime::now(), self.time)
     }
 
     /// What the log holds for CloudWatch, line by line.

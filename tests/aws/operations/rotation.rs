@@ -18,7 +18,6 @@ use desk_handoff::metrics::Metrics;
 use desk_handoff::secrets::{KEEP, Secrets};
 use desk_handoff::stack::{Invocation, PAUSE, Stack};
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::{Deployed, SIGNING_SECRET};
 use crate::bootstrap::{APP, Cloud, TOKEN};
@@ -79,8 +78,7 @@ impl Traffic {
         let request = http::Request::post("/webhooks/handoff");
         let request = request.header("x-sendbird-signature", sign(body.as_bytes(), secret)).body(body.into()).unwrap();
         let now = self.began + Duration::from_secs(self.seconds.load(Ordering::Relaxed));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let invocation = Invocation { request_id: "rotation".into(), now, deadline };
+        let invocation = Invocation::new("rotation", now, Duration::from_secs(20));
         api::handle(receiver, &request, &invocation).await.status().as_u16()
     }
 
