@@ -1,8 +1,8 @@
 //! What was handed over: the two body forms, read into one [`Handoff`].
 //!
-//! Pure. Takes only a body that [`crate::auth`] let through. Unknown properties are ignored and no time is parsed: the
-//! sender's own samples hold some that cannot be (desk-wire section 8). What is missing or misshapen is reported with
-//! its JSON path and never with its value.
+//! Pure. Takes only a body that [`crate::auth`] let through. Unknown properties are ignored, and a time is read only to
+//! order handoffs: the sender's own samples hold some that cannot be (desk-wire section 8). What is missing or misshapen is
+//! reported with its JSON path and never with its value.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::auth::Authenticated;
 use crate::config::AppId;
 use crate::rules::{Priority, TeamKey};
-use crate::shape::{Problem, Reader, join, present};
+use crate::shape::{self, Problem, Reader, join, present};
 
 /// The longest identifier taken, in characters. Sendbird's own are far shorter.
 pub const MAX_ID: usize = 512;
@@ -139,7 +139,7 @@ pub fn parse(body: Authenticated<'_>, app_id: &AppId, idempotency_key: Option<&s
     }
     let text = std::str::from_utf8(bytes).map_err(|error| BadBody::NotUtf8(error.valid_up_to()))?;
     let value: Value =
-        serde_json::from_str(text).map_err(|error| BadBody::NotJson { line: error.line(), column: error.column() })?;
+        shape::json(text).map_err(|error| BadBody::NotJson { line: error.line(), column: error.column() })?;
     let mut reader = Reader::default();
     let event = reader.event(&value, app_id, |reader| match idempotency_key {
         Some(key) => reader.identifier("Idempotency-Key", &Value::from(key)),
@@ -212,7 +212,8 @@ impl Reader {
         let language = self.optional_identifier(path_of_facts, facts, "language");
         let country = self.optional_identifier(path_of_facts, facts, "country");
         let ai_agent_id = self.optional_identifier(path_of_rest, rest, "ai_agent_id");
-        let handoff_at = self.optional_identifier(path_of_rest, rest, "handoff_at");
+        // An unusable time is no reason to lose a handoff.
+        let handoff_at = Self::default().optional_identifier(path_of_rest, rest, "handoff_at");
         Some(Event::Handoff(Box::new(Handoff {
             event_id: event_id?,
             conversation: conversation?,
@@ -227,7 +228,7 @@ impl Reader {
     }
 
     fn conversation(&mut self, path: &str, parts: &Map<String, Value>) -> Option<Conversation> {
-        let known = present(parts, "id").or(present(parts, "channel_url"));
+        let known = filled(parts, "id").or(filled(parts, "channel_url"));
         if known.is_none() {
             self.report(path, "must have an id or a channel_url");
         }
@@ -288,8 +289,7 @@ impl Reader {
     }
 
     fn optional_identifier(&mut self, path: &str, parts: &Map<String, Value>, name: &str) -> Option<String> {
-        let value = present(parts, name).filter(|value| value.as_str() != Some(""))?;
-        self.identifier(&join(path, name), value)
+        self.identifier(&join(path, name), filled(parts, name)?)
     }
 
     /// A short text or a number: what identifies something, on one line.
@@ -314,6 +314,11 @@ impl Reader {
         self.report(path, problem);
         None
     }
+}
+
+/// A property that is there and neither null nor blank.
+fn filled<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    present(parts, name).filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
 }
 
 /// The ticket id in an `external_case`, if its type says that the case is one of Desk's. Which types Sendbird sends is
@@ -516,6 +521,38 @@ mod tests {
     fn a_handoff_prints_no_context_value() {
         let printed = format!("{:?}", handoff(&envelope()));
         assert!(!printed.contains("ORD-1"), "{printed}");
+    }
+
+    #[test]
+    fn no_time_and_no_blank_side_fact_costs_a_handoff() {
+        for time in
+            [json!(true), json!([]), json!("2025-07-30\n08:30"), json!("x".repeat(600)), json!(" "), json!(null)]
+        {
+            let mut body = envelope();
+            body["data"]["handoff_at"] = time;
+            body["data"]["conversation"]["ai_agent_context"]["language"] = json!(" ");
+            body["data"]["conversation"]["ai_agent_context"]["country"] = json!("");
+            let handoff = handoff(&body);
+            assert_eq!((handoff.handoff_at, handoff.language, handoff.country), (None, None, None));
+        }
+    }
+
+    #[test]
+    fn a_conversation_has_a_name_that_is_not_blank() {
+        for (id, channel) in [(json!(""), json!(null)), (json!(" "), json!("")), (json!(null), json!(" "))] {
+            let body = json!({"conversation": {"id": id, "channel_url": channel, "user_id": "u"}});
+            assert_eq!(paths(&body), ["conversation"]);
+        }
+        let body = json!({"conversation": {"id": " ", "channel_url": "ch_1", "user_id": "u"}});
+        let conversation = handoff(&body).conversation;
+        assert_eq!((conversation.id.as_deref(), conversation.name()), (None, "ch_1"));
+    }
+
+    #[test]
+    fn half_an_emoji_costs_a_handoff_nothing_but_itself() {
+        let body = br#"{"conversation": {"id": 1, "user_id": "u"}, "context": {"summary": "lid \ud83d"}}"#;
+        let Event::Handoff(handoff) = read(body, None).unwrap() else { panic!("it is one") };
+        assert_eq!(handoff.context.0["summary"], json!("lid \u{fffd}"));
     }
 
     proptest! {

@@ -95,6 +95,38 @@ impl Reader {
     }
 }
 
+/// JSON as JavaScript writes it: half of a surrogate pair, as of a text that was cut within an emoji, stands for U+FFFD.
+///
+/// # Errors
+/// What is not JSON, with its place.
+pub fn json(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(text).or_else(|error| whole_pairs(text).map_or(Err(error), |text| serde_json::from_str(&text)))
+}
+
+/// The text with every escaped half of a pair replaced; `None` if there is none.
+fn whole_pairs(text: &str) -> Option<String> {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut whole, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(next) = text[at..].find('\\') {
+        at += next;
+        at += match unit(at) {
+            Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => 12,
+            Some(0xD800..=0xDFFF) => {
+                whole.push_str(&text[copied..at]);
+                whole.push_str("\\ufffd");
+                copied = at + 6;
+                6
+            }
+            // The backslash and what it escapes, which may be a backslash.
+            _ => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+    }
+    (copied > 0).then(|| whole + &text[copied..])
+}
+
 /// A property that is there and not null.
 pub(crate) fn present<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     parts.get(name).filter(|value| !value.is_null())
@@ -107,5 +139,50 @@ pub(crate) fn join(path: &str, name: &str) -> String {
         ("", true) => name.to_owned(),
         (_, true) => format!("{path}.{name}"),
         (_, false) => format!("{path}[{name:?}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_a_replacement_character_and_a_whole_one_is_itself() {
+        for (text, expected) in [
+            (r#""abc\ud83d""#, "abc\u{fffd}"),
+            (r#""\ud83d\ude00\uD83D""#, "\u{1f600}\u{fffd}"),
+            (r#""\ude00\ud83dx""#, "\u{fffd}\u{fffd}x"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}\u{1f600}"),
+            (r#""\\ud83d \ud83d\n""#, "\\ud83d \u{fffd}\n"),
+            (r#""é\ud83dé""#, "é\u{fffd}é"),
+        ] {
+            assert_eq!(json(text).unwrap(), Value::from(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_not_mended_and_its_place_is_its_own() {
+        for text in [r#"{"a": "\ud83"}"#, r#"{"a": "\ud83d"#, "\\", r#""\"#, r#""\é""#, ""] {
+            assert!(json(text).is_err(), "{text}");
+        }
+        let error = json("{\n  \"a\": \"\\ud83d\",\n  b}").unwrap_err();
+        assert_eq!((error.line(), error.column()), (3, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_json_already_is_read_as_it_is(text in r#"["\\\PCdcu8-f0-9]{0,40}"#) {
+            match serde_json::from_str::<Value>(&text) {
+                Ok(value) => prop_assert_eq!(json(&text).unwrap(), value),
+                Err(_) => { let _ = json(&text); }
+            }
+        }
+
+        #[test]
+        fn any_units_of_a_javascript_string_can_be_read(units in prop::collection::vec(any::<u16>(), 0..30)) {
+            let text: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            prop_assert_eq!(json(&format!("\"{text}\"")).unwrap(), Value::from(String::from_utf16_lossy(&units)));
+        }
     }
 }
