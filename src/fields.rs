@@ -255,14 +255,27 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// The context key that fills this field: its own, else the first alias that is there.
-    fn matching_key(&self, field: &FieldKey) -> Option<&'a str> {
-        let context = &self.handoff.context.0;
-        if let Some((key, _)) = context.get_key_value(field.as_str()) {
-            return Some(key);
+    /// The context key that fills this field: its own, else the first alias that is there. One that is empty, or an alias
+    /// that is denied, stands back behind one that has a value.
+    fn matching_key(&mut self, field: &FieldKey) -> Option<&'a str> {
+        let (rules, context) = (self.rules, &self.handoff.context.0);
+        let own = context.get_key_value(field.as_str()).map(|(key, _)| key.as_str());
+        // Without a list of fields a key may have an alias and be one.
+        let own = own.filter(|own| !rules.aliases.contains_key(*own));
+        let aliases = rules.aliases.iter().filter(|(alias, target)| *target == field && context.contains_key(*alias));
+        let keys: Vec<&'a str> = own.into_iter().chain(aliases.map(|(alias, _)| alias.as_str())).collect();
+        let stands_back = |key: &&&str| match self.context(key) {
+            Ok(value) => is_empty(value),
+            Err(_) => Some(**key) != own,
+        };
+        let empty = keys.iter().take_while(stands_back).count();
+        let Some(chosen) = keys.get(empty) else { return keys.first().copied() };
+        for key in &keys[..empty] {
+            if !rules.deny.contains(*key) {
+                self.fates.insert(key, (None, Fate::Decided(Outcome::Empty.into())));
+            }
         }
-        let aliases = self.rules.aliases.iter().filter(|(_, target)| *target == field);
-        aliases.map(|(alias, _)| alias.as_str()).find(|alias| context.contains_key(*alias))
+        Some(chosen)
     }
 
     /// A field with a source of its own has a line of its own; the context key it draws on shares its fate.
@@ -283,12 +296,13 @@ impl<'a> Matching<'a> {
         self.matched.rows.push(Row { key: field.key.as_str().to_owned(), field: None, fate });
     }
 
-    /// Without a list of fields: whatever Desk could know is sent as text, and its answer tells what it kept.
+    /// Without a list of fields: whatever Desk could know, and the rules have no other use for, is sent as text, and its
+    /// answer tells what it kept.
     fn every_legal_key(&mut self) {
         let rules = self.rules;
         let mut targets: BTreeSet<FieldKey> = BTreeSet::new();
-        for key in sorted_keys(self.handoff) {
-            targets.extend(FieldKey::parse(key).or_else(|| rules.aliases.get(key).cloned()));
+        for key in sorted_keys(self.handoff).filter(|key| !rules.ticket.draws_on(key)) {
+            targets.extend(rules.aliases.get(key).cloned().or_else(|| FieldKey::parse(key)));
         }
         for target in targets {
             let Some(key) = self.matching_key(&target) else { continue };
@@ -321,57 +335,66 @@ impl<'a> Matching<'a> {
             hint: Candidates::from_iter(Priority::NAMES).near(text).map(str::to_owned),
         };
         let read = |text: &str| Priority::parse(text).ok_or_else(|| nearest(text));
-        self.matched.priority = self.handoff.ticket.priority;
-        if self.matched.priority.is_none() {
-            self.matched.priority = self.choose(self.rules.ticket.priority.as_ref(), read, Fate::Priority);
-        }
+        let (choice, wish) = (self.rules.ticket.priority.as_ref(), self.handoff.ticket.priority);
+        self.matched.priority = self.choose(choice, wish, read, Fate::Priority);
     }
 
     fn team(&mut self) {
         let read = |text: &str| TeamKey::parse(text).ok_or_else(|| Outcome::NotAnOption.into());
-        self.matched.team.clone_from(&self.handoff.ticket.team);
-        if self.matched.team.is_none() {
-            self.matched.team = self.choose(self.rules.ticket.team.as_ref(), read, Fate::Team);
-        }
+        let (choice, wish) = (self.rules.ticket.team.as_ref(), self.handoff.ticket.team.clone());
+        self.matched.team = self.choose(choice, wish, read, Fate::Team);
     }
 
-    fn choose<T: Clone>(
+    /// What the sender wishes, else what the rules say. A context key that is not followed has its outcome all the same.
+    fn choose<T: Clone + PartialEq>(
         &mut self,
         choice: Option<&'a Choice<T>>,
+        wish: Option<T>,
         read: impl Fn(&str) -> Result<T, Refusal>,
         fate: Fate,
     ) -> Option<T> {
         let read = |value: Option<&Value>| convert(&FieldKind::Text, value).and_then(|(text, _)| read(&text));
-        match choice? {
-            Choice::Value(value) => Some(value.clone()),
-            Choice::From(Source::BuiltIn(name)) => read(built_in(self.handoff, *name).map(Value::from).as_ref()).ok(),
-            Choice::From(Source::Context(key)) => {
-                let (key, _) = self.handoff.context.0.get_key_value(key)?;
-                let chosen = self.context(key).and_then(read);
-                let fate = chosen.as_ref().map_or_else(|refusal| Fate::Decided(refusal.clone()), |_| fate);
-                self.fates.entry(key).or_insert((None, fate));
-                chosen.ok()
+        let chosen = match choice {
+            None => None,
+            Some(Choice::Value(value)) => Some(value.clone()),
+            Some(Choice::From(Source::BuiltIn(name))) => {
+                read(built_in(self.handoff, *name).map(Value::from).as_ref()).ok()
             }
-        }
+            Some(Choice::From(Source::Context(key))) => {
+                self.handoff.context.0.get_key_value(key).and_then(|(key, _)| {
+                    let chosen = self.context(key).and_then(read);
+                    let fate = match &chosen {
+                        Err(refusal) => Fate::Decided(refusal.clone()),
+                        Ok(chosen) if wish.as_ref().is_some_and(|wish| wish != chosen) => {
+                            Fate::Decided(Outcome::Kept.into())
+                        }
+                        Ok(_) => fate,
+                    };
+                    self.fates.entry(key).or_insert((None, fate));
+                    chosen.ok()
+                })
+            }
+        };
+        wish.or(chosen)
     }
 
     /// A line for every context key that has none yet.
     fn remaining_keys(&mut self) {
         let fields = self.rules.fields.as_deref().unwrap_or_default();
-        let fields = Candidates::from_iter(fields.iter().map(|field| field.key.as_str()));
+        let mut fields = Likened { fields: fields.iter().map(|field| field.key.as_str()).collect(), left: MAX_LIKENED };
         let has_row: BTreeSet<&str> = self.matched.rows.iter().map(|row| row.key.as_str()).collect();
         let mut rows = Vec::new();
         for key in sorted_keys(self.handoff).filter(|key| !has_row.contains(key)) {
             let (field, fate) = match self.fates.remove(key) {
                 Some(known) => known,
-                None => (None, Fate::Decided(self.unmatched(key, (rows.len() < MAX_LIKENED).then_some(&fields)))),
+                None => (None, Fate::Decided(self.unmatched(key, &mut fields))),
             };
             rows.push(Row { key: key.to_owned(), field, fate });
         }
         self.matched.rows.extend(rows);
     }
 
-    fn unmatched(&self, key: &str, fields: Option<&Candidates<'_>>) -> Refusal {
+    fn unmatched(&self, key: &str, fields: &mut Likened<'_>) -> Refusal {
         if self.rules.deny.contains(key) {
             return Outcome::Denied.into();
         }
@@ -379,7 +402,7 @@ impl<'a> Matching<'a> {
             // Its field was filled by a better key.
             return Refusal { outcome: Outcome::Unmatched, hint: Some(target.as_str().to_owned()) };
         }
-        let known = fields.and_then(|fields| fields.near(key));
+        let known = fields.near(key);
         match FieldKey::parse(key) {
             Some(_) => Refusal { outcome: Outcome::Unmatched, hint: known.map(str::to_owned) },
             None => {
@@ -393,6 +416,11 @@ impl<'a> Matching<'a> {
 fn sorted_keys(handoff: &Handoff) -> impl Iterator<Item = &str> {
     let keys: BTreeSet<&str> = handoff.context.0.keys().map(String::as_str).collect();
     keys.into_iter()
+}
+
+/// Null or blank.
+fn is_empty(value: Option<&Value>) -> bool {
+    value.is_none_or(|value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()))
 }
 
 /// The text to send for a value, and whether it was cut; or why none is sent.
@@ -484,6 +512,19 @@ impl<'c> Candidates<'c> {
             comparable && wanted.len().abs_diff(letters.len()) <= 4 && strsim::osa_distance(&wanted, letters) <= 1
         };
         same.or_else(|| self.0.iter().find(close)).map(|(text, _)| *text)
+    }
+}
+
+/// The fields, for so many keys that may be likened to them.
+struct Likened<'c> {
+    fields: Candidates<'c>,
+    left: usize,
+}
+
+impl<'c> Likened<'c> {
+    fn near(&mut self, key: &str) -> Option<&'c str> {
+        self.left = self.left.checked_sub(1)?;
+        self.fields.near(key)
     }
 }
 
@@ -712,6 +753,31 @@ mod tests {
     }
 
     #[test]
+    fn a_key_without_a_value_stands_back_behind_an_alias_that_has_one() {
+        let document = |deny: &[&str]| {
+            json!({
+                "fields": [{"key": "order-id", "type": "text"}], "deny": deny,
+                "aliases": {"orderId": "order-id", "order": "order-id"}
+            })
+        };
+        let mut listed = rules(document(&[]));
+        for _ in 0..2 {
+            let lines = ["orderId written ->order-id", "order empty", "order-id empty"];
+            assert_eq!(outcomes(&listed, json!({"order-id": null, "order": " ", "orderId": "A"})), lines);
+            assert_eq!(sent(&listed, json!({"order": "", "orderId": "A"})), [("order-id".into(), "A".into())]);
+            assert_eq!(outcomes(&listed, json!({"order-id": "", "order": null}))[0], "order-id empty");
+            // And so without a list of fields.
+            listed.fields = None;
+        }
+        let denied = rules(document(&["order"]));
+        let lines = ["orderId written ->order-id", "order denied"];
+        assert_eq!(outcomes(&denied, json!({"order": "B", "orderId": "A"})), lines);
+        let denied = rules(document(&["order-id"]));
+        let lines = ["order-id denied", "orderId unmatched ?order-id"];
+        assert_eq!(outcomes(&denied, json!({"order-id": "B", "orderId": "A"})), lines);
+    }
+
+    #[test]
     fn a_denied_key_reaches_nothing() {
         let rules = rules(json!({
             "fields": [{"key": "token", "type": "text"}, {"key": "other", "type": "text", "from": "token"}],
@@ -760,6 +826,30 @@ mod tests {
     }
 
     #[test]
+    fn a_key_whose_value_gives_way_to_the_senders_wish_is_kept_out_and_says_so() {
+        let rules = rules(json!({"fields": [], "ticket": {"priority": {"from": "pri"}, "team": {"from": "team"}}}));
+        let mut wished = handoff(json!({"pri": "HIGH", "team": "nobody's team"}));
+        wished.ticket.priority = Some(Priority::Low);
+        wished.ticket.team = TeamKey::parse("vip");
+        let lines = |wished: &Handoff| {
+            let matched = match_fields(&rules, wished);
+            let entries = matched.entries(&Verdicts::all(&matched, Outcome::Written), false);
+            entries.into_iter().map(|entry| (entry.key, entry.outcome)).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&wished), [("pri".into(), Outcome::Kept), ("team".into(), Outcome::NotAnOption)]);
+        wished.ticket.priority = Some(Priority::High);
+        assert_eq!(lines(&wished)[0], ("pri".into(), Outcome::Written));
+    }
+
+    #[test]
+    fn without_a_list_of_fields_the_keys_of_priority_and_team_are_no_fields() {
+        let rules = rules(json!({"ticket": {"priority": {"from": "priority"}, "team": {"from": "support-team"}}}));
+        let context = json!({"priority": "HIGH", "support-team": "vip", "tier": "gold"});
+        assert_eq!(sent(&rules, context.clone()), [("tier".into(), "gold".into())]);
+        assert_eq!(outcomes(&rules, context), ["tier written", "priority written", "support-team written"]);
+    }
+
+    #[test]
     fn the_twenty_first_field_is_over_the_limit() {
         let context: serde_json::Map<String, Value> = (10..35).map(|n| (format!("k{n}"), json!(n))).collect();
         let lines = outcomes(&Rules::default(), Value::Object(context));
@@ -775,6 +865,12 @@ mod tests {
         let lines = outcomes(&rules, Value::Object(context));
         assert_eq!(lines[99..=100], ["199order-id unmatched ?199order-ids", "200order-id unmatched"]);
         assert_eq!(outcomes(&rules, json!({"200order-id": 1})), ["200order-id unmatched ?200order-ids"]);
+        let deny: Vec<String> = (100..300).map(|n| format!("{n}")).collect();
+        let rules = self::rules(json!({ "fields": [{"key": "order-id", "type": "text"}], "deny": deny }));
+        let mut context: serde_json::Map<String, Value> = deny.iter().map(|key| (key.clone(), json!(1))).collect();
+        context.insert("orderId".into(), json!(1));
+        let lines = outcomes(&rules, Value::Object(context));
+        assert_eq!(lines.last().unwrap(), "orderId invalid-key ?order-id", "what is denied is likened to nothing");
     }
 
     #[test]

@@ -153,6 +153,15 @@ pub struct TicketRules {
     pub opening_message: Option<String>,
 }
 
+impl TicketRules {
+    /// Whether priority or team comes from this context key.
+    pub fn draws_on(&self, key: &str) -> bool {
+        let named = |source: &Source| matches!(source, Source::Context(name) if name == key);
+        self.priority.as_ref().and_then(Choice::source).is_some_and(named)
+            || self.team.as_ref().and_then(Choice::source).is_some_and(named)
+    }
+}
+
 /// A value, or where to find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice<T> {
@@ -160,6 +169,15 @@ pub enum Choice<T> {
     Value(T),
     /// Whatever this source says.
     From(Source),
+}
+
+impl<T> Choice<T> {
+    fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Value(_) => None,
+            Self::From(source) => Some(source),
+        }
+    }
 }
 
 /// Desk's four priorities.
