@@ -1,7 +1,7 @@
 //! Carries a plan out, so that one bad field never costs the others and a failed create never makes two tickets.
 //!
-//! Reads go out together, writes to one ticket one after the other: nobody knows whether Desk saves whole tickets
-//! (desk-wire section 9, question 8). What Desk refuses is an outcome; what it does not answer is an error.
+//! Writes to one ticket go out one after the other: nobody knows whether Desk saves whole tickets (desk-wire section 9,
+//! question 8). What Desk refuses is an outcome; what it does not answer is an error.
 
 use std::collections::BTreeMap;
 
@@ -47,37 +47,51 @@ pub async fn ensure_customer(desk: &Desk<'_>, user_id: &str) -> Result<u64, Desk
     }
 }
 
-/// Makes a ticket. If Desk refuses it as a whole, it is made with less: first without the fields, then bare.
+/// Makes a ticket. If Desk refuses it as a whole, it is made with less: first without the fields; then bare; then with all
+/// but the related channel, which may be none of the customer's (desk-wire section 3.3); then with nothing but its title.
+/// Without its channel a ticket is known by that.
 ///
 /// # Errors
 /// What Desk said to the last try. If a try may have worked, the ticket is looked for before it counts as failed.
-pub async fn create(
+pub async fn create<'a>(
     desk: &Desk<'_>,
-    full: NewTicket<'_>,
-    wanted: &Wanted<'_>,
+    full: NewTicket<'a>,
+    wanted: &'a Wanted<'_>,
     matched: &Matched,
 ) -> Result<Created, DeskError> {
-    let without_fields = NewTicket { values: &[], ..full.clone() };
-    let bare = NewTicket { priority: None, team: None, ..without_fields.clone() };
-    let lesser = [
-        (!full.values.is_empty()).then_some((without_fields, false)),
-        (full.priority.is_some() || full.team.is_some()).then_some((bare, full.team.is_some())),
-    ];
-    let mut error = match desk.create_ticket(&full).await {
-        Ok(ticket) => return Ok(Created::Whole(verified(desk, ticket, matched).await?)),
-        Err(error) => error,
-    };
-    for (ticket, team_refused) in lesser.into_iter().flatten() {
-        if error.kind != Kind::Refused {
-            break;
-        }
-        tracing::warn!(%error, "the ticket was refused; trying with less");
-        error = match desk.create_ticket(&ticket).await {
-            Ok(ticket) => return Ok(Created::Partly { ticket, team_refused }),
+    let mut lesser = lesser(&full, &wanted.title).into_iter();
+    let mut ticket = full.clone();
+    loop {
+        let error = match desk.create_ticket(&ticket).await {
+            Ok(made) if (NewTicket { title: full.title, related: full.related, ..ticket }) == full => {
+                return Ok(Created::Whole(verified(desk, made, matched).await?));
+            }
+            Ok(made) => {
+                let team_refused = full.team.is_some() && ticket.team.is_none();
+                return Ok(Created::Partly { ticket: made, team_refused });
+            }
             Err(error) => error,
         };
+        match lesser.next().filter(|_| error.kind == Kind::Refused) {
+            Some(less) => ticket = less,
+            None => return rescue(desk, error, wanted).await,
+        }
+        tracing::warn!(%error, "the ticket was refused; trying with less");
     }
-    rescue(desk, error, wanted).await
+}
+
+/// What to try one after the other when a ticket is refused.
+fn lesser<'a>(full: &NewTicket<'a>, title: &'a str) -> Vec<NewTicket<'a>> {
+    let without_fields = NewTicket { values: &[], ..full.clone() };
+    let bare = NewTicket { priority: None, team: None, ..without_fields.clone() };
+    let unrelated = |ticket: &NewTicket<'a>| NewTicket { title, related: None, ..ticket.clone() };
+    let mut lesser: Vec<NewTicket<'a>> = Vec::new();
+    for ticket in [without_fields, bare.clone(), unrelated(full), unrelated(&bare)] {
+        if ticket != *full && !lesser.contains(&ticket) {
+            lesser.push(ticket);
+        }
+    }
+    lesser
 }
 
 /// Changes a ticket.

@@ -1,9 +1,10 @@
 //! The spine: claim, match, find, plan, apply, compare, complete or release. One handoff from its facts to a ticket with
 //! its fields filled, done once.
 //!
-//! Takes an authenticated handoff; makes every decision in pure code and every call through [`Desk`]. Has no loops and no
-//! sleeps: what fails is told to the caller, whose next try finds what this one left and goes on from there.
+//! Takes an authenticated handoff; makes every decision in pure code and every call through [`Desk`]. Tries nothing again and
+//! never sleeps: what fails is told to the caller, whose next try finds what this one left and goes on from there.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use secrecy::SecretString;
@@ -18,7 +19,7 @@ use crate::metrics;
 use crate::report::{Action, OpeningMessage, Report, Status, TicketReport};
 use crate::rules::{Overwrite, Rules};
 use crate::seam::StoreError;
-use crate::ticket::{Merge, PRIORITY, Plan, TEAM, Ticket, Wanted, change, plan, title};
+use crate::ticket::{Merge, PRIORITY, Plan, StoredText, TEAM, Ticket, Wanted, change, plan, title};
 
 /// What a handoff is worked on with.
 pub struct Task<'a> {
@@ -116,7 +117,7 @@ pub async fn preview(desk: &Desk<'_>, rules: &Rules, handoff: &Handoff) -> Resul
         Plan::Update(ticket, change) if change.is_empty() => (Action::None, Some(ticket), change.verdicts),
         Plan::Update(ticket, change) => (Action::Update, Some(ticket), change.verdicts),
         Plan::Leave(ticket) => (Action::None, ticket, Verdicts::all(&matched, Outcome::Left)),
-        Plan::NotYet => return Err(Failure::NotYet),
+        Plan::NotYet => (Action::None, None, Verdicts::all(&matched, Outcome::Left)),
     };
     Ok(work.report(Status::Preview, action, ticket.as_ref(), &verdicts))
 }
@@ -154,6 +155,10 @@ struct Work<'a> {
 impl Work<'_> {
     async fn carry_out(&self) -> Result<(Report, Record), Failure> {
         let (plan, customer_id) = self.plan().await?;
+        let before = match &plan {
+            Plan::Update(ticket, _) => ticket.fields.clone().unwrap_or_default(),
+            Plan::Create | Plan::Leave(_) | Plan::NotYet => BTreeMap::new(),
+        };
         let (status, action, Applied { ticket, verdicts }) = match plan {
             Plan::Create => (Status::Created, Action::Create, self.create(customer_id).await?),
             Plan::Update(ticket, change) if change.is_empty() => {
@@ -164,14 +169,14 @@ impl Work<'_> {
             }
             Plan::Leave(ticket) => {
                 let verdicts = Verdicts::all(self.matched, Outcome::Left);
-                let record = self.record(ticket.as_ref(), &verdicts);
+                let record = self.record(ticket.as_ref(), &verdicts, &before);
                 return Ok((self.report(Status::Left, Action::None, ticket.as_ref(), &verdicts), record));
             }
             Plan::NotYet => return Err(Failure::NotYet),
         };
         let opening_message = self.open_if_waiting(&ticket).await;
         let report = self.report(status, action, Some(&ticket), &verdicts);
-        Ok((Report { opening_message, ..report }, self.record(Some(&ticket), &verdicts)))
+        Ok((Report { opening_message, ..report }, self.record(Some(&ticket), &verdicts, &before)))
     }
 
     /// What is to be done, and Desk's number of the customer if it came up.
@@ -225,10 +230,19 @@ impl Work<'_> {
             tokio::try_join!(on_channel, desk.tickets_of_customer(wanted.user_id), customer)?;
         let best = wanted.best(on_channel.into_iter().chain(of_customer));
         let ticket = match best {
-            Some(ticket) if ticket.open => Some(ticket),
+            Some(ticket) if ticket.open => Some(self.shown(ticket, wanted).await?),
             closed => named.or(closed),
         };
         Ok(Found { ticket, customer_id })
+    }
+
+    /// A ticket of a list that does not show its fields, as Desk shows it alone: what is not shown may be a human's.
+    async fn shown(&self, ticket: Ticket, wanted: &Wanted<'_>) -> Result<Ticket, DeskError> {
+        if ticket.fields.is_some() || self.matched.values.is_empty() {
+            return Ok(ticket);
+        }
+        let alone = self.desk.ticket(ticket.id).await?;
+        Ok(alone.filter(|alone| alone.open && wanted.owns(alone)).unwrap_or(ticket))
     }
 
     /// The ticket of this id, if there is one and it is the customer's.
@@ -247,7 +261,7 @@ impl Work<'_> {
         };
         let title = title(self.handoff, &self.rules.ticket);
         let full = NewTicket {
-            title: &title,
+            title: if wanted.channel_url.is_some() { &title } else { &wanted.title },
             customer_id,
             values: &matched.values,
             priority: matched.priority,
@@ -295,13 +309,15 @@ impl Work<'_> {
         }
     }
 
-    /// What to remember: what the ticket holds of what was sent is ours, whoever put it there first.
-    fn record(&self, ticket: Option<&Ticket>, verdicts: &Verdicts) -> Record {
+    /// What to remember: what the ticket holds of what was sent is ours, whoever put it there first; so is what it holds
+    /// only since then, for Desk may have spelt it in its own way.
+    fn record(&self, ticket: Option<&Ticket>, verdicts: &Verdicts, before: &BTreeMap<String, StoredText>) -> Record {
         let mut written = self.known.written.clone();
         let stored = ticket.and_then(|ticket| ticket.fields.as_ref());
         for (value, outcome) in self.matched.values.iter().zip(&verdicts.values) {
             let (key, text) = (value.key.as_str(), stored.and_then(|fields| fields.get(value.key.as_str())));
-            if outcome.is_filled() {
+            let respelt = *outcome == Outcome::Rejected && text.is_some() && text != before.get(key);
+            if outcome.is_filled() || respelt {
                 written.set(key, self.digester.digest(key, text.unwrap_or(&value.text).expose()));
             }
         }

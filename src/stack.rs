@@ -76,7 +76,7 @@ pub struct Invocation {
     ends: SystemTime,
 }
 
-/// Why a handoff cannot even be begun.
+/// Why a handoff is not done: it cannot even be begun, or it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     /// A parameter of the application is missing or not usable.

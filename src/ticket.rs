@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::fields::{FieldValue, MAX_FIELDS, Matched, Outcome, Verdicts, built_in, cut};
-use crate::handoff::Handoff;
+use crate::handoff::{Conversation, Handoff};
 use crate::rules::{MAX_TITLE, Overwrite, Priority, TeamKey, TicketRules, TitlePart, WhenClosed, WhenMissing};
 
 /// The most Chat channels that a ticket names as related (desk-wire section 3.3).
@@ -34,11 +36,14 @@ pub struct Ticket {
     pub customer_id: Option<u64>,
     /// The customer's Sendbird user id.
     pub sendbird_id: Option<String>,
-    /// Channels named as related.
-    pub related: Vec<String>,
+    /// Channels named as related; `None` if the answer did not say.
+    pub related: Option<Vec<String>>,
     /// Messages so far.
     pub message_count: Option<u64>,
 }
+
+/// The longest name of a conversation that stands in a title as it is, in characters.
+const MAX_MARKED: usize = 40;
 
 /// A value that Desk holds.
 pub type StoredText = crate::fields::Private;
@@ -50,16 +55,28 @@ pub struct Wanted<'a> {
     pub channel_url: Option<&'a str>,
     /// The customer's Sendbird user id.
     pub user_id: &'a str,
-    /// The title of a ticket made by us, if it names the conversation and there is no channel to go by.
-    pub title: Option<String>,
+    /// The title of its ticket where no channel ties the two: it names the conversation.
+    pub title: String,
+    mark: String,
+}
+
+/// What ties a ticket to the conversation, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tie {
+    /// Its title names the conversation.
+    Title,
+    /// It names the conversation's channel as related.
+    Related,
+    /// It is on the conversation's channel.
+    Channel,
 }
 
 impl<'a> Wanted<'a> {
     /// What to look for, for this handoff.
     pub fn new(handoff: &'a Handoff, rules: &TicketRules) -> Self {
         let channel_url = handoff.conversation.channel_url.as_deref();
-        let telling = channel_url.is_none() && handoff.ticket.title.is_none() && rules.title.names_the_conversation();
-        Self { channel_url, user_id: &handoff.user_id, title: telling.then(|| title(handoff, rules)) }
+        let mark = mark(&handoff.conversation);
+        Self { channel_url, user_id: &handoff.user_id, title: telling_title(handoff, rules, &mark), mark }
     }
 
     /// Whether the ticket is the customer's: anything else must never be touched.
@@ -67,25 +84,65 @@ impl<'a> Wanted<'a> {
         ticket.sendbird_id.as_deref() == Some(self.user_id)
     }
 
-    /// Whether the ticket is this conversation's: on its channel, naming it as related, or, where the conversation has
-    /// no channel, the customer's by the title that we give.
+    /// Whether the ticket is this conversation's: on its channel, naming it as related, or the customer's by the title
+    /// that we give where no channel ties the two.
     pub fn owns(&self, ticket: &Ticket) -> bool {
-        let foreign = ticket.sendbird_id.is_some() && !self.is_customers(ticket);
-        let by_channel = self.channel_url.is_some_and(|channel| {
-            ticket.channel_url.as_deref() == Some(channel) || ticket.related.iter().any(|related| related == channel)
-        });
-        let by_title = self.title.is_some() && ticket.title == self.title && self.is_customers(ticket);
-        !foreign && (by_channel || by_title)
+        self.tie(ticket).is_some()
     }
 
-    /// The best of the tickets that are this conversation's: an open one before a closed one, then the newest.
+    /// The best of the tickets that are this conversation's: an open one before a closed one, then one on its channel,
+    /// then one that names its channel, then the newest.
     pub fn best(&self, tickets: impl IntoIterator<Item = Ticket>) -> Option<Ticket> {
-        tickets.into_iter().filter(|ticket| self.owns(ticket)).max_by_key(|ticket| (ticket.open, ticket.id))
+        let tied = tickets.into_iter().filter_map(|ticket| Some((self.tie(&ticket)?, ticket)));
+        tied.max_by_key(|(tie, ticket)| (ticket.open, *tie, ticket.id)).map(|(_, ticket)| ticket)
+    }
+
+    fn tie(&self, ticket: &Ticket) -> Option<Tie> {
+        if ticket.sendbird_id.is_some() && !self.is_customers(ticket) {
+            return None;
+        }
+        let related = ticket.related.as_deref().unwrap_or_default();
+        match self.channel_url {
+            Some(channel) if ticket.channel_url.as_deref() == Some(channel) => Some(Tie::Channel),
+            Some(channel) if related.iter().any(|related| related == channel) => Some(Tie::Related),
+            // A ticket that names other channels is another conversation's, whatever it is called.
+            Some(_) if !related.is_empty() => None,
+            _ => {
+                let title = ticket.title.as_deref().filter(|_| self.is_customers(ticket))?;
+                (title == self.title || title.ends_with(&self.mark)).then_some(Tie::Title)
+            }
+        }
     }
 }
 
-/// The title of a new ticket, within Desk's limit.
+/// The end of a title that would not name the conversation otherwise: its number, if it is of a usual length.
+fn mark(conversation: &Conversation) -> String {
+    let name = conversation.id.as_deref().unwrap_or_else(|| conversation.name());
+    if name.chars().count() <= MAX_MARKED {
+        format!(" (conversation {name})")
+    } else {
+        format!(" (conversation {})", hex::encode(&Sha256::digest(name)[..8]))
+    }
+}
+
+/// A title that names the conversation, whole and within Desk's limit.
+fn telling_title(handoff: &Handoff, rules: &TicketRules, mark: &str) -> String {
+    let filled = filled_title(handoff, rules);
+    let named = handoff.ticket.title.is_none() && rules.title.names_the_conversation();
+    if named && handoff.conversation.id.is_some() && cut(&filled, MAX_TITLE) == filled {
+        return filled;
+    }
+    let room = MAX_TITLE - mark.encode_utf16().count();
+    format!("{}{mark}", cut(&filled, room).trim_end())
+}
+
+/// The title of a new ticket that a channel ties to the conversation, within Desk's limit.
 pub fn title(handoff: &Handoff, rules: &TicketRules) -> String {
+    cut(&filled_title(handoff, rules), MAX_TITLE).trim_end().to_owned()
+}
+
+/// Never empty, of any length.
+fn filled_title(handoff: &Handoff, rules: &TicketRules) -> String {
     let mut title = String::new();
     if let Some(wish) = &handoff.ticket.title {
         title.push_str(wish);
@@ -97,7 +154,7 @@ pub fn title(handoff: &Handoff, rules: &TicketRules) -> String {
             }
         }
     }
-    let title = cut(title.trim(), MAX_TITLE).trim_end();
+    let title = title.trim();
     if title.is_empty() { "AI handoff".to_owned() } else { title.to_owned() }
 }
 
@@ -250,12 +307,13 @@ fn settle_team(ticket: &Ticket, wanted: Option<&TeamKey>, merge: Merge<'_>) -> O
     }
 }
 
-/// The related channels with the conversation's among them, if it is not there yet and there is room.
+/// The related channels with the conversation's among them, if it is not there yet and there is room. What Desk does not
+/// show would be lost, so nothing is added to it.
 fn joined_channels(ticket: &Ticket, channel: Option<&str>) -> Option<Vec<String>> {
-    let channel = channel?;
-    let known = ticket.channel_url.as_deref() == Some(channel) || ticket.related.iter().any(|url| url == channel);
-    let room = ticket.related.len() < MAX_RELATED;
-    (!known && room).then(|| ticket.related.iter().cloned().chain([channel.to_owned()]).collect())
+    let (channel, related) = (channel?, ticket.related.as_ref()?);
+    let known = ticket.channel_url.as_deref() == Some(channel) || related.iter().any(|url| url == channel);
+    let room = related.len() < MAX_RELATED;
+    (!known && room).then(|| related.iter().cloned().chain([channel.to_owned()]).collect())
 }
 
 /// What a value that was sent has become, if Desk took it.
@@ -427,13 +485,15 @@ mod tests {
     fn the_conversation_joins_the_related_channels_while_there_is_room() {
         let other = |related: &[&str]| Ticket {
             channel_url: Some("ch_ticket".into()),
-            related: related.iter().map(|url| (*url).to_owned()).collect(),
+            related: Some(related.iter().map(|url| (*url).to_owned()).collect()),
             ..ticket(&[])
         };
         assert_eq!(planned(&ticket(&[]), "own").related, None);
         assert_eq!(planned(&other(&["ch_1"]), "own").related, None);
         assert_eq!(planned(&other(&["a"]), "own").related, Some(vec!["a".into(), "ch_1".into()]));
         assert_eq!(planned(&other(&["a", "b", "c"]), "own").related, None);
+        let not_shown = Ticket { related: None, ..other(&[]) };
+        assert_eq!(planned(&not_shown, "own").related, None, "what is not shown would be lost");
     }
 
     #[test]
@@ -461,8 +521,8 @@ mod tests {
         assert!(wanted.owns(&ticket(&[])));
         assert!(!wanted.owns(&Ticket { channel_url: Some("ch_10".into()), ..ticket(&[]) }));
         assert!(!wanted.owns(&Ticket { sendbird_id: Some("user_2".into()), ..ticket(&[]) }));
-        let related = Ticket { channel_url: None, related: vec!["ch_1".into()], ..ticket(&[]) };
-        assert!(wanted.owns(&related));
+        let related = |url: &str| Ticket { channel_url: None, related: Some(vec![url.into()]), ..ticket(&[]) };
+        assert!(wanted.owns(&related("ch_1")) && !wanted.owns(&related("ch_2")));
     }
 
     #[test]
@@ -474,6 +534,71 @@ mod tests {
         assert!(wanted.owns(&ours));
         assert!(!wanted.owns(&Ticket { sendbird_id: None, ..ours.clone() }));
         assert!(!wanted.owns(&Ticket { title: Some("AI handoff 264".into()), ..ours }));
+    }
+
+    #[test]
+    fn a_ticket_that_names_no_channel_is_told_by_its_title_too() {
+        let handoff = handoff();
+        let wanted = Wanted::new(&handoff, &TicketRules::default());
+        let titled =
+            |title: &str| Ticket { title: Some(title.into()), channel_url: Some("ch_t".into()), ..ticket(&[]) };
+        assert!(wanted.owns(&titled("AI handoff 2647")) && wanted.owns(&titled("Broken lid (conversation 2647)")));
+        assert!(!wanted.owns(&titled("AI handoff 264")) && !wanted.owns(&titled("2647")));
+        let another = Ticket { related: Some(vec!["ch_2".into()]), ..titled("AI handoff 2647") };
+        assert!(!wanted.owns(&another), "it names another conversation's channel");
+        let unknown = Ticket { sendbird_id: None, ..titled("AI handoff 2647") };
+        assert!(!wanted.owns(&unknown), "a title alone is no proof of whose it is");
+    }
+
+    #[test]
+    fn a_title_names_the_conversation_whatever_it_is_made_of() {
+        let titled = |id: Option<&str>, channel: Option<&str>, wish: Option<&str>, rule: &str| {
+            let mut handoff = handoff();
+            handoff.conversation =
+                Conversation { id: id.map(str::to_owned), channel_url: channel.map(str::to_owned), channel_type: None };
+            handoff.ticket.title = wish.map(str::to_owned);
+            let rules = Rules::parse(&json!({"ticket": {"title": rule}}).to_string()).unwrap().ticket;
+            let title = Wanted::new(&handoff, &rules).title;
+            assert!(title.encode_utf16().count() <= MAX_TITLE, "{title}");
+            title
+        };
+        let rule = "AI handoff {conversation.id}";
+        assert_eq!(titled(Some("77"), None, None, rule), "AI handoff 77");
+        assert_eq!(titled(Some("77"), None, None, "Handoff"), "Handoff (conversation 77)");
+        assert_eq!(titled(Some("77"), None, Some("Broken lid"), rule), "Broken lid (conversation 77)");
+        assert_eq!(titled(None, Some("ch_9"), None, rule), "AI handoff (conversation ch_9)");
+        let long = titled(Some("77"), None, Some(&"lid ".repeat(50)), rule);
+        assert!(long.starts_with("lid lid") && long.ends_with(" (conversation 77)"), "{long}");
+        // What the cut would take away stands at the end, or a digest of it does.
+        for (one, other, rule) in [
+            (format!("{}1", "x".repeat(100)), format!("{}2", "x".repeat(100)), rule.to_owned()),
+            ("y".repeat(39) + "1", "y".repeat(39) + "2", "x".repeat(70) + "{conversation.id}"),
+            ("😀".repeat(39) + "1", "😀".repeat(39) + "2", "x".repeat(70) + "{conversation.id}"),
+        ] {
+            let [one, other] = [&one, &other].map(|id| titled(Some(id), None, None, &rule));
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_ticket_on_the_conversations_channel_is_better_than_one_that_names_it() {
+        let handoff = handoff();
+        let wanted = Wanted::new(&handoff, &TicketRules::default());
+        let on_channel = |id, open| Ticket { id, open, ..ticket(&[]) };
+        let related = |id, open| Ticket {
+            channel_url: Some("ch_t".into()),
+            related: Some(vec!["ch_1".into()]),
+            ..on_channel(id, open)
+        };
+        let titled = |id| Ticket { title: Some("AI handoff 2647".into()), channel_url: None, ..on_channel(id, true) };
+        let best = |tickets: [Ticket; 3]| wanted.best(tickets).map(|ticket| ticket.id);
+        assert_eq!(best([on_channel(1, true), related(2, true), titled(3)]), Some(1));
+        assert_eq!(
+            best([related(2, true), titled(3), on_channel(1, false)]),
+            Some(2),
+            "an open one before a closed one"
+        );
+        assert_eq!(best([related(2, true), related(4, true), titled(3)]), Some(4), "the newer one");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     asked::{Asked, Parameters},
     calls::Call,
+    state::State,
 };
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -112,16 +113,21 @@ impl Refusal {
 }
 
 /// The part of `items` that `limit` and `offset` ask for, with the addresses of the parts beside it.
-pub(crate) fn page(base: &str, asked: &Asked, parameters: &Parameters, items: Vec<Value>) -> Answer {
+pub(crate) fn page(state: &State, asked: &Asked, parameters: &Parameters, items: Vec<Value>) -> Answer {
+    let (base, largest) = (&state.base, state.behaviour.largest_page);
     let number = |name: &str| parameters.get(name).and_then(|text| text.parse::<usize>().ok());
-    let limit = number("limit").filter(|limit| *limit > 0).unwrap_or(50).min(500);
+    let limit = number("limit").filter(|limit| *limit > 0).unwrap_or(50).min(largest);
     let offset = number("offset").unwrap_or(0);
     let count = items.len();
     let after = offset.saturating_add(limit);
     let next = (after < count).then(|| link(base, asked, limit, after));
     let previous = (offset > 0).then(|| link(base, asked, limit, offset.saturating_sub(limit)));
     let results: Vec<Value> = items.into_iter().skip(offset).take(limit).collect();
-    Answer::ok(&json!({"count": count, "next": next, "previous": previous, "results": results}))
+    let mut page = json!({"count": count, "next": next, "previous": previous, "results": results});
+    if let Some(properties) = page.as_object_mut().filter(|_| !state.behaviour.lists_count) {
+        properties.remove("count");
+    }
+    Answer::ok(&page)
 }
 
 /// The address of the same list at another place, whole.

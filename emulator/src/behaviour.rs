@@ -34,10 +34,18 @@ pub struct Behaviour {
     pub visible_after: Duration,
     /// Ticket lists begin with the newest ticket. Default: no, with the oldest.
     pub newest_first: bool,
+    /// Ticket lists show tickets with their `customFields`. Default: yes.
+    pub lists_show_fields: bool,
+    /// Lists tell how many things there are in all. Default: yes.
+    pub lists_count: bool,
+    /// No more things than this are on a page, whatever `limit` asks for. Default: 500.
+    pub largest_page: usize,
     /// What `PATCH` of a ticket and of its fields answer. Default: the whole ticket.
     pub write_answer: WriteAnswer,
     /// The status of a successful create, 200 or 201. Default: 201.
     pub create_status: u16,
+    /// Related channels, none of which is a group channel of the customer's. Default: taken.
+    pub strange_related: StrangeRelated,
     /// A `groupKey` at create that no team has. Default: refused.
     pub unknown_group: UnknownGroup,
     /// Which tickets `transfer_to_group` moves. Default: the pending ones.
@@ -67,8 +75,12 @@ impl Default for Behaviour {
             visible_after_lookups: 0,
             visible_after: Duration::ZERO,
             newest_first: false,
+            lists_show_fields: true,
+            lists_count: true,
+            largest_page: 500,
             write_answer: WriteAnswer::Full,
             create_status: 201,
+            strange_related: StrangeRelated::Take,
             unknown_group: UnknownGroup::Refuse,
             transfer: Transfer::PendingOnly,
             any_chat_user: true,
@@ -125,6 +137,17 @@ pub enum WriteAnswer {
     WithoutFields,
     /// 200 and no body.
     Empty,
+}
+
+/// What becomes of related channels that are not the customer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrangeRelated {
+    /// They are related like any other.
+    Take,
+    /// They are left out without a word.
+    Drop,
+    /// 400, and nothing is done.
+    Refuse,
 }
 
 /// What becomes of a create that names a team nobody made.

@@ -45,7 +45,7 @@ pub(crate) fn list(state: &State, asked: &Asked) -> Outcome {
     let parameters = asked.parameters(&["limit", "offset", "sendbird_id"], &state.behaviour);
     let wanted = parameters.get("sendbird_id");
     let found = state.customers.values().filter(|customer| wanted.is_none_or(|wanted| customer.sendbird_id == *wanted));
-    Ok(page(&state.base, asked, &parameters, found.map(Customer::json).collect()))
+    Ok(page(state, asked, &parameters, found.map(Customer::json).collect()))
 }
 
 pub(crate) fn view(state: &State, route: &Route) -> Outcome {

@@ -49,7 +49,7 @@ impl Group {
 pub(crate) fn list(state: &State, asked: &Asked) -> Outcome {
     let parameters = asked.parameters(&["limit", "offset"], &state.behaviour);
     let all = state.groups.iter().enumerate().map(|(place, group)| group.json(place)).collect();
-    Ok(page(&state.base, asked, &parameters, all))
+    Ok(page(state, asked, &parameters, all))
 }
 
 pub(crate) fn view(state: &State, route: &Route) -> Outcome {

@@ -52,7 +52,8 @@ mod ticket;
 mod tickets;
 
 pub use behaviour::{
-    Behaviour, ExistingCustomer, NestedFields, Reaction, TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
+    Behaviour, ExistingCustomer, NestedFields, Reaction, StrangeRelated, TooLong, Transfer, UnknownGroup, ValueUnit,
+    WriteAnswer,
 };
 pub use calls::Call;
 pub use chat::Message;

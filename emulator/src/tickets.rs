@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     answers::{Answer, Refusal, page},
     asked::{Asked, Parameters},
-    behaviour::{Transfer, UnknownGroup, WriteAnswer},
+    behaviour::{StrangeRelated, Transfer, UnknownGroup, WriteAnswer},
     calls::Route,
     fields::Values,
     state::State,
@@ -31,15 +31,17 @@ pub(crate) fn list(state: &mut State, asked: &Asked) -> Outcome {
     }
     let lookups = state.count_lookup();
     let visible = state.tickets.values().filter(|ticket| ticket.is_visible(lookups));
-    let mut found: Vec<Value> =
-        visible.filter(|ticket| is_asked_for(state, ticket, &parameters)).map(|ticket| state.show(ticket)).collect();
+    let shown = |ticket| {
+        if state.behaviour.lists_show_fields { state.show(ticket) } else { without_fields(state.show(ticket)) }
+    };
+    let mut found: Vec<Value> = visible.filter(|ticket| is_asked_for(state, ticket, &parameters)).map(shown).collect();
     if state.behaviour.newest_first {
         found.reverse();
     }
     if parameters.contains_key("q") {
         found.truncate(MOST_FOUND_BY_KEYWORD);
     }
-    Ok(page(&state.base, asked, &parameters, found))
+    Ok(page(state, asked, &parameters, found))
 }
 
 fn is_asked_for(state: &State, ticket: &Ticket, parameters: &Parameters) -> bool {
@@ -88,7 +90,7 @@ pub(crate) fn create(state: &mut State, asked: &Asked) -> Outcome {
         ticket.priority = valid_priority(priority)?;
     }
     if let Some(urls) = new.related_channel_urls {
-        ticket.related = valid_related(&urls)?;
+        ticket.related = valid_related(state, &urls)?;
     }
     if let Some(sent) = new.custom_fields {
         ticket.fields = state.ticket_rules().merged(&Values::default(), &sent)?;
@@ -113,14 +115,18 @@ fn valid_priority(priority: String) -> Result<String, Refusal> {
     Err(Refusal::invalid(format!("priority: {priority:?} is not a valid choice.")))
 }
 
-fn valid_related(urls: &str) -> Result<Vec<String>, Refusal> {
+fn valid_related(state: &State, urls: &str) -> Result<Vec<String>, Refusal> {
     let urls: Vec<String> = urls.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect();
     if urls.len() > MOST_RELATED {
         return Err(Refusal::invalid(format!(
             "relatedChannelUrls: no more than {MOST_RELATED} channels are expected."
         )));
     }
-    Ok(urls)
+    match state.behaviour.strange_related {
+        StrangeRelated::Take => Ok(urls),
+        StrangeRelated::Drop => Ok(Vec::new()),
+        StrangeRelated::Refuse => Err(Refusal::invalid("relatedChannelUrls: no channel of this customer.")),
+    }
 }
 
 #[derive(Deserialize)]
@@ -134,7 +140,7 @@ pub(crate) fn update(state: &mut State, route: &Route, asked: &Asked) -> Outcome
     let id = changeable(state, route)?;
     let changes: Changes = asked.json()?;
     let priority = changes.priority.map(valid_priority).transpose()?;
-    let related = changes.related_channel_urls.as_deref().map(valid_related).transpose()?;
+    let related = changes.related_channel_urls.map(|urls| valid_related(state, &urls)).transpose()?;
     let ticket = state.ticket_mut(id);
     if let Some(priority) = priority {
         ticket.priority = priority;
@@ -220,15 +226,17 @@ fn changeable(state: &State, route: &Route) -> Result<u64, Refusal> {
 }
 
 fn written(state: &State, id: u64) -> Answer {
-    let mut shown = state.show(&state.tickets[&id]);
+    let shown = state.show(&state.tickets[&id]);
     match state.behaviour.write_answer {
         WriteAnswer::Full => Answer::ok(&shown),
         WriteAnswer::Empty => Answer::ok(&shown).emptied(),
-        WriteAnswer::WithoutFields => {
-            if let Some(properties) = shown.as_object_mut() {
-                properties.remove("customFields");
-            }
-            Answer::ok(&shown)
-        }
+        WriteAnswer::WithoutFields => Answer::ok(&without_fields(shown)),
     }
+}
+
+fn without_fields(mut shown: Value) -> Value {
+    if let Some(properties) = shown.as_object_mut() {
+        properties.remove("customFields");
+    }
+    shown
 }

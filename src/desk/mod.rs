@@ -25,6 +25,7 @@ use crate::fields::FieldValue;
 use crate::retry::{self, MIN_CALL, Next, Sent};
 use crate::rules::{Priority, TeamKey};
 use crate::secrets::{Credentials, Secrets};
+use crate::shape;
 use crate::ticket::{MAX_RELATED, Ticket};
 
 /// The longest that one call may take, connecting included.
@@ -133,16 +134,16 @@ impl<'a> Desk<'a> {
     /// All tickets of a customer: `GET /tickets?sendbird_id=`, page by page.
     ///
     /// # Errors
-    /// Any failure, and a customer (or a Desk that ignores the filter) with more than 2,000 tickets.
+    /// Any failure, and a customer (or a Desk that ignores the filter) with more than 20 pages of them, 2,000 tickets.
     pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>, DeskError> {
         let name = "tickets of customer";
-        let mut found = Vec::new();
-        for page in 0..MAX_PAGES {
-            let offset = page * PAGE;
+        let (mut found, mut offset) = (Vec::new(), 0);
+        for _ in 0..MAX_PAGES {
             let (count, received, tickets) = self.tickets(name, &[("sendbird_id", user_id)], offset).await?;
             found.extend(tickets.into_iter().filter(|ticket| ticket.sendbird_id.as_deref() == Some(user_id)));
-            let end = offset + received;
-            if received == 0 || count.map_or(received < PAGE, |count| end >= count) {
+            // By what came, not by what was asked for: Desk's own limit may be lower.
+            offset += received;
+            if received == 0 || count.is_some_and(|count| offset >= count) {
                 return Ok(found);
             }
         }
@@ -299,7 +300,7 @@ impl<'a> Desk<'a> {
             return Ok(None);
         }
         let senseless = || DeskError::senseless(name, Some(answer.status));
-        let value: Value = serde_json::from_slice(&answer.body).map_err(|_| senseless())?;
+        let value = read(&answer.body).ok_or_else(senseless)?;
         let ticket = wire::ticket(&value).ok_or_else(senseless)?;
         if wanted.is_some_and(|wanted| wanted != ticket.id) { Err(senseless()) } else { Ok(Some(ticket)) }
     }
@@ -307,8 +308,8 @@ impl<'a> Desk<'a> {
     async fn json(&self, call: Call) -> Result<(StatusCode, Value), DeskError> {
         let name = call.name;
         let answer = self.send(call).await?;
-        let value = serde_json::from_slice(&answer.body);
-        value.map(|value| (answer.status, value)).map_err(|_| DeskError::senseless(name, Some(answer.status)))
+        let value = read(&answer.body).ok_or_else(|| DeskError::senseless(name, Some(answer.status)))?;
+        Ok((answer.status, value))
     }
 
     /// Makes the call until it succeeds, is refused, or is not worth repeating.
@@ -417,6 +418,11 @@ fn no_answer(name: &'static str, error: &reqwest::Error) -> DeskError {
         (false, true) => DeskError::silent(name, Kind::TimedOut, Sent::Maybe),
         (false, false) => DeskError::silent(name, Kind::Broken, Sent::Maybe),
     }
+}
+
+/// What Desk says, if it is JSON.
+fn read(body: &[u8]) -> Option<Value> {
+    shape::json(std::str::from_utf8(body).ok()?).ok()
 }
 
 fn query(pairs: &[(&str, &str)]) -> String {

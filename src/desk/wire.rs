@@ -42,7 +42,7 @@ pub(super) fn ticket(value: &Value) -> Option<Ticket> {
         fields: value.get("customFields").and_then(Value::as_array).map(|fields| custom_fields(fields)),
         customer_id: customer.and_then(|customer| customer.get("id")).and_then(Value::as_u64),
         sendbird_id: customer.and_then(sendbird_id).map(str::to_owned),
-        related: value.get("relatedChannels").map(related).unwrap_or_default(),
+        related: value.get("relatedChannels").and_then(related),
         message_count: value.get("messageCount").and_then(Value::as_u64),
     })
 }
@@ -63,11 +63,14 @@ fn custom_fields(fields: &[Value]) -> BTreeMap<String, StoredText> {
     fields.iter().filter_map(pair).collect()
 }
 
-/// A JSON text of `[{"channel_url": …}]`; an array as it is does as well.
-fn related(value: &Value) -> Vec<String> {
+/// A JSON text of `[{"channel_url": …}]`; an array as it is does as well. Nothing at all is none, anything else unknown.
+fn related(value: &Value) -> Option<Vec<String>> {
+    if value.is_null() || value.as_str() == Some("") {
+        return Some(Vec::new());
+    }
     let parsed = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let channels = parsed.as_ref().unwrap_or(value).as_array().map(Vec::as_slice).unwrap_or_default();
-    channels.iter().filter_map(|channel| channel.get("channel_url")?.as_str()).map(str::to_owned).collect()
+    let channels = parsed.as_ref().unwrap_or(value).as_array()?;
+    Some(channels.iter().filter_map(|channel| channel.get("channel_url")?.as_str()).map(str::to_owned).collect())
 }
 
 /// The `customFields` of a call.
@@ -78,7 +81,7 @@ pub(super) fn custom_fields_text<'v>(values: impl IntoIterator<Item = &'v FieldV
 }
 
 /// A ticket to be made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTicket<'a> {
     /// At most 100 characters.
     pub title: &'a str,
@@ -99,7 +102,8 @@ impl NewTicket<'_> {
     /// title proves nothing: one that Desk spells in its own way would make every create look like a failed one.
     pub(super) fn is(&self, shown: &Ticket) -> bool {
         let customer = shown.customer_id.is_none_or(|id| id == self.customer_id);
-        let related = |channel: &str| shown.related.is_empty() || shown.related.iter().any(|url| url == channel);
+        let others = shown.related.as_deref().filter(|related| !related.is_empty());
+        let related = |channel: &str| others.is_none_or(|related| related.iter().any(|url| url == channel));
         customer && self.related.is_none_or(related)
     }
 
@@ -140,7 +144,7 @@ mod tests {
         assert!(ticket.open);
         assert_eq!((ticket.status.as_deref(), ticket.team.as_deref()), (Some("PENDING"), Some("vip")));
         assert_eq!(ticket.fields.unwrap()["items"].expose(), "3");
-        assert_eq!(ticket.related, ["ch_1"]);
+        assert_eq!(ticket.related, Some(vec!["ch_1".to_owned()]));
         assert_eq!((ticket.customer_id, ticket.sendbird_id.as_deref()), (Some(5_556_923), Some("user_1")));
     }
 
@@ -167,7 +171,10 @@ mod tests {
     #[test]
     fn only_the_id_is_required() {
         let bare = ticket(&json!({"id": 1, "group": null, "customFields": null, "relatedChannels": "oops"})).unwrap();
-        assert_eq!((bare.fields, bare.team, bare.related.len()), (None, None, 0));
+        assert_eq!((bare.fields, bare.team, bare.related), (None, None, None));
+        for none in [json!(null), json!(""), json!([]), json!("[]")] {
+            assert_eq!(ticket(&json!({"id": 1, "relatedChannels": none})).unwrap().related, Some(Vec::new()));
+        }
         for none in [json!({}), json!({"id": "1"}), json!({"id": 0}), json!(null), json!([])] {
             assert_eq!(ticket(&none), None);
         }

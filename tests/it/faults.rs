@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use desk_emulator::{Call, Emulator, Fault, FieldDefinition, FieldKind, Reaction, Seed, Setup, Trouble, ValueUnit};
-use desk_emulator::{UnknownGroup, WriteAnswer};
+use desk_emulator::{
+    Call, Emulator, Fault, FieldDefinition, FieldKind, Reaction, Seed, Setup, StrangeRelated, Trouble,
+};
+use desk_emulator::{UnknownGroup, ValueUnit, WriteAnswer};
+use desk_handoff::claims::Memory;
 use serde_json::{Value, json};
 
 use crate::world::{World, planted};
@@ -124,6 +127,56 @@ async fn a_create_that_desk_did_in_silence_is_found_by_the_next_try() {
     world.time = Duration::from_secs(20);
     world.hand_over(json!({"order-id": "1", "cart-items": 2})).await.is(200, "updated");
     world.only_ticket();
+}
+
+/// There is no channel to tell it by, and nothing of the conversation in the title that the sender or the rules give.
+#[tokio::test]
+async fn a_ticket_made_in_silence_is_found_by_its_title_whatever_that_was_to_be() {
+    for (wish, rule) in [(json!("Broken lid"), "{conversation.id}"), (json!(null), "Handoff")] {
+        let mut world = World::with_rules(&json!({"ticket": {"title": rule}})).await;
+        let body = json!({
+            "conversation": {"id": "77", "user_id": "user_1"}, "context": {"order-id": "1"}, "ticket": {"title": wish}
+        });
+        world.time = Duration::from_millis(700);
+        world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::SilentAfterWrite));
+        world.post("/handoffs", &body).await.is(504, "desk-timeout");
+        world.time = Duration::from_secs(20);
+        assert_eq!(world.post("/handoffs", &body).await.status, 200);
+        assert!(world.only_ticket()["channelName"].as_str().unwrap().ends_with(" (conversation 77)"));
+    }
+}
+
+#[tokio::test]
+async fn a_related_channel_that_desk_does_not_take_costs_only_itself() {
+    for (behaviour, creates) in [(StrangeRelated::Refuse, 4), (StrangeRelated::Drop, 1)] {
+        let mut world = World::new().await;
+        world.desk.set_behaviour(|knobs| knobs.strange_related = behaviour);
+        let context = json!({"order-id": "1", "priority": "HIGH", "support-team": "vip"});
+        let answer = world.hand_over(context.clone()).await;
+        answer.is(201, "created");
+        let outcomes = ["order-id", "priority", "support-team"].map(|key| answer.outcome(key).to_owned());
+        assert_eq!(outcomes, ["written", "written", "written"]);
+        assert_eq!(world.asked("POST", "/tickets"), creates);
+        // Even if nothing is remembered of it: the title tells whose it is.
+        world.stack.claims = Box::new(Memory::default());
+        let again = world.hand_over(context).await;
+        assert_eq!(again.ticket_id(), answer.ticket_id());
+        world.only_ticket();
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_desk_spells_in_its_own_way_stays_ours() {
+    let world = World::with_fields(vec![FieldDefinition::new("items", FieldKind::Integer)]).await;
+    world.parameters.set("fields", r#"{"fields": [{"key": "items", "type": "text"}]}"#);
+    for (value, stored) in [("007", "7"), ("008", "8")] {
+        let answer = world.hand_over(json!({ "items": value })).await;
+        assert_eq!(answer.outcome("items"), "rejected", "its answer holds another text");
+        assert_eq!(world.desk.field(answer.ticket_id(), "items").as_deref(), Some(stored));
+    }
+    let id = world.only_ticket()["id"].as_u64().unwrap();
+    world.desk.edit_field(id, "items", "9");
+    assert_eq!(world.hand_over(json!({"items": "010"})).await.outcome("items"), "kept");
 }
 
 #[tokio::test]

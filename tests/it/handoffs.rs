@@ -246,6 +246,59 @@ async fn a_conversation_without_a_channel_is_told_by_its_title() {
 }
 
 #[tokio::test]
+async fn two_conversations_without_a_channel_get_two_tickets_however_long_their_ids_are() {
+    let world = World::new().await;
+    let hand_over = async |last: &str| {
+        let mut body = handoff(json!({"order-id": last}));
+        body["conversation"] = json!({"id": format!("{}{last}", "x".repeat(110)), "user_id": "user_1"});
+        world.post("/handoffs", &body).await
+    };
+    let [first, second] = [hand_over("1").await, hand_over("2").await];
+    second.is(201, "created");
+    assert_ne!(first.ticket_id(), second.ticket_id());
+}
+
+#[tokio::test]
+async fn the_ticket_on_the_conversations_channel_comes_before_one_that_names_it() {
+    let world = World::new().await;
+    let own = world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
+    let newer = world.desk.seed_ticket(Seed { related: vec!["ch_ai_1".into()], ..Seed::default() });
+    assert_eq!(world.hand_over(json!({"order-id": "1"})).await.ticket_id(), own);
+    assert_eq!(world.desk.field(newer, "order-id"), None);
+}
+
+#[tokio::test]
+async fn what_a_list_does_not_show_of_a_ticket_is_looked_at_before_it_is_written() {
+    for overwrite in ["own", "never"] {
+        let rules = json!({"fields": [{"key": "tier", "type": "text"}], "ticket": {"overwrite": overwrite}});
+        let world = World::with_rules(&rules).await;
+        world.desk.set_behaviour(|behaviour| behaviour.lists_show_fields = false);
+        let fields = BTreeMap::from([("tier".to_owned(), "a human's".to_owned())]);
+        let id = world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), fields, ..Seed::default() });
+        assert_eq!(world.hand_over(json!({"tier": "gold"})).await.outcome("tier"), "kept");
+        assert_eq!(
+            (world.desk.field(id, "tier").as_deref(), world.asked("GET", &format!("/{id}"))),
+            (Some("a human's"), 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_ticket_of_a_customer_is_looked_at_however_few_are_on_a_page_and_uncounted() {
+    for lists_count in [true, false] {
+        let world = World::new().await;
+        world.desk.set_behaviour(|behaviour| (behaviour.largest_page, behaviour.lists_count) = (50, lists_count));
+        let seed = |n: usize| Seed { related: vec![format!("ch_ai_{n}")], ..Seed::default() };
+        let ids: Vec<u64> = (0..120).map(|n| world.desk.seed_ticket(seed(119 - n))).collect();
+        let mut body = handoff(json!({"order-id": "1"}));
+        for n in [49, 50, 70, 118] {
+            body["conversation"]["channel_url"] = json!(format!("ch_ai_{n}"));
+            assert_eq!(world.post("/handoffs", &body).await.ticket_id(), ids[119 - n]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_the_sender_wishes_for_the_ticket_is_done() {
     let world = World::new().await;
     let mut body = handoff(json!({}));

@@ -33,6 +33,16 @@ async fn a_missing_ticket_is_left_to_desk_for_now_or_for_good() {
     assert_eq!((&answer.body["ticket"], world_retry.writes(), world_leave.writes()), (&Value::Null, 0, 0));
 }
 
+/// Where nothing is written, as in a development environment of the sender's, Desk never makes the ticket.
+#[tokio::test]
+async fn a_preview_of_a_ticket_that_desk_is_to_make_says_that_it_is_not_there() {
+    let world = world(json!({"when_missing": "retry"})).await;
+    let answer = world.post("/handoffs/preview", &crate::world::handoff(json!({"order-id": "1", "x": "2"}))).await;
+    answer.is(200, "preview");
+    assert_eq!((&answer.body["action"], &answer.body["ticket"]), (&json!("none"), &Value::Null));
+    assert_eq!((answer.outcome("order-id"), answer.outcome("x")), ("left", "unmatched"));
+}
+
 #[tokio::test]
 async fn a_ticket_that_desk_makes_a_little_later_is_found_by_a_later_try() {
     let world = world(json!({"when_missing": "retry"})).await;
