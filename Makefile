@@ -84,6 +84,7 @@ build: $(AWS)/installed $(BUILD)/installed ## What `sam deploy` deploys (minutes
 	cargo fetch --locked
 	PATH="$(BUILD)/bin:$$PATH" CARGO_LAMBDA_COMPILER=$(COMPILER) \
 	    $(AWS)/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+	$(PYTHON) tests/template/glibc.py .aws-sam/build/*/bootstrap
 
 check-build: build ## The tests under the Runtime Interface Emulator, with what `make build` built
 	DESK_HANDOFF_API=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap \
