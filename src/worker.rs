@@ -5,7 +5,6 @@
 //! no other's, unless it is not a handoff at all. Nothing is dropped: what cannot be done comes again, ever later, until
 //! the queue moves it to the dead-letter queue.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -24,8 +23,9 @@ use crate::stack::{Invocation, Job, Stack, Trouble};
 pub const FIRST_BACKOFF: Duration = Duration::from_secs(30);
 /// The longest pause between two deliveries.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(15 * 60);
-/// How many conversations are worked on at once: Desk is assumed to take about five requests a second.
-const CONVERSATIONS_AT_ONCE: usize = 3;
+/// How many conversations are worked on at once: Desk is assumed to take about five requests a second. A batch of more
+/// would run out of time while Desk hangs, and a delivery counts whether its message was tried or not.
+pub const CONVERSATIONS_AT_ONCE: usize = 3;
 /// The least time that a handoff needs to be worth beginning.
 const MIN_WORK: Duration = Duration::from_secs(2);
 
@@ -74,13 +74,17 @@ pub fn backoff(receive_count: u32) -> Duration {
 
 /// Works on a batch; the answer names the messages that are to come again.
 pub async fn handle(stack: &Stack, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
-    let mut conversations: BTreeMap<String, Vec<SqsMessage>> = BTreeMap::new();
+    // In the order of arrival: whoever came last is not always the same.
+    let mut conversations: Vec<(String, Vec<SqsMessage>)> = Vec::new();
     for message in event.records {
         let group = message.attributes.get("MessageGroupId").cloned().unwrap_or_default();
-        conversations.entry(group).or_default().push(message);
+        match conversations.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, messages)) => messages.push(message),
+            None => conversations.push((group, vec![message])),
+        }
     }
-    let failed: Vec<Vec<String>> = futures_util::stream::iter(conversations.into_values())
-        .map(|messages| conversation(stack, messages, invocation))
+    let failed: Vec<Vec<String>> = futures_util::stream::iter(conversations)
+        .map(|(_, messages)| conversation(stack, messages, invocation))
         .buffer_unordered(CONVERSATIONS_AT_ONCE)
         .collect()
         .await;
@@ -194,8 +198,9 @@ fn pause(not_done: &NotDone, receive_count: u32) -> Duration {
         NotDone::Trouble(Trouble::Failed(Failure::Desk(DeskError { retry_after: Some(asked), .. }))) => {
             backoff.max(*asked).min(MAX_BACKOFF)
         }
-        NotDone::NoTime => Duration::ZERO,
-        NotDone::BadMessage(_)
+        // The delivery counted, though nothing was tried: at once again and again, it would soon be the last.
+        NotDone::NoTime
+        | NotDone::BadMessage(_)
         | NotDone::UnknownApplication
         | NotDone::Unavailable(_)
         | NotDone::Trouble(Trouble::NotConfigured(_) | Trouble::Failed(_)) => backoff,
@@ -234,7 +239,7 @@ mod tests {
     fn who_says_when_is_heard() {
         let under_way = NotDone::Trouble(Trouble::Failed(Failure::UnderWay(7)));
         assert_eq!(pause(&under_way, 3), Duration::from_secs(7));
-        assert_eq!(pause(&NotDone::NoTime, 3), Duration::ZERO);
+        assert_eq!(pause(&NotDone::NoTime, 3), Duration::from_secs(120));
         assert_eq!(pause(&NotDone::UnknownApplication, 3), Duration::from_secs(120));
     }
 }

@@ -12,11 +12,14 @@ use crate::config::{Config, Deployed};
 use crate::emf::Emf;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
-use crate::stack::{Invocation, PAUSE, Stack};
+use crate::stack::{Duty, Invocation, PAUSE, Stack};
 use crate::{http_client, logs};
 
-/// What is left for answering after the last call, before Lambda ends the invocation.
-const MARGIN: Duration = Duration::from_millis(500);
+/// What is left for the end after the last call to Desk, before Lambda ends the invocation: giving a claim back and
+/// answering.
+const MARGIN: Duration = Duration::from_secs(1);
+/// For the worker, which gives back a claim for each conversation and says of each message when it is to come again.
+const MARGIN_OF_A_BATCH: Duration = Duration::from_secs(3);
 
 /// The stack of a deployed function, from its environment. Makes no call.
 ///
@@ -37,8 +40,12 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<St
 }
 
 /// What Lambda says of an invocation.
-pub fn invocation(context: &Context) -> Invocation {
+pub fn invocation(context: &Context, duty: Duty) -> Invocation {
     let now = SystemTime::now();
     let left = (UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(now).unwrap_or_default();
-    Invocation::new(&context.request_id, now, left.saturating_sub(MARGIN))
+    let margin = match duty {
+        Duty::Receive => MARGIN,
+        Duty::Work => MARGIN_OF_A_BATCH,
+    };
+    Invocation::new(&context.request_id, now, left.saturating_sub(margin))
 }

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let stack = &deployed_stack(|name| std::env::var(name).ok())?;
     stack.prefetch(Duty::Receive, SystemTime::now()).await;
     run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
-        let response = handle(stack, &request(event.payload), &invocation(&event.context)).await;
+        let response = handle(stack, &request(event.payload), &invocation(&event.context, Duty::Receive)).await;
         Ok::<_, std::convert::Infallible>(answer(response))
     }))
     .await

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let stack = &deployed_stack(|name| std::env::var(name).ok())?;
     stack.prefetch(Duty::Work, SystemTime::now()).await;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        Ok::<_, std::convert::Infallible>(handle(stack, event.payload, &invocation(&event.context)).await)
+        Ok::<_, std::convert::Infallible>(handle(stack, event.payload, &invocation(&event.context, Duty::Work)).await)
     }))
     .await
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use desk_handoff::api::MAX_BODY;
 use desk_handoff::claims::{LEASE_MARGIN, RECORD_LIFE};
-use desk_handoff::worker::backoff;
+use desk_handoff::worker::{CONVERSATIONS_AT_ONCE, backoff};
 
 /// Where API Gateway's HTTP APIs give up.
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(30);
@@ -179,7 +179,8 @@ fn the_worker_says_which_messages_failed_and_lambda_listens() {
     let event = Block::resource("WorkerFunction").under("Handoffs");
     assert_eq!(event.value("Queue"), "!GetAtt HandoffQueue.Arn");
     assert_eq!(event.under("FunctionResponseTypes").entries(), BTreeSet::from(["- ReportBatchItemFailures"]));
-    assert!(event.number("BatchSize") <= 10, "a FIFO queue gives no more");
+    let batch = usize::try_from(event.number("BatchSize")).unwrap();
+    assert_eq!(batch, CONVERSATIONS_AT_ONCE, "nobody waits for a turn that may not come");
 }
 
 #[test]
@@ -196,9 +197,10 @@ fn the_table_has_the_key_and_the_expiry_that_the_code_writes() {
 
 #[test]
 fn what_holds_the_only_copy_stays_when_the_stack_goes() {
-    for name in ["DeadLetterQueue", "ClaimsTable"] {
+    // A table that is protected could not be deleted with a stack that was never whole, and would stop its removal.
+    for (name, deletion) in [("DeadLetterQueue", "RetainExceptOnCreate"), ("ClaimsTable", "Retain")] {
         let resource = Block::resource(name);
-        assert_eq!((resource.value("DeletionPolicy"), resource.value("UpdateReplacePolicy")), ("Retain", "Retain"));
+        assert_eq!((resource.value("DeletionPolicy"), resource.value("UpdateReplacePolicy")), (deletion, "Retain"));
     }
 }
 

@@ -139,6 +139,17 @@ fn a_handoff_is_called_late_after_a_hiccup_of_desk_and_long_before_it_is_given_u
 }
 
 #[test]
+fn a_late_handoff_is_told_by_its_own_tries_and_keeps_the_alarm_ringing_between_them() {
+    let alarm = alarm("OldestHandoffWaits");
+    let ours: Vec<String> = watched(&alarm).into_iter().map(|metric| metric.name).collect();
+    assert_eq!(ours, ["QueueDelay"], "SQS's own age leaves out what was received several times");
+    assert!(alarm.0.contains("FILL(delay, 0) / 1000"), "it is in milliseconds");
+    let period = Duration::from_secs(alarm.first("Period").parse().unwrap());
+    let window = period * alarm.number("EvaluationPeriods");
+    assert!(window > MAX_BACKOFF && alarm.number("DatapointsToAlarm") == 1, "{window:?}");
+}
+
+#[test]
 fn a_message_that_crashes_its_worker_rings() {
     let alarm = alarm("WorkerFunctionErrors");
     let window = alarm.seconds("Period") * alarm.number("EvaluationPeriods");
