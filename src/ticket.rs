@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_default_priority_gives_way() {
+    fn the_default_priority_gives_way_and_another_one_only_if_the_rules_say_so() {
         assert_eq!(planned(&ticket(&[]), "own").priority, Some(Priority::High));
         let urgent = Ticket { priority: Some("URGENT".into()), ..ticket(&[]) };
         assert_eq!(planned(&urgent, "own").verdicts.priority, Outcome::Kept);
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_pending_ticket_of_the_default_team_is_moved() {
+    fn only_a_pending_ticket_is_moved_and_out_of_a_team_only_if_the_rules_say_so() {
         assert_eq!(planned(&ticket(&[]), "own").team, TeamKey::parse("vip"));
         let active = Ticket { status: Some("ACTIVE".into()), ..ticket(&[]) };
         assert_eq!(planned(&active, "always").verdicts.team, Outcome::Kept);

@@ -180,7 +180,7 @@ async fn a_value_that_desk_spells_in_its_own_way_stays_ours() {
 }
 
 #[tokio::test]
-async fn a_customer_made_by_somebody_else_or_in_silence_is_used() {
+async fn a_customer_made_in_silence_is_used() {
     for trouble in [Trouble::CutAfterWrite, Trouble::EmptyBody] {
         let world = World::new().await;
         world.desk.inject(Fault::on(Call::CreateCustomer).times(1).with(trouble));

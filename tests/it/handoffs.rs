@@ -116,7 +116,7 @@ async fn the_same_facts_again_change_nothing() {
 }
 
 #[tokio::test]
-async fn reads_go_out_together_and_a_create_waits_for_three_calls_at_most() {
+async fn a_create_for_a_new_customer_takes_five_calls_of_which_two_write() {
     let world = World::new().await;
     let answer = world.hand_over(full_context()).await;
     // Two searches and the customer at once, then the customer is made, then the ticket.
