@@ -50,28 +50,24 @@ fn handoff() -> impl Strategy<Value = Handoff> {
     )
 }
 
+/// Lists do not lie: against a Desk that makes a ticket, does not say so and then hides it there is no promise (README).
 fn spoil() -> impl Strategy<Value = Step> {
-    let calls = vec![
-        Call::Any,
-        Call::ListTickets,
-        Call::ViewTicket,
-        Call::CreateTicket,
-        Call::UpdateTicket,
-        Call::PatchFields,
-        Call::ListCustomers,
-        Call::CreateCustomer,
-    ];
+    let single = vec![Call::ViewTicket, Call::CreateTicket, Call::UpdateTicket, Call::PatchFields];
+    let calls =
+        [single.clone(), vec![Call::Any, Call::ListTickets, Call::ListCustomers, Call::CreateCustomer]].concat();
     let troubles = vec![
         Trouble::CutConnection,
         Trouble::CutBody,
         Trouble::CutAfterWrite,
         Trouble::EmptyBody,
-        Trouble::WrongTicket,
         Trouble::Html { status: 502 },
         Trouble::RateLimited { retry_after: Some(0), ratelimit_retry_after: None },
     ];
-    (select(calls), select(troubles), 0..3u32, 1..6u32)
-        .prop_map(|(call, trouble, after, times)| Step::Spoil(call, trouble, after, times))
+    let spoilt = prop_oneof![
+        6 => (select(calls), select(troubles)),
+        1 => (select(single), Just(Trouble::WrongTicket)),
+    ];
+    (spoilt, 0..3u32, 1..6u32).prop_map(|((call, trouble), after, times)| Step::Spoil(call, trouble, after, times))
 }
 
 fn step() -> impl Strategy<Value = Step> {
