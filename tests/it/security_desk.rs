@@ -14,7 +14,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, Stream};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, handoff};
 
 /// A listener on this machine, and its port.
 fn listener() -> (TcpListener, u16) {
@@ -88,10 +88,28 @@ async fn an_answer_that_drips_is_cut_off_by_the_time_there_is() {
 
 #[tokio::test]
 async fn a_packed_answer_is_not_unpacked() {
-    let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 20\r\nconnection: close\r\n\r\n";
-    let (base, _) =
-        endless(head, vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], Duration::ZERO);
-    world_at(&base).await.hand_over(json!({"order-id": "1"})).await.is(502, "desk-failed");
+    // Where every look-up is answered with an empty page a preview has all that it asks for.
+    let page = br#"{"count":0,"results":[]}"#;
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 24\r\nconnection: close\r\n\r\n";
+    let (base, _) = endless(head, page.to_vec(), Duration::ZERO);
+    let body = handoff(json!({"order-id": "1"}));
+    world_at(&base).await.post("/handoffs/preview", &body).await.is(200, "preview");
+    // The same page by gzip.
+    let packed =
+        [
+            &[
+                0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xab, 0x56, 0x4a, 0xce, 0x2f, 0xcd, 0x2b, 0x51, 0xb2, 0x32, 0xd0,
+                0x51,
+            ][..],
+            &[
+                0x2a, 0x4a, 0x2d, 0x2e, 0xcd, 0x29, 0x29, 0x56, 0xb2, 0x8a, 0x8e, 0xad, 5, 0, 6, 0x87, 0xbe, 0xd2, 24,
+                0, 0, 0,
+            ],
+        ]
+        .concat();
+    let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 44\r\nconnection: close\r\n\r\n";
+    let (base, _) = endless(head, packed, Duration::ZERO);
+    world_at(&base).await.post("/handoffs/preview", &body).await.is(502, "desk-failed");
 }
 
 /// A TLS server for `localhost` that says what the first one who got through its handshake sent, and its certificate.
