@@ -41,24 +41,23 @@ enum Service {
     Ssm,
 }
 
-/// What the environment does not say.
+/// What the environment does not say, the whole of it.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment has no {0}")]
-pub struct Missing(&'static str);
+#[error("the environment has no {}", .0.join(", no "))]
+pub struct Missing(Vec<&'static str>);
 
 impl Environment {
     /// Reads the AWS SDK's own variables through `lookup`.
     ///
     /// # Errors
-    /// The first required one that is missing.
+    /// All required ones that are missing.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Missing> {
         let read = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let require = |name: &'static str| read(name).ok_or(Missing(name));
-        let credentials = Credentials::from_keys(
-            require("AWS_ACCESS_KEY_ID")?,
-            require("AWS_SECRET_ACCESS_KEY")?,
-            read("AWS_SESSION_TOKEN"),
-        );
+        let required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let [Some(region), Some(key_id), Some(key)] = required.map(read) else {
+            return Err(Missing(required.into_iter().filter(|name| read(name).is_none()).collect()));
+        };
+        let credentials = Credentials::from_keys(key_id, key, read("AWS_SESSION_TOKEN"));
         let endpoints = [
             (Service::Dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"),
             (Service::Sqs, "AWS_ENDPOINT_URL_SQS"),
@@ -66,7 +65,7 @@ impl Environment {
         ];
         let endpoint = |(service, name): (Service, &str)| Some((service, read(name).or(read("AWS_ENDPOINT_URL"))?));
         Ok(Self {
-            region: Region::new(require("AWS_REGION")?),
+            region: Region::new(region),
             credentials,
             endpoints: endpoints.into_iter().filter_map(endpoint).collect(),
         })
@@ -153,6 +152,9 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(environment(&[("AWS_REGION", "")]).unwrap_err().to_string(), "the environment has no AWS_REGION");
+        let said = |set: &[(&str, &str)]| environment(set).unwrap_err().to_string();
+        assert_eq!(said(&[("AWS_REGION", "")]), "the environment has no AWS_REGION");
+        let both = [("AWS_SECRET_ACCESS_KEY", ""), ("AWS_REGION", "")];
+        assert_eq!(said(&both), "the environment has no AWS_REGION, no AWS_SECRET_ACCESS_KEY");
     }
 }

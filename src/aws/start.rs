@@ -27,16 +27,25 @@ const MARGIN_OF_A_BATCH: Duration = Duration::from_secs(3);
 /// Every problem of the environment, also told to the log.
 pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<Stack, Error> {
     logs::init(&environment("LOG_LEVEL").unwrap_or_default());
-    let deployed = Config::deployed(&environment).inspect_err(|error| tracing::error!(%error, "cannot start"))?;
-    let Deployed { config, queue_url, table_name } = deployed;
+    let (Deployed { config, queue_url, table_name }, aws) =
+        settings(&environment).inspect_err(|error| tracing::error!(error, "cannot start"))?;
     let client = http_client::new()?;
-    let aws = Environment::from_lookup(&environment)?;
     let shared = SharedClient(client.clone());
     let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared.clone())), &config);
     let queue = Box::new(Sqs::new(&aws, shared.clone(), queue_url));
     let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
     let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
     Ok(Stack { config, secrets, client, queue, claims, metrics, pause: PAUSE })
+}
+
+/// What this software is told, and what the AWS SDK would be; or every problem of both in one line.
+fn settings(environment: impl Fn(&str) -> Option<String>) -> Result<(Deployed, Environment), String> {
+    match (Config::deployed(&environment), Environment::from_lookup(&environment)) {
+        (Ok(deployed), Ok(aws)) => Ok((deployed, aws)),
+        (Err(ours), Err(of_aws)) => Err(format!("{ours}; {of_aws}")),
+        (Err(ours), Ok(_)) => Err(ours.to_string()),
+        (Ok(_), Err(of_aws)) => Err(of_aws.to_string()),
+    }
 }
 
 /// What Lambda says of an invocation.
@@ -48,4 +57,18 @@ pub fn invocation(context: &Context, duty: Duty) -> Invocation {
         Duty::Work => MARGIN_OF_A_BATCH,
     };
     Invocation::new(&context.request_id, now, left.saturating_sub(margin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_without_an_environment_is_told_everything_that_it_lacks() {
+        let said = settings(|_| None).unwrap_err();
+        let lacks = ["APP_IDS", "QUEUE_URL", "TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        for name in lacks {
+            assert_eq!(said.matches(name).count(), 1, "{name}: {said}");
+        }
+    }
 }
