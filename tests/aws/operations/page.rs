@@ -74,17 +74,54 @@ fn every_link_leads_somewhere_and_the_template_names_what_is_here() {
 
 #[test]
 fn every_reason_on_the_page_is_one_that_the_code_gives() {
-    let places = ["api/problem", "aws/sqs", "claims", "desk/error", "queue", "seam", "secrets", "stack", "worker"];
+    let places =
+        ["api/problem", "aws/sqs", "claims", "desk/error", "process", "queue", "seam", "secrets", "stack", "worker"];
     let code: String = places.map(|place| file(&format!("src/{place}.rs")).to_lowercase()).concat();
     let page = page();
-    let table = page.split_once("| `reason` begins with").unwrap().1.split_once("\n\n").unwrap().0;
-    let first = table.lines().skip(2).filter_map(|row| row.split('|').nth(1));
-    let reasons: Vec<&str> = first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    assert!(reasons.len() > 12, "{reasons:?}");
+    let reasons = reasons_on(&page);
     let parts =
         reasons.iter().flat_map(|reason| reason.split(['…', '#'])).flat_map(|part| part.split(" did not do its "));
     for part in parts.map(|part| part.trim().to_lowercase()).filter(|part| !part.is_empty()) {
         assert!(code.contains(&part), "{part}");
+    }
+}
+
+/// What the page's table and the paragraph below it say that a reason begins with.
+fn reasons_on(page: &str) -> Vec<&str> {
+    let section = page.split_once("| `reason` begins with").unwrap().1;
+    let (table, rest) = section.split_once("\n\n").unwrap();
+    let first = table.lines().skip(2).filter_map(|row| row.split('|').nth(1));
+    let postponed = rest.split_once("\n\n").unwrap().0;
+    let quoted = first.chain([postponed]).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let reasons: Vec<&str> = quoted.filter(|quoted| quoted.contains(' ') && !quoted.contains("when_missing")).collect();
+    assert!(reasons.len() > 16, "{reasons:?}");
+    reasons
+}
+
+#[test]
+fn every_reason_that_the_code_gives_is_on_the_page() {
+    let page = page();
+    let reasons = reasons_on(&page);
+    let files = ["queue", "process", "stack", "secrets", "worker", "desk/error", "api/problem"];
+    let code =
+        files.map(|name| file(&format!("src/{name}.rs")).split("\nmod tests").next().unwrap().to_owned()).concat();
+    // Errors that are handed on, Desk's, what is answered without any, and what a message waits for.
+    let begins = ["#[error(\"", " => \"Desk ", "(\"an earlier ", "\"The application's parameter"];
+    let mut given: Vec<String> = Vec::new();
+    for begin in begins {
+        let texts = code.split(begin).skip(1).filter_map(|rest| rest.split(['"', '{']).next());
+        given.extend(texts.map(|text| format!("{}{text}", begin.split_once('"').unwrap().1)));
+    }
+    // A store that fails, by its name.
+    let stores = ["src/claims.rs", "src/aws/sqs.rs"].map(file);
+    let names =
+        stores.iter().map(|text| text.split_once("const NAME: &str = \"").unwrap().1.split('"').next().unwrap());
+    given.extend(names.map(|name| format!("{name} did not do its part")));
+    assert!(given.len() > 17, "{given:?}");
+    for text in given {
+        let told =
+            |reason: &&str| text.starts_with(reason.trim_end_matches('…')) || reason.trim_end_matches('…') == text;
+        assert!(reasons.iter().any(told), "{text}");
     }
 }
 
