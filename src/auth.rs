@@ -65,7 +65,8 @@ pub enum Refused {
 /// Passes the body on if any proof that it carries holds.
 ///
 /// # Errors
-/// [`Refused`] with the reason of the last kind of proof that was tried.
+/// [`Refused`], of the kinds for which there is a secret: with the reason of the last one of which the request carries a
+/// proof, or that it carries none.
 pub fn authenticate<'a>(
     body: &'a [u8],
     headers: &HeaderMap,

@@ -3,7 +3,8 @@
 //!
 //! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged, against the embedded
 //! Desk of desk-emulator over real HTTP. What is local is where the settings come from, and a queue and claims in memory.
-//! This file chooses the command and the exit code: 0 done, 1 the work failed or `--strict` found something, 2 wrong use.
+//! This file chooses the command and the exit code: 0 done; 1 the work failed, or what came of it is bad (`run` and `send`
+//! were refused, `check` and `doctor` found a fault, `preview --strict` a key left out); 2 wrong use.
 
 mod answer;
 mod args;

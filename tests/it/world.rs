@@ -1,4 +1,4 @@
-//! A whole stack for one test: the shipped `Api`, fixed parameters, an embedded Desk. It fails the test on leftovers: a
+//! A whole stack for one test: the shipped code, fixed parameters, an embedded Desk. It fails the test on leftovers: a
 //! request that no route of Desk knew, or a planted secret or context value in a log line or in an answer.
 
 use std::collections::BTreeMap;
@@ -254,7 +254,7 @@ impl Drop for World {
 }
 
 impl Answer {
-    /// The outcome of a key, and its hint.
+    /// The outcome of a key.
     pub(crate) fn outcome(&self, key: &str) -> &str {
         let fields = self.body["fields"].as_array().unwrap_or_else(|| panic!("{self:#?}"));
         let entry = fields.iter().find(|entry| entry["key"] == key).unwrap_or_else(|| panic!("no {key} in {self:#?}"));
