@@ -25,6 +25,10 @@ pub const RETRY_REFRESH: Duration = Duration::from_secs(15);
 /// How often Desk's refusal of the token may lead to a refresh.
 pub const REFUSAL_REFRESH: Duration = Duration::from_secs(60);
 
+/// How many secrets of a kind verify requests: two, so that one can be rotated. One that somebody forgot to take away is
+/// live no longer than that.
+pub const LIVE: usize = 2;
+
 /// Where parameters come from.
 pub trait ParameterStore: Send + Sync {
     /// Every parameter directly under `path` (which ends with a slash), decrypted.
@@ -53,8 +57,10 @@ pub struct Credentials {
     pub desk_tokens: Vec<SecretString>,
     /// `chat-api-token`
     pub chat_token: Option<SecretString>,
-    /// `signing-secret`, `bearer-token`, `standard-webhooks-secret`
+    /// `signing-secret`, `bearer-token`, `standard-webhooks-secret`: the first [`LIVE`] lines of each.
     pub keys: Keys,
+    /// Those of these three parameters that have further lines, which are ignored.
+    pub overfull: Vec<&'static str>,
     /// `fields`, or what is wrong with it.
     pub rules: Result<Arc<Rules>, Vec<Problem>>,
 }
@@ -62,20 +68,36 @@ pub struct Credentials {
 impl Credentials {
     /// Reads the parameters of an application; names that are not known are passed over.
     pub fn read(parameters: Vec<Parameter>) -> Self {
-        let mut read =
-            Self { desk_tokens: Vec::new(), chat_token: None, keys: Keys::default(), rules: Ok(Arc::default()) };
+        let mut read = Self {
+            desk_tokens: Vec::new(),
+            chat_token: None,
+            keys: Keys::default(),
+            overfull: Vec::new(),
+            rules: Ok(Arc::default()),
+        };
         for Parameter { name, value } in parameters {
             match name.as_str() {
                 "desk-api-token" => read.desk_tokens = lines(&value),
                 "chat-api-token" => read.chat_token = lines(&value).into_iter().next(),
-                "signing-secret" => read.keys.signing = lines(&value),
-                "bearer-token" => read.keys.bearer = lines(&value),
-                "standard-webhooks-secret" => read.keys.standard_webhooks = lines(&value),
+                "signing-secret" => read.keys.signing = read.live("signing-secret", &value),
+                "bearer-token" => read.keys.bearer = read.live("bearer-token", &value),
+                "standard-webhooks-secret" => {
+                    read.keys.standard_webhooks = read.live("standard-webhooks-secret", &value);
+                }
                 "fields" => read.rules = Rules::parse(value.expose_secret()).map(Arc::new),
                 _ => {}
             }
         }
         read
+    }
+
+    fn live(&mut self, name: &'static str, value: &SecretString) -> Vec<SecretString> {
+        let mut secrets = lines(value);
+        if secrets.len() > LIVE {
+            self.overfull.push(name);
+            secrets.truncate(LIVE);
+        }
+        secrets
     }
 
     /// The first thing that a handoff needs and that is not there, or not usable.
@@ -176,6 +198,11 @@ impl Secrets {
             if let Some(Ok(rules)) = kept.credentials.as_ref().map(|kept| &kept.rules) {
                 credentials.rules = Ok(Arc::clone(rules));
             }
+        }
+        // Once, and not with every refresh.
+        let known = kept.credentials.as_ref().map(|kept| kept.overfull.as_slice()).unwrap_or_default();
+        for parameter in credentials.overfull.iter().filter(|name| !known.contains(name)) {
+            tracing::warn!(%app_id, parameter, "two secrets of a kind are live; what stands below them is ignored");
         }
         kept.credentials = Some(Arc::new(credentials));
         kept.fresh_until = Some(now + KEEP);
@@ -282,6 +309,22 @@ mod tests {
         let signing: Vec<&str> = credentials.keys.signing.iter().map(|secret| secret.expose_secret()).collect();
         assert_eq!(signing, ["old", "new"]);
         assert!(credentials.desk_tokens.is_empty() && credentials.rules.is_ok());
+    }
+
+    #[tokio::test]
+    async fn below_two_secrets_of_a_kind_nothing_is_live_and_below_a_desk_token_everything_is_known() {
+        let three = "new\n\nold\nolder\noldest";
+        for (name, keys_of) in [
+            ("signing-secret", (|keys| &keys.signing) as fn(&Keys) -> &Vec<SecretString>),
+            ("bearer-token", |keys| &keys.bearer),
+            ("standard-webhooks-secret", |keys| &keys.standard_webhooks),
+        ] {
+            let (secrets, app, _) = secrets(vec![Ok(vec![(name, three), ("desk-api-token", three)])]);
+            let credentials = secrets.get(&app, at(0)).await.unwrap();
+            let live: Vec<&str> = keys_of(&credentials.keys).iter().map(|secret| secret.expose_secret()).collect();
+            assert_eq!((live.as_slice(), credentials.overfull.as_slice()), (&["new", "old"][..], &[name][..]));
+            assert_eq!(credentials.desk_tokens.len(), 4);
+        }
     }
 
     #[tokio::test]

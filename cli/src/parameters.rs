@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use desk_handoff::auth::standard_webhooks_key;
 use desk_handoff::config::AppId;
-use desk_handoff::secrets::Credentials;
+use desk_handoff::secrets::{Credentials, LIVE};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::check::{ADVANCED, STANDARD};
@@ -197,6 +197,9 @@ fn several(name: &str, lines: &[&str], put: &str) -> Option<Finding> {
         (_, count) if distinct < count => "has the same line twice".to_owned(),
         (_, 1) | (DESK, _) => return None,
         (CHAT, count) => format!("has {count} lines, and only the first is used"),
+        (_, count) if count > LIVE => {
+            format!("has {count} lines: two secrets of a kind are live, and what stands below them is ignored")
+        }
         (_, count) => format!("{count} secrets are live: once the sender uses the new one, store that alone"),
     };
     Some(Finding::remark(name, what, put))
@@ -250,6 +253,7 @@ mod tests {
     fn each_odd_value_is_told_in_its_own_words() {
         let long = "0123456789abcdef";
         let two = format!("{long}\n{long}0");
+        let three = format!("{two}\n{long}1");
         let twice = format!("{long}\n\n{long}");
         let blanks = format!(" {long}\n");
         let cases = [
@@ -262,6 +266,12 @@ mod tests {
             (SIGNING, "a pass phrase of some length", Remark, "line 1 has a blank in it"),
             (SIGNING, "0123456789abcde", Remark, "line 1 is so short"),
             (SIGNING, &two, Remark, "2 secrets are live"),
+            (
+                BEARER,
+                &three,
+                Remark,
+                "has 3 lines: two secrets of a kind are live, and what stands below them is ignored",
+            ),
             (BEARER, &twice, Remark, "has the same line twice"),
             (CHAT, "one\ntwo", Remark, "has 2 lines, and only the first"),
             (SIGNING, &blanks, Remark, "a line has blanks at an end"),

@@ -120,12 +120,31 @@ async fn of_every_kind_two_secrets_are_live_and_a_third_is_not() {
     let body = handoff(json!({})).to_string();
     for kind in 0..3 {
         let now = SystemTime::now();
-        let [old, new, other] = ["old", "new", "other"].map(|key| proofs(body.as_bytes(), key, now)[kind].clone());
-        let world = world_of(old.0, &format!("{}\n\n{}\n", old.1, new.1)).await;
+        let [old, new, third, other] =
+            ["old", "new", "third", "other"].map(|key| proofs(body.as_bytes(), key, now)[kind].clone());
+        let world = world_of(old.0, &format!("{}\n\n{}\n{}\n", old.1, new.1, third.1)).await;
         assert_eq!(status(&world, body.as_bytes(), &old.2).await, 200, "{}", old.0);
         assert_eq!(status(&world, body.as_bytes(), &new.2).await, 200, "{}", old.0);
+        assert_eq!(status(&world, body.as_bytes(), &third.2).await, 401, "{}", old.0);
         assert_eq!(status(&world, body.as_bytes(), &other.2).await, 401, "{}", old.0);
     }
+}
+
+#[tokio::test]
+async fn a_third_secret_is_told_to_the_log_once() {
+    let app_id = AppId::parse("THIRD-SECRET").unwrap();
+    let config = Config::from_lookup(|name| (name == "APP_IDS").then(|| app_id.to_string())).unwrap();
+    // For the log.
+    let world = World::new().await;
+    world.parameters.set("bearer-token", &format!("one\ntwo\n{}", planted("three")));
+    let secrets = Secrets::new(Box::new(world.parameters.clone()), &config);
+    let now = SystemTime::now();
+    for refresh in 0..3 {
+        secrets.get(&app_id, now + Duration::from_secs(refresh * 600)).await.unwrap();
+    }
+    let log = log_text();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("THIRD-SECRET")).collect();
+    assert!(told.len() == 1 && told[0].contains("is ignored") && told[0].contains("bearer-token"), "{told:?}");
 }
 
 #[tokio::test]
