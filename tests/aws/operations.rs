@@ -1,10 +1,11 @@
-//! docs/operations.md as an operator uses it: its own commands, pasted into a shell with the real AWS command line, against
-//! moto, the built functions and an embedded Desk.
+//! docs/operations.md, and what docs/security.md says of erasing, as an operator uses them: their own commands, pasted into a
+//! shell with the real AWS command line, against moto, the built functions and an embedded Desk.
 //!
 //! Deploying is CloudFormation's: here it is a stack in moto with the outputs and parameters of template.yaml that the page
 //! asks for.
 
 mod changes;
+mod erasure;
 mod page;
 mod redrive;
 mod rotation;

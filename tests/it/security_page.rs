@@ -98,7 +98,7 @@ fn dependencies(manifest: &Path) -> Vec<String> {
 #[test]
 fn the_page_names_an_item_of_the_table_as_the_code_does() {
     let page = page();
-    assert!(page.contains("KEY=\"$APP_ID#$(printf %s \"$CHANNEL\" | sha256sum | cut -d' ' -f1)\""));
+    assert!(page.contains("ITEM=\"$APP_ID#$(printf %s \"$CHANNEL\" | sha256sum | cut -d' ' -f1)\""));
     let handoff = serde_json::from_value(serde_json::json!({
         "event_id": "e", "user_id": "u", "context": {}, "ticket": {},
         "conversation": {"id": "1", "channel_url": "a channel"}

@@ -33,12 +33,20 @@ pub(crate) struct Block {
 
 /// The page as it stands in the repository.
 pub(crate) fn page() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md")).expect("the page is a file")
+    read("docs/operations.md")
 }
 
-/// Every block of the page; one without a marker is a failed test.
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("the page is a file")
+}
+
+/// Every block of the page, and of the one on security, which goes on in the same shell.
 pub(crate) fn blocks() -> Vec<Block> {
-    let page = page();
+    [page(), read("docs/security.md")].iter().flat_map(|page| blocks_of(page)).collect()
+}
+
+/// One without a marker is a failed test.
+fn blocks_of(page: &str) -> Vec<Block> {
     let mut fences = page.split("```sh\n");
     let mut before = fences.next().expect("a split has a first part");
     fences

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{DEPLOYED, changes, redrive, rotation};
+use super::{DEPLOYED, changes, erasure, redrive, rotation};
 use crate::harness::operator::{Operator, blocks, page};
 
 pub(super) fn file(name: &str) -> String {
@@ -23,7 +23,10 @@ fn anchors() -> BTreeSet<String> {
 #[test]
 fn every_block_is_rehearsed_or_says_why_not() {
     let rehearsed: BTreeSet<&str> =
-        [&DEPLOYED[..], &redrive::PASTED, &rotation::PASTED, &changes::PASTED].concat().into_iter().collect();
+        [&DEPLOYED[..], &redrive::PASTED, &rotation::PASTED, &changes::PASTED, &erasure::PASTED]
+            .concat()
+            .into_iter()
+            .collect();
     let blocks = blocks();
     let names: BTreeSet<&str> = blocks.iter().map(|block| &*block.name).collect();
     assert_eq!(names.len(), blocks.len(), "a name twice");
