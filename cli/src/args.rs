@@ -171,8 +171,9 @@ Example:
   cargo handoff doctor --app-id YOUR-APP-ID --region eu-central-1
 
 Reads the application's parameters through your own `aws` command line, with its
-credentials and profiles (ssm:GetParametersByPath, and the right to decrypt), and the
-newest 100 tickets of Desk. Changes nothing; prints no secret and no customer's value.
+credentials and profiles (ssm:GetParametersByPath, and the right to decrypt; with
+ssm:DescribeParameters it knows a key of your own in what it prints), and the newest
+100 tickets of Desk. Changes nothing; prints no secret and no customer's value.
 A fault costs handoffs or fields and ends with 1; a remark alone ends with 0.")]
 pub(crate) struct Doctor {
     /// The Sendbird application

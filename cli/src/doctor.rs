@@ -11,8 +11,9 @@ use secrecy::ExposeSecret as _;
 use crate::check::counted;
 use crate::findings::{Finding, Level, count, document, tell};
 use crate::local::runtime;
+use crate::mend::Mend;
 use crate::out::Out;
-use crate::parameters::{self, DESK, FIELDS, Mend};
+use crate::parameters::{self, DESK, FIELDS};
 use crate::remote::{config, recent_tickets, way_out};
 use crate::shown::shown;
 use crate::ssm::{Aws, Stored};
@@ -24,7 +25,7 @@ pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, Failure>
     let aws = Aws { region: args.region.as_deref(), profile: args.profile.as_deref() };
     let stored = aws.parameters(&path)?;
     let credentials = Credentials::read(stored.iter().map(Stored::parameter).collect());
-    let mend = Mend { aws: &aws, app_id: &args.app_id, path: &path };
+    let mend = Mend::new(&aws, &args.app_id, &path);
     let mut findings = parameters::examine(&stored, &credentials, &mend);
     let tickets = match runtime()?.block_on(recent_tickets(&config, &credentials))? {
         Some(Ok(tickets)) => Some(tickets),
@@ -35,6 +36,7 @@ pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, Failure>
         None => None,
     };
     findings.extend(tickets.iter().flat_map(|tickets| fitting(tickets, &stored, &credentials, &mend)));
+    findings.extend(mend.unknown_keys(&findings));
     findings.sort_by_key(|finding| finding.level == Level::Remark);
     if args.json {
         let mut all = document(&findings);
@@ -50,7 +52,8 @@ pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, Failure>
 
 fn refused(error: &DeskError, mend: &Mend<'_>) -> Finding {
     let (about, mended) = match error.kind {
-        Kind::Unauthorized => (DESK, mend.secret(DESK)),
+        // The former tokens stay below the new one: by them what was written is recognised.
+        Kind::Unauthorized => (DESK, mend.above(DESK, "NF")),
         other => ("Desk", way_out(other).to_owned()),
     };
     Finding::fault(about, error.to_string(), mended)

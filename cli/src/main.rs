@@ -18,6 +18,7 @@ mod fit;
 mod greeting;
 mod learn;
 mod local;
+mod mend;
 mod out;
 mod outcomes;
 mod parameters;

@@ -5,18 +5,18 @@
 use std::collections::BTreeSet;
 
 use desk_handoff::auth::standard_webhooks_key;
-use desk_handoff::config::AppId;
 use desk_handoff::secrets::{Credentials, LIVE};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::check::{ADVANCED, STANDARD};
 use crate::findings::{Finding, Level};
-use crate::ssm::{Aws, Stored};
+use crate::mend::{DISTINCT, FIRST, FIRST_TWO, Mend, TRIMMED, all_but};
+use crate::ssm::Stored;
 
 pub(crate) const DESK: &str = "desk-api-token";
-const CHAT: &str = "chat-api-token";
-const SIGNING: &str = "signing-secret";
-const BEARER: &str = "bearer-token";
+pub(crate) const CHAT: &str = "chat-api-token";
+pub(crate) const SIGNING: &str = "signing-secret";
+pub(crate) const BEARER: &str = "bearer-token";
 const STANDARD_WEBHOOKS: &str = "standard-webhooks-secret";
 pub(crate) const FIELDS: &str = "fields";
 /// What the function reads.
@@ -25,60 +25,6 @@ const KNOWN: [&str; 6] = [DESK, CHAT, SIGNING, BEARER, STANDARD_WEBHOOKS, FIELDS
 const SHORT: usize = 16;
 /// From here on a tier is nearly full, in percent.
 const NEARLY: usize = 90;
-
-/// The commands that mend one application's parameters.
-pub(crate) struct Mend<'a> {
-    pub(crate) aws: &'a Aws<'a>,
-    pub(crate) app_id: &'a AppId,
-    /// With a slash at its end.
-    pub(crate) path: &'a str,
-}
-
-impl Mend<'_> {
-    /// Stores a secret; what is to be stored is for the operator to put in.
-    pub(crate) fn secret(&self, name: &str) -> String {
-        let what = match name {
-            DESK => "YOUR DESK API TOKEN",
-            CHAT => "YOUR CHAT API TOKEN",
-            SIGNING => "YOUR MASTER API TOKEN",
-            BEARER => "YOUR BEARER TOKEN",
-            _ => "YOUR SECRET",
-        };
-        self.aws.command(&format!(
-            "put-parameter --overwrite --type SecureString --name {}{name} --value \"{what}\"",
-            self.path
-        ))
-    }
-
-    /// Stores the corrected document.
-    pub(crate) fn fields(&self, size: usize) -> String {
-        let tier = if size > STANDARD { " --tier Advanced" } else { "" };
-        let put = self.aws.command(&format!(
-            "put-parameter --overwrite --type String --name {}{FIELDS} --value file://fields.json{tier}",
-            self.path
-        ));
-        format!("cargo handoff check fields.json && {put}")
-    }
-
-    /// Makes a first document.
-    fn learn(&self) -> String {
-        let learn = format!("cargo handoff learn --app-id {} --token-env DESK_API_TOKEN > fields.json", self.app_id);
-        format!("{learn} && {}", self.fields(0))
-    }
-
-    /// Stores what is there already in the type that a secret has. SSM changes no type in place.
-    fn encrypt(&self, name: &str) -> String {
-        let name = format!("{}{name}", self.path);
-        let get = self.aws.command(&format!("get-parameter --name {name} --query Parameter.Value --output text"));
-        let delete = self.aws.command(&format!("delete-parameter --name {name}"));
-        let put = self.aws.command(&format!("put-parameter --type SecureString --name {name} --value \"$VALUE\""));
-        format!("VALUE=\"$({get})\" && {delete} && {put}")
-    }
-
-    fn delete(&self, name: &str) -> String {
-        self.aws.command(&format!("delete-parameter --name {}{name}", self.path))
-    }
-}
 
 /// Everything that the parameters alone tell.
 pub(crate) fn examine(stored: &[Stored], credentials: &Credentials, mend: &Mend<'_>) -> Vec<Finding> {
@@ -149,32 +95,52 @@ fn document(value: &SecretString, credentials: &Credentials, mend: &Mend<'_>) ->
 /// A stored secret, of whichever kind.
 fn secret(parameter: &Stored, mend: &Mend<'_>) -> Vec<Finding> {
     let name = parameter.name.as_str();
-    let put = mend.secret(name);
     let mut findings = Vec::new();
     if parameter.kind != "SecureString" {
-        let what = format!("is a {}, which is neither encrypted nor hidden", parameter.kind);
+        let what = format!(
+            "is a {}, which is neither encrypted nor hidden (to be pasted as a whole: if the last command fails, the secret \
+             is still in $VALUE, and that command can be given again in the same shell)",
+            parameter.kind
+        );
         findings.push(Finding::fault(name, what, mend.encrypt(name)));
     }
     let value = parameter.value.expose_secret();
     let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {
         let optional = name != DESK;
-        findings.extend(optional.then(|| Finding::fault(name, "is blank, so it proves nothing", put.clone())));
+        findings.extend(optional.then(|| Finding::fault(name, "is blank, so it proves nothing", mend.secret(name))));
         return findings;
     }
     if value.lines().any(|line| line != line.trim()) {
         let what = "a line has blanks at an end: they are not taken for part of it, which other readers may do";
-        findings.push(Finding::remark(name, what, put.clone()));
+        findings.push(Finding::remark(name, what, mend.keep(name, TRIMMED)));
     }
-    findings.extend(lines.iter().enumerate().filter_map(|(index, line)| odd(name, index + 1, line, &put)));
-    findings.extend(several(name, &lines, &put));
+    for (number, line) in (1..).zip(&lines) {
+        let Some((level, what)) = odd(name, line) else { continue };
+        let mended = instead(name, number, lines.len(), level, mend);
+        findings.push(Finding { level, ..Finding::fault(name, format!("line {number} {what}"), mended) });
+    }
+    findings.extend(several(name, &lines, mend));
     findings
 }
 
+/// What mends an odd line. A bad first one makes room for a new secret, and one that may be in use stays below it; the
+/// others stay. Of the chat token one line is all.
+fn instead(name: &str, number: usize, count: usize, level: Level, mend: &Mend<'_>) -> String {
+    match (number, level) {
+        (1, _) if name == CHAT => mend.secret(name),
+        (1, Level::Fault) if count == 1 => mend.secret(name),
+        (1, Level::Remark) if name == DESK => mend.above(name, "NF"),
+        (1, Level::Remark) => mend.above(name, FIRST),
+        (1, Level::Fault) => mend.above(name, &all_but(1)),
+        _ => mend.keep(name, &all_but(number)),
+    }
+}
+
 /// A line that is hardly what somebody meant to store.
-fn odd(name: &str, number: usize, line: &str, put: &str) -> Option<Finding> {
+fn odd(name: &str, line: &str) -> Option<(Level, &'static str)> {
     let in_header = [DESK, CHAT, BEARER].contains(&name);
-    let (level, what) = if in_header && line.contains(|char: char| !char.is_ascii() || char.is_control()) {
+    Some(if in_header && line.contains(|char: char| !char.is_ascii() || char.is_control()) {
         (Level::Fault, "has a character that no HTTP header can carry, so it is of no use")
     } else if line.starts_with(['"', '\'']) || line.starts_with("file://") || line.starts_with("YOUR ") {
         (Level::Fault, "begins with a quotation mark, file:// or YOUR: it is a piece of a command, not a secret")
@@ -186,29 +152,38 @@ fn odd(name: &str, number: usize, line: &str, put: &str) -> Option<Finding> {
         (Level::Remark, "is so short that it can be guessed")
     } else {
         return None;
-    };
-    Some(Finding { level, ..Finding::fault(name, format!("line {number} {what}"), put) })
+    })
 }
 
 /// More lines than one.
-fn several(name: &str, lines: &[&str], put: &str) -> Option<Finding> {
+fn several(name: &str, lines: &[&str], mend: &Mend<'_>) -> Option<Finding> {
     let distinct = lines.iter().collect::<BTreeSet<_>>().len();
-    let what = match (name, lines.len()) {
-        (_, count) if distinct < count => "has the same line twice".to_owned(),
+    let (what, mended) = match (name, lines.len()) {
+        (_, count) if distinct < count => ("has the same line twice".to_owned(), mend.keep(name, DISTINCT)),
         (_, 1) | (DESK, _) => return None,
-        (CHAT, count) => format!("has {count} lines, and only the first is used"),
-        (_, count) if count > LIVE => {
-            format!("has {count} lines: two secrets of a kind are live, and what stands below them is ignored")
+        (CHAT, count) => (format!("has {count} lines, and only the first is used"), mend.keep(name, FIRST)),
+        (_, count) if count > LIVE => (
+            format!("has {count} lines: two secrets of a kind are live, and what stands below them is ignored"),
+            mend.keep(name, FIRST_TWO),
+        ),
+        (_, count) => {
+            (format!("{count} secrets are live: once the sender uses the new one, store that alone"), mend.secret(name))
         }
-        (_, count) => format!("{count} secrets are live: once the sender uses the new one, store that alone"),
     };
-    Some(Finding::remark(name, what, put))
+    Some(Finding::remark(name, what, mended))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::LazyCell;
+    use std::collections::BTreeMap;
+
+    use desk_handoff::config::AppId;
+
     use super::*;
     use crate::findings::Level::{Fault, Remark};
+    use crate::mend::Keys;
+    use crate::ssm::Aws;
 
     const TOKEN: (&str, &str, &str) = (DESK, "SecureString", "0123456789abcdef0123");
     const SECRET: (&str, &str, &str) = (SIGNING, "SecureString", "fedcba98765432100123");
@@ -224,7 +199,9 @@ mod tests {
         let stored: Vec<Stored> = parameters.iter().map(stored).collect();
         let credentials = Credentials::read(stored.iter().map(Stored::parameter).collect());
         let (aws, app_id) = (Aws { region: Some("r"), profile: None }, AppId::parse("A").unwrap());
-        examine(&stored, &credentials, &Mend { aws: &aws, app_id: &app_id, path: "/p/A/" })
+        let keys = || Some(BTreeMap::from([(BEARER.to_owned(), "alias/ours".to_owned())]));
+        let keys = LazyCell::new(Box::new(keys) as Box<dyn FnOnce() -> Keys>);
+        examine(&stored, &credentials, &Mend { aws: &aws, app_id: &app_id, path: "/p/A/", keys })
     }
 
     /// The same beside what every application has.
@@ -281,6 +258,33 @@ mod tests {
             let [(found, text)] = all.as_slice() else { panic!("{name}, {start}: {all:?}") };
             assert!(*found == level && text.starts_with(start), "{name}, {start}: {all:?}");
         }
+    }
+
+    #[test]
+    fn what_mends_a_line_leaves_the_others_and_the_customers_key() {
+        let mend = |name, value| found(&[TOKEN, SECRET, RULES, (name, "SecureString", value)]).pop().unwrap().mend;
+        let put = |key, name, value: &str| {
+            format!(
+                "aws ssm put-parameter --overwrite --type SecureString{key} --name /p/A/{name} --value \"{value}\" --region r"
+            )
+        };
+        let long = "0123456789abcdef";
+        let own_key = " --key-id alias/ours";
+        assert_eq!(mend(BEARER, "\"quoted\""), put(own_key, BEARER, "YOUR BEARER TOKEN"));
+        let get = |name| format!("aws ssm get-parameter --with-decryption --name /p/A/{name} --query Parameter.Value");
+        let rewrite = |key, name, value: &str| {
+            format!("OLD=\"$({} --output text --region r)\" && {}", get(name), put(key, name, &format!("$({value})")))
+        };
+        let keep = |stay: &str| format!("printf '%s\\n' \"$OLD\" | awk '{stay}'");
+        let above = |new: &str, stay: &str| format!("printf '%s\\n' \"{new}\"; {}", keep(stay));
+        let short = rewrite(own_key, BEARER, &above("YOUR BEARER TOKEN", "NF && ++n == 1"));
+        assert_eq!(mend(BEARER, "too-short"), short);
+        let three = format!("{long}\n{long}0\n{long}1");
+        assert_eq!(mend(BEARER, &three), rewrite(own_key, BEARER, &keep(FIRST_TWO)));
+        let desk = |value| found(&[(DESK, "SecureString", value), SECRET, RULES]).pop().unwrap().mend;
+        let first = rewrite("", DESK, &above("YOUR DESK API TOKEN", "NF && ++n != 1"));
+        assert_eq!(desk("YOUR DESK API TOKEN\nformer"), first);
+        assert_eq!(desk("token\nfile://former"), rewrite("", DESK, &keep("NF && ++n != 2")));
     }
 
     #[test]

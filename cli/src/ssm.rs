@@ -4,6 +4,7 @@
 //! What `aws` prints holds decrypted secrets, so none of it is ever repeated, errors included: they are told apart, and
 //! told in words of our own.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
@@ -44,6 +45,22 @@ struct Listed {
     value: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Descriptions {
+    parameters: Vec<Described>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Described {
+    name: String,
+    key_id: Option<String>,
+}
+
+/// The key that SSM takes if it is told none.
+const AWS_KEY: &str = "alias/aws/ssm";
+
 impl Stored {
     /// As the function's own reading takes it.
     pub(crate) fn parameter(&self) -> Parameter {
@@ -71,6 +88,20 @@ impl Aws<'_> {
         let mut all: Vec<_> = listing.parameters.into_iter().map(stored).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
+    }
+
+    /// Which of the parameters directly under `path` a key of the customer's own encrypts; `None` if it cannot be learnt.
+    pub(crate) fn customer_keys(&self, path: &str) -> Option<BTreeMap<String, String>> {
+        let filter = format!("Key=Path,Values={}", path.trim_end_matches('/'));
+        let mut command = Command::new("aws");
+        command.args(["ssm", "describe-parameters", "--parameter-filters", &filter, "--output", "json"]);
+        let output = command.args(self.options()).stdin(Stdio::null()).output().ok()?;
+        let listing: Descriptions = serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())?;
+        let own = |described: Described| {
+            let key = described.key_id.filter(|key| key != AWS_KEY)?;
+            Some((described.name.strip_prefix(path)?.to_owned(), key))
+        };
+        Some(listing.parameters.into_iter().filter_map(own).collect())
     }
 
     /// A command to paste: the words, with this region and profile.
@@ -131,7 +162,7 @@ fn not_started(error: &std::io::Error) -> Failure {
 }
 
 /// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@".contains(&byte));
     if plain && !word.is_empty() { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use desk_emulator::{Emulator, Setup};
 use desk_handoff::http_client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Ended, handoff, meanwhile};
 
@@ -40,13 +40,37 @@ impl Cloud {
 
     /// Stores a parameter, as SSM itself takes it.
     pub(crate) async fn put(&self, kind: &str, name: &str, value: &str) {
-        let name = format!("{}/APP-1/{name}", self.prefix);
-        let body = json!({"Name": name, "Type": kind, "Value": value, "Overwrite": true}).to_string();
+        self.put_with(kind, name, value, json!({})).await;
+    }
+
+    /// The same with more parts, as with a key.
+    pub(crate) async fn put_with(&self, kind: &str, name: &str, value: &str, more: Value) {
+        let mut parts = json!({"Type": kind, "Value": value, "Overwrite": true});
+        parts.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.ssm("PutParameter", name, parts).await;
+    }
+
+    /// A parameter as SSM tells it.
+    pub(crate) async fn get(&self, name: &str) -> Value {
+        self.ssm("GetParameter", name, json!({"WithDecryption": true})).await["Parameter"].clone()
+    }
+
+    /// What is said of its key.
+    pub(crate) async fn key(&self, name: &str) -> Value {
+        let filter = json!({"Key": "Name", "Values": [format!("{}/APP-1/{name}", self.prefix)]});
+        let described = self.ssm("DescribeParameters", name, json!({"ParameterFilters": [filter]})).await;
+        described["Parameters"][0]["KeyId"].clone()
+    }
+
+    async fn ssm(&self, call: &str, name: &str, mut parts: Value) -> Value {
+        parts["Name"] = format!("{}/APP-1/{name}", self.prefix).into();
         let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ssm/aws4_request");
-        let request = http_client::new().unwrap().post(moto::endpoint()).body(body).header("authorization", scope);
-        let request = request.header("content-type", "application/x-amz-json-1.1");
-        let answer = request.header("x-amz-target", "AmazonSSM.PutParameter").send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        let request = http_client::new().unwrap().post(moto::endpoint()).body(parts.to_string());
+        let request = request.header("authorization", scope).header("content-type", "application/x-amz-json-1.1");
+        let answer = request.header("x-amz-target", format!("AmazonSSM.{call}")).send().await.unwrap();
+        let (ended, text) = (answer.status().is_success(), answer.text().await.unwrap());
+        assert!(ended, "{text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     /// What a new application has when all is well.

@@ -15,6 +15,9 @@ fn ticket(fields: &[(&str, &str)]) -> Seed {
     Seed { fields: fields.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(), ..Seed::default() }
 }
 
+/// Between the end of a parameter and another one of its name.
+const WAIT: &str = " && sleep 30 && ";
+
 /// The lines of the findings, without their level.
 fn about<'e>(ended: &'e Ended, level: &str) -> Vec<&'e str> {
     ended.out.lines().filter_map(|line| line.strip_prefix(level)).map(str::trim).collect()
@@ -98,9 +101,12 @@ async fn a_token_that_desk_refuses_is_told_and_so_is_a_desk_that_fails() {
     assert!(failed.out.contains("Desk        not examined further\n"), "{failed:?}");
 }
 
-/// Runs a printed command in a shell, its placeholders filled in.
+/// Runs a printed command in a shell, its placeholders filled in. SSM is to be given half a minute; moto needs none.
 async fn paste(printed: &str) -> Ended {
+    let printed = printed.replace(WAIT, " && ");
     let mut shell = at_moto(Command::new("/bin/sh"));
+    let path = shell.get_envs().find_map(|(name, value)| value.filter(|_| name == "PATH")).unwrap().to_owned();
+    shell.env("PATH", format!("{}:/usr/bin:/bin", path.to_str().unwrap()));
     shell.args(["-ec", &printed.replace("YOUR DESK API TOKEN", TOKEN).replace("YOUR MASTER API TOKEN", SIGNING)]);
     meanwhile(shell).await
 }
@@ -119,12 +125,51 @@ async fn the_commands_that_it_prints_mend_what_it_found() {
     let expected =
         [(fault, Some("desk-api-token")), (remark, Some("signing-secret")), (remark, Some("signing_secret"))];
     assert_eq!((sick.code, found), (1, expected.to_vec()));
+    assert_eq!(findings[0]["mend"].as_str().unwrap().matches(WAIT).count(), 1, "{findings:?}");
+    assert!(findings[0]["finding"].as_str().unwrap().contains("still in $VALUE"), "{findings:?}");
     for found in &findings {
         let ended = paste(found["mend"].as_str().unwrap()).await;
         assert_eq!(ended.code, 0, "{found}: {ended:?}");
     }
     let mended = cloud.examine(&[]).await;
     assert!(mended.out.starts_with("Nothing to mend.\n"), "{mended:?}");
+}
+
+#[tokio::test]
+async fn a_new_desk_token_comes_above_the_former_ones_and_under_the_customers_key() {
+    let cloud = Cloud::new("/doctor-token").await;
+    cloud.put_all("{}").await;
+    let key = json!({"KeyId": "alias/a key of ours"});
+    cloud.put_with("SecureString", "desk-api-token", "revoked-canary7f3a\n\nformer-canary7f3a", key).await;
+    let refused = cloud.examine(&["--json"]).await;
+    let found = &refused.json()["findings"][0];
+    assert_eq!((refused.code, &found["about"]), (1, &json!("desk-api-token")), "{found}");
+    let ended = paste(found["mend"].as_str().unwrap()).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let stored = cloud.get("desk-api-token").await;
+    assert_eq!(stored["Value"], json!(format!("{TOKEN}\nrevoked-canary7f3a\nformer-canary7f3a")));
+    assert_eq!(cloud.key("desk-api-token").await, json!("alias/a key of ours"));
+    assert!(cloud.examine(&[]).await.out.starts_with("Nothing to mend.\n"));
+}
+
+#[tokio::test]
+async fn where_aws_does_not_tell_the_keys_the_doctor_says_so() {
+    let cloud = Cloud::new("/doctor-keys").await;
+    let listing = json!({"Parameters": [
+        {"Name": "/doctor-keys/APP-1/desk-api-token", "Type": "SecureString", "Value": "revoked"},
+        {"Name": "/doctor-keys/APP-1/signing-secret", "Type": "SecureString", "Value": SIGNING},
+        {"Name": "/doctor-keys/APP-1/fields", "Type": "String", "Value": FIELDS},
+    ]});
+    let mut command = cloud.doctor(&[]);
+    let path = format!("{}:/usr/bin:/bin", stand_in().display());
+    command
+        .env("PATH", path)
+        .envs([("STAND_IN_OUT", &*listing.to_string()), ("STAND_IN_DENIES", "describe-parameters")]);
+    let ended = meanwhile(command).await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(about(&ended, "remark").len(), 1, "{ended:?}");
+    assert!(about(&ended, "remark")[0].contains("which keys encrypt the secrets"), "{ended:?}");
+    assert!(ended.out.contains("add --key-id KEY to each put-parameter"), "{ended:?}");
 }
 
 #[tokio::test]
