@@ -38,7 +38,7 @@ impl Problem {
     }
 
     /// Where the log has more, and when to come again.
-    pub(crate) fn tell_request(&self, retry_after: Option<&str>, out: &mut Out) {
+    pub(crate) fn tell_request(&self, retry_after: Option<u64>, out: &mut Out) {
         let request = self.request_id.as_ref().map(|id| ("request", id.clone()));
         let again = retry_after.map(|seconds| ("again", format!("after {seconds} seconds")));
         out.pairs(request.into_iter().chain(again));

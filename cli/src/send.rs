@@ -1,7 +1,7 @@
 //! `send`: a body to a deployed endpoint, with the proof that the sender would give.
 //!
 //! The secret leaves this process only as a signature, or as the bearer token that it is, and is taken out of whatever
-//! comes back: an endpoint may repeat what it was sent.
+//! comes back and is shown, names and numbers included: an endpoint may repeat what it was sent.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -31,7 +31,8 @@ const GLIMPSE: usize = 200;
 /// What came back.
 struct Answered {
     status: StatusCode,
-    retry_after: Option<String>,
+    /// In seconds; a date is not one of ours.
+    retry_after: Option<u64>,
     /// A text, if it is no JSON.
     body: Value,
     took: Duration,
@@ -44,6 +45,7 @@ pub(crate) fn send(args: &args::Send, out: &mut Out) -> Result<End, Failure> {
     let proof = proof(&input.body, &secret, args.bearer)?;
     let mut answered = runtime()?.block_on(post(&url, &input, proof))?;
     take_out(secret.expose_secret(), &mut answered.body);
+    answered.retry_after = answered.retry_after.filter(|seconds| !seconds.to_string().contains(secret.expose_secret()));
     let done = answered.status.is_success() && answered.body["status"].is_string();
     if args.json {
         out.json(&json!({"status": answered.status.as_u16(), "answer": answered.body}));
@@ -54,10 +56,15 @@ pub(crate) fn send(args: &args::Send, out: &mut Out) -> Result<End, Failure> {
 }
 
 fn take_out(secret: &str, answer: &mut Value) {
+    let without = |text: &str| text.replace(secret, "(the secret)");
     match answer {
-        Value::String(text) => *text = text.replace(secret, "(the secret)"),
+        Value::String(text) => *text = without(text),
         Value::Array(items) => items.iter_mut().for_each(|item| take_out(secret, item)),
-        Value::Object(parts) => parts.values_mut().for_each(|part| take_out(secret, part)),
+        Value::Object(parts) => {
+            parts.values_mut().for_each(|part| take_out(secret, part));
+            *parts = std::mem::take(parts).into_iter().map(|(name, part)| (without(&name), part)).collect();
+        }
+        Value::Number(number) if number.to_string().contains(secret) => *answer = without(&number.to_string()).into(),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -99,10 +106,10 @@ async fn post(url: &str, input: &Input, (name, value): (HeaderName, HeaderValue)
 }
 
 /// Status, when to come again, and as much of the body as anybody reads.
-async fn answer(request: RequestBuilder) -> reqwest::Result<(StatusCode, Option<String>, String)> {
+async fn answer(request: RequestBuilder) -> reqwest::Result<(StatusCode, Option<u64>, String)> {
     let mut response = request.send().await?;
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let (status, retry_after) = (response.status(), retry_after.map(str::to_owned));
+    let (status, retry_after) = (response.status(), retry_after.and_then(|text| text.trim().parse().ok()));
     let mut body = Vec::new();
     while body.len() <= MAX_ANSWER
         && let Some(chunk) = response.chunk().await?
@@ -127,7 +134,7 @@ fn tell(answered: &Answered, input: &Input, out: &mut Out) {
         tell_done(&done, answered, out);
     } else if let Some(problem) = Problem::read(body) {
         problem.tell(*status, out);
-        problem.tell_request(answered.retry_after.as_deref(), out);
+        problem.tell_request(answered.retry_after, out);
         match *status {
             StatusCode::BAD_REQUEST => input.tell_of_context(out),
             StatusCode::UNAUTHORIZED => out.note(OTHER_SECRET),

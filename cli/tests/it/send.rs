@@ -121,6 +121,30 @@ fn a_bearer_token_is_sent_as_it_is_and_never_shown() {
 }
 
 #[test]
+fn a_secret_that_comes_back_as_a_name_a_number_or_a_time_is_not_shown() {
+    let files = Files::new();
+    let body = files.put_json("body.json", &direct(json!({})));
+    let secret = "7355608042";
+    let said = |document: &str, retry_after: &str, arguments: &[&str]| {
+        let (url, thread) = endpoint(answer(&format!("503 No\r\nRetry-After: {retry_after}"), document));
+        let ended = send(secret, &[&[&*body, "--bearer", "--url", &url], arguments].concat());
+        thread.join().unwrap();
+        assert!(ended.code == 1 && !format!("{ended:?}").contains(secret), "{ended:?}");
+        ended
+    };
+    for arguments in [&[][..], &["--json"]] {
+        let named = said(r#"{"a 7355608042": {"7355608042": 1}, "n": 1.7355608042e3}"#, "7355608042", arguments);
+        assert!(named.out.contains("(the secret)"), "{named:?}");
+    }
+    let problem = r#"{"title": "t", "detail": "d"}"#;
+    assert_eq!(said(problem, "30", &[]).line("again"), "again after 30 seconds");
+    for text in [secret, "a 7355608042", "Sun, 22 Nov 2026 22:00:00 GMT"] {
+        let ended = said(problem, text, &[]);
+        assert!(!ended.out.contains("again"), "{ended:?}");
+    }
+}
+
+#[test]
 fn an_answer_of_something_else_is_no_success() {
     let files = Files::new();
     let body = files.put_json("body.json", &direct(json!({})));
