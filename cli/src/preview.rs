@@ -1,7 +1,9 @@
 //! `preview`: what would become of every key, worked out by the shipped matching alone: no server, no Desk, no network.
 
+use std::borrow::Cow;
+
+use desk_handoff::api::MAX_BODY;
 use desk_handoff::apply::foreseen;
-use desk_handoff::config::AppId;
 use desk_handoff::fields::match_fields;
 use desk_handoff::handoff::{BadBody, Event};
 use serde_json::json;
@@ -16,7 +18,15 @@ use crate::{End, Failure, args, outcomes};
 pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, Failure> {
     let fields = Fields::load(&args.fields, out)?;
     let input = Input::read(&args.file)?;
-    let read = read(&input, &input.app_id(), out);
+    let body = body(&input, out);
+    if body.len() > MAX_BODY {
+        return Err(Failure::Use(format!(
+            "{} makes a body of {} bytes, and a deployed function refuses more than {MAX_BODY} with 413",
+            name(&args.file),
+            body.len()
+        )));
+    }
+    let read = understand(&body, &input.app_id(), input.header("idempotency-key"));
     let handoff = match read.map_err(|bad| Failure::Use(unusable(&name(&args.file), &bad)))? {
         Event::Handoff(handoff) => handoff,
         Event::Ignored(category) => {
@@ -41,10 +51,9 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, Failur
     Ok(if args.strict && left_out > 0 { End::Found } else { End::Done })
 }
 
-fn read(input: &Input, app_id: &AppId, out: &mut Out) -> Result<Event, BadBody> {
-    let Some(context) = &input.context else {
-        return understand(&input.body, app_id, input.header("idempotency-key"));
-    };
+/// The body that a sender would send; around a bare context as little as a body may have.
+fn body<'i>(input: &'i Input, out: &mut Out) -> Cow<'i, [u8]> {
+    let Some(context) = &input.context else { return Cow::Borrowed(&input.body) };
     out.note(
         "this is a bare context object: what a handoff says beside it ($language, $user.id, ...) is not known here",
     );
@@ -53,7 +62,7 @@ fn read(input: &Input, app_id: &AppId, out: &mut Out) -> Result<Event, BadBody> 
         "conversation": {"id": "(the conversation)", "user_id": "(the customer)"},
         "context": context,
     });
-    understand(around.to_string().as_bytes(), app_id, None)
+    Cow::Owned(around.to_string().into_bytes())
 }
 
 fn unusable(file: &str, bad: &BadBody) -> String {

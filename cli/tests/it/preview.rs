@@ -108,6 +108,31 @@ fn an_ignored_category_has_no_keys() {
 }
 
 #[test]
+fn a_body_larger_than_a_deployed_function_takes_ends_with_2() {
+    let files = Files::new();
+    let largest = |length: usize| {
+        let body = direct(json!({"order-id": ""})).to_string();
+        direct(json!({"order-id": "x".repeat(length - body.len())})).to_string()
+    };
+    assert_eq!(call(&["preview", &files.put("largest.json", largest(262_144))]).code, 0);
+    let larger = largest(262_145);
+    let context = json!({"order-id": "x".repeat(262_144)});
+    for file in [
+        files.put("body.json", &larger),
+        files.put_json("event.json", &event(&larger, None)),
+        files.put_json("context.json", &context),
+    ] {
+        let ended = call(&["preview", &file]);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{file}");
+        assert!(
+            ended.err.contains(&file) && ended.err.contains("more than 262144 with 413"),
+            "{file}: {}",
+            ended.err.len()
+        );
+    }
+}
+
+#[test]
 fn a_body_of_the_wrong_shape_ends_with_2_and_its_places() {
     let body = json!({"category": "handoff", "id": "1", "data": {"conversation": {"id": 1}}});
     let ended = call_with(body.to_string().as_bytes(), &["preview", "-"]);
