@@ -189,10 +189,13 @@ fn illegal(key: &str) -> Option<String> {
 
 fn wrong_type(target: Target<'_>, rules: &Rules) -> String {
     let rule = match (target, kind(target, rules)) {
-        (_, Some(FieldKind::Integer)) => "a whole number: digits, and at most a minus sign before them".to_owned(),
-        (_, Some(FieldKind::Link)) => {
-            format!("an http:// or https:// address without spaces, of at most {MAX_VALUE} characters")
+        (_, Some(FieldKind::Integer)) => {
+            format!("a whole number from {} to {}: digits, and at most a minus sign before them", i64::MIN, i64::MAX)
         }
+        (_, Some(FieldKind::Link)) => format!(
+            "an address that begins with http:// or https:// (in lower case), without spaces, of at most {MAX_VALUE} \
+             characters"
+        ),
         _ => "a value of another type".to_owned(),
     };
     format!("The field \"{}\" takes {rule}.", target.word())

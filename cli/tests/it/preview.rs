@@ -93,6 +93,15 @@ fn the_nearest_option_is_named() {
 }
 
 #[test]
+fn what_a_whole_number_and_a_link_must_be_is_told_in_full() {
+    let context = json!({"cart-items": "9223372036854775808", "order-link": "HTTP://A.EXAMPLE"});
+    let ended = call_with(context.to_string().as_bytes(), &["preview", "-"]);
+    assert_eq!(ended.line("cart-items"), "cart-items wrong-type cart-items");
+    assert!(ended.out.contains("a whole number from -9223372036854775808 to 9223372036854775807: digits"), "{ended:?}");
+    assert!(ended.out.contains("begins with http:// or https:// (in lower case), without spaces"), "{ended:?}");
+}
+
+#[test]
 fn an_alias_whose_field_is_filled_already_is_explained_as_such() {
     let context = json!({"order-link": "https://a.example", "orderUrl": "https://b.example"});
     let ended = call_with(context.to_string().as_bytes(), &["preview", "-"]);
