@@ -12,11 +12,7 @@ pub(crate) const STANDARD: usize = 4096;
 pub(crate) const ADVANCED: usize = 8192;
 
 pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, Failure> {
-    let bytes = file::bytes(&args.file)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::Use(format!("{} is not UTF-8 at byte {at}", file::name(&args.file)))
-    })?;
+    let text = file::text(&args.file)?;
     let mut problems: Vec<String> = Vec::new();
     let rules = Rules::parse(&text).map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
     if text.len() > ADVANCED {

@@ -25,11 +25,7 @@ impl Fields {
             out.note("fields: the built-in example; give yours with --fields FILE");
             return Self::parse("the built-in example", EXAMPLE.to_owned());
         };
-        let name = file::name(path);
-        let text = String::from_utf8(file::bytes(path)?).map_err(|error| {
-            Failure::Use(format!("{name} is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
-        })?;
-        Self::parse(&name, text)
+        Self::parse(&file::name(path), file::text(path)?)
     }
 
     fn parse(name: &str, text: String) -> Result<Self, Failure> {

@@ -4,9 +4,11 @@
 //! context object is what is left. An event is read here and not by lambda_http, which panics at an event that API
 //! Gateway never makes, such as one with a broken base64 body: a person does.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -48,12 +50,14 @@ struct Event {
 impl Input {
     /// Reads FILE.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        Self::tell(bytes(path)?).map_err(|why| Failure::Use(format!("{} {why}", name(path))))
+        Self::tell(text(path)?).map_err(|why| Failure::Use(format!("{} {why}", name(path))))
     }
 
-    fn tell(bytes: Vec<u8>) -> Result<Self, String> {
-        let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|error| format!("is not JSON at line {}, column {}", error.line(), error.column()))?;
+    fn tell(text: String) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(&text).map_err(|error| {
+            format!("is not JSON, or nested too deeply, at line {}, column {}", error.line(), error.column())
+        })?;
+        let bytes = text.into_bytes();
         let Value::Object(parts) = value else { return Err("holds no JSON object".to_owned()) };
         match (parts.contains_key("requestContext"), parts.contains_key("rawPath")) {
             (true, true) => Self::event(parts),
@@ -114,14 +118,39 @@ fn is_body(parts: &Map<String, Value>) -> bool {
 }
 
 /// Everything in the file, or in standard input for `-`.
-pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+///
+/// # Errors
+/// [`Failure::Use`] if it cannot be read, or what it holds is no text that JSON could be.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    let text = bytes(path).and_then(|bytes| readable(bytes).map_err(Cow::Owned));
+    text.map_err(|why| Failure::Use(format!("{} {why}", name(path))))
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Cow<'static, str>> {
+    // What is there can be read once: a second reader would find an empty file.
+    static READ: AtomicBool = AtomicBool::new(false);
     let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
+    let read = if path.as_os_str() != "-" {
         std::fs::read(path)
+    } else if READ.swap(true, Ordering::Relaxed) {
+        return Err("can be read once: only one - may be given, and a file for the other one".into());
+    } else {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     };
-    read.map_err(|error| Failure::Use(format!("{} cannot be read: {error}", name(path))))
+    read.map_err(|error| format!("cannot be read: {error}").into())
+}
+
+/// As the deployed function and SSM would read it, or why they would not, and what to do.
+fn readable(bytes: Vec<u8>) -> Result<String, String> {
+    const SAVE: &str = "save it as UTF-8 without a byte order mark";
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(format!("is UTF-16: {SAVE}")),
+        [0xef, 0xbb, 0xbf, ..] => return Err(format!("begins with a byte order mark: {SAVE}")),
+        _ if bytes.trim_ascii().is_empty() => return Err("is empty".to_owned()),
+        _ => {}
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| format!("is not UTF-8 at byte {}: {SAVE}", error.utf8_error().valid_up_to()))
 }
 
 /// What to call the file in a message.

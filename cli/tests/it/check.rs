@@ -40,7 +40,15 @@ fn what_is_not_json_is_a_problem_with_its_place() {
 #[test]
 fn what_cannot_be_read_is_wrong_use() {
     assert_eq!(call(&["check", "not-there.json"]).code, 2);
-    assert_eq!(call_with(b"\xff{}", &["check", "-"]).code, 2);
+    for (bytes, why) in [
+        (&b""[..], "is empty"),
+        (b"{\xff}", "is not UTF-8 at byte 1: save it as UTF-8"),
+        (b"\xef\xbb\xbf{}", "begins with a byte order mark: save it as UTF-8"),
+    ] {
+        let ended = call_with(bytes, &["check", "-"]);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
+        assert!(ended.err.starts_with(&format!("error: standard input {why}")), "{ended:?}");
+    }
 }
 
 #[test]

@@ -142,6 +142,15 @@ fn a_body_larger_than_a_deployed_function_takes_ends_with_2() {
 }
 
 #[test]
+fn standard_input_is_read_once() {
+    for command in ["preview", "run"] {
+        let ended = call_with(b"{}", &[command, "-", "--fields", "-"]);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
+        assert!(ended.err.contains("standard input can be read once"), "{ended:?}");
+    }
+}
+
+#[test]
 fn a_body_of_the_wrong_shape_ends_with_2_and_its_places() {
     let body = json!({"category": "handoff", "id": "1", "data": {"conversation": {"id": 1}}});
     let ended = call_with(body.to_string().as_bytes(), &["preview", "-"]);

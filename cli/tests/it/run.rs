@@ -200,7 +200,8 @@ fn no_value_can_play_with_the_terminal() {
 #[test]
 fn a_file_of_no_use_ends_with_2_and_says_why() {
     let files = Files::new();
-    let deep = "[".repeat(100_000);
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let utf_16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let broken = event("%%%", None);
     let mut base64 = broken.clone();
     base64["isBase64Encoded"] = json!(true);
@@ -209,10 +210,16 @@ fn a_file_of_no_use_ends_with_2_and_says_why() {
     let mut query = broken;
     query["rawQueryString"] = json!("a b\n");
     let cases = [
-        (files.put("none.json", ""), "is not JSON at line 1, column 0"),
-        (files.put("half.json", "{\"a\":\n oops}"), "is not JSON at line 2, column 2"),
-        (files.put("deep.json", deep), "is not JSON"),
-        (files.put("bytes.json", [0xff, 0xfe]), "is not JSON"),
+        (files.put("none.json", ""), "is empty"),
+        (files.put("blank.json", "\n "), "is empty"),
+        (files.put("half.json", "{\"a\":\n oops}"), "is not JSON, or nested too deeply, at line 2, column 2"),
+        (files.put("deep.json", deep), "is not JSON, or nested too deeply, at line 1, column 128"),
+        (files.put("latin.json", b"{\"a\": \"\xe4\"}"), "is not UTF-8 at byte 7: save it as UTF-8 without"),
+        (
+            files.put("mark.json", "\u{feff}{}"),
+            "begins with a byte order mark: save it as UTF-8 without a byte order mark",
+        ),
+        (files.put("utf-16.json", utf_16), "is UTF-16: save it as UTF-8 without a byte order mark"),
         (files.put("list.json", "[1]"), "holds no JSON object"),
         (files.put("rest.json", r#"{"requestContext": {}, "path": "/"}"#), "payload format 2.0"),
         (files.put("odd.json", r#"{"requestContext": {}, "rawPath": "/", "body": 5}"#), "API Gateway"),
