@@ -24,6 +24,7 @@ use tokio::runtime::Runtime;
 use crate::Failure;
 use crate::fields::Fields;
 use crate::queue::MemoryQueue;
+use crate::remote::misplaced;
 
 /// The application of the sample events.
 pub(crate) const APP_ID: &str = "DEMO-APP-0001";
@@ -61,7 +62,7 @@ impl Local {
             "CHAT_BASE_URL" => desk.chat_url.clone(),
             _ => None,
         });
-        let config = config.map_err(|error| Failure::Use(error.to_string()))?;
+        let config = config.map_err(|error| misplaced(&error))?;
         let client = http_client::new().map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
         let secrets = Secrets::new(Box::new(Parameters::new(desk, fields)), &config);
         let queue = MemoryQueue::default();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use desk_handoff::config::{AppId, Config};
+use desk_handoff::config::{AppId, Config, ConfigError};
 use desk_handoff::desk::{Connection, Desk, DeskError, Kind};
 use desk_handoff::http_client;
 use desk_handoff::secrets::{Credentials, Secrets};
@@ -24,10 +24,13 @@ pub(crate) fn config(app_id: &AppId, desk_url: Option<&str>, prefix: Option<&str
         "PARAMETER_PREFIX" => prefix.map(str::to_owned),
         _ => None,
     });
-    config.map_err(|error| {
-        let problems = error.0.join("; ");
-        Failure::Use(problems.replace("DESK_BASE_URL", "--desk-url").replace("PARAMETER_PREFIX", "--prefix"))
-    })
+    config.map_err(|error| misplaced(&error))
+}
+
+/// What is wrong with the settings, by the options that they come from.
+pub(crate) fn misplaced(error: &ConfigError) -> Failure {
+    let problems = error.0.join("; ");
+    Failure::Use(problems.replace("DESK_BASE_URL", "--desk-url").replace("PARAMETER_PREFIX", "--prefix"))
 }
 
 /// The newest tickets; `None` if there is no Desk token.

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use desk_handoff::auth::sign;
 use serde_json::{Value, json};
 
-use crate::support::{Files, at_last, call, direct, handoff, numbered, sample};
+use crate::support::{Files, at_last, call, direct, ended, handoff, numbered, sample};
 
 const SECRET: &str = "local-only-signing-secret";
 const WEBHOOK: &str = "/webhooks/handoff";
@@ -328,14 +328,18 @@ fn a_desk_of_ones_own_is_used_with_the_token_of_the_environment() {
 
 #[test]
 fn a_desk_without_a_token_or_in_the_clear_is_wrong_use() {
-    let ended = call(&["serve", "--port", "0", "--desk-url", "https://desk.example"]);
-    assert_eq!(ended.code, 2);
-    assert!(ended.err.contains("DESK_API_TOKEN"), "{ended:?}");
-    let mut command = handoff();
-    command.args(["serve", "--port", "0", "--desk-url", "http://desk.example"]).env("DESK_API_TOKEN", "t");
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("must be https"));
+    let without = call(&["serve", "--port", "0", "--desk-url", "https://desk.example"]);
+    assert_eq!(without.code, 2);
+    assert!(without.err.contains("DESK_API_TOKEN"), "{without:?}");
+    for (url, why) in
+        [("http://desk.example", "must be https (http only on this machine)"), ("notaurl", "is not a URL")]
+    {
+        let mut command = handoff();
+        command.args(["serve", "--port", "0", "--desk-url", url]).env("DESK_API_TOKEN", "t");
+        let refused = ended(command.output().unwrap());
+        assert_eq!(refused.code, 2);
+        assert!(refused.err.ends_with(&format!("error: --desk-url: {why}\n")), "{refused:?}");
+    }
 }
 
 #[test]
