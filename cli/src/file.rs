@@ -59,6 +59,9 @@ impl Input {
         })?;
         let bytes = text.into_bytes();
         let Value::Object(parts) = value else { return Err("holds no JSON object".to_owned()) };
+        if is_sqs_batch(&parts) {
+            return Err(SQS_BATCH.to_owned());
+        }
         match (parts.contains_key("requestContext"), parts.contains_key("rawPath")) {
             (true, true) => Self::event(parts),
             (true, false) => Err("is an event, but not one of an HTTP API with payload format 2.0".to_owned()),
@@ -108,6 +111,14 @@ impl Input {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+const SQS_BATCH: &str = "is an SQS batch, for the worker: a body or an event is wanted here, as it came to the webhook \
+    before it was queued";
+
+fn is_sqs_batch(parts: &Map<String, Value>) -> bool {
+    let records = parts.get("Records").and_then(Value::as_array);
+    records.is_some_and(|records| records.iter().any(|record| record["eventSource"] == "aws:sqs"))
 }
 
 /// An envelope has a category and an id or data beside it, a direct body a conversation. A context may have a key

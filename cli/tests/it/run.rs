@@ -3,7 +3,7 @@
 use desk_handoff::auth::sign;
 use serde_json::json;
 
-use crate::support::{Files, call, call_with, direct, event, handoff, sample};
+use crate::support::{Files, call, call_with, direct, ended, event, handoff, sample};
 
 #[test]
 fn a_sample_event_becomes_a_ticket_with_its_fields_filled() {
@@ -144,6 +144,21 @@ fn a_bare_context_is_refused_with_the_way_to_preview_it() {
     let ended = call(&["run", &files.put_json("context.json", &json!({"order-id": "A-1"}))]);
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("cargo handoff preview"), "{ended:?}");
+}
+
+#[test]
+fn a_batch_of_the_queue_is_told_to_be_one() {
+    for command in ["run", "preview", "send"] {
+        let batch = sample("sqs-batch");
+        let mut call = handoff();
+        call.args([command, &batch]).env("SECRET", "x");
+        if command == "send" {
+            call.args(["--secret-env", "SECRET", "--url", "https://handoff.example/handoffs"]);
+        }
+        let refused = ended(call.output().unwrap());
+        assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{refused:?}");
+        assert!(refused.err.contains("is an SQS batch, for the worker: "), "{refused:?}");
+    }
 }
 
 #[test]
