@@ -72,8 +72,10 @@ fn take_out(secret: &str, answer: &mut Value) {
 /// The address, if a secret may go there.
 fn route(url: &str, app_id: Option<&AppId>) -> Result<String, Failure> {
     let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
-    // A query is cut off before, so it is no part of what is wrong.
-    BaseUrl::parse(base).map_err(|why| Failure::Use(format!("--url {}", why.replace("query, ", ""))))?;
+    // A query may be there; a fragment may not, and would swallow what is put after it.
+    let fragment = query.and_then(|query| query.split_once('#')).map_or("", |_| "#");
+    BaseUrl::parse(&format!("{base}{fragment}"))
+        .map_err(|why| Failure::Use(format!("--url {}", why.replace("query, ", ""))))?;
     Ok(match (app_id, query) {
         (None, _) => url.to_owned(),
         (Some(app_id), None) => format!("{base}?app_id={app_id}"),

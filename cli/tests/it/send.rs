@@ -173,8 +173,10 @@ fn an_endpoint_that_is_not_there_is_told() {
 
 #[test]
 fn a_secret_goes_nowhere_in_the_clear() {
-    for url in
-        ["http://handoff.example/handoffs", "handoff.example", "https://u:p@handoff.example/", "https://h.example/#a"]
+    let fragments = ["https://h.example/#a", "https://h.example/?a=b#c"];
+    for url in ["http://handoff.example/handoffs", "handoff.example", "https://u:p@handoff.example/"]
+        .into_iter()
+        .chain(fragments)
     {
         let ended = send(SECRET, &[&sample("handoff"), "--url", url]);
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{url}");
