@@ -1,6 +1,7 @@
 //! The doctor's look at an application's parameters: what is stored, and what the function makes of it.
 //!
-//! Pure. Of a secret only its length, its lines and its kinds of characters are looked at, and nothing of it is told.
+//! Nothing is asked for here, but for the keys that a mend may have to name. Of a secret only its length, its
+//! lines and its kinds of characters are looked at, and nothing of it is told.
 
 use std::collections::BTreeSet;
 
