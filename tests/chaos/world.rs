@@ -33,7 +33,7 @@ pub(crate) const SIGNING_SECRET: &str = "chaos-signing-secret";
 const FIELDS: &str = include_str!("../../fields.example.json");
 const TOKEN: &str = "chaos-desk-token";
 /// How long a worker's invocation may take, in seconds; a lease outlives it by five.
-const FUNCTION_TIMEOUT: &str = "5";
+const FUNCTION_TIMEOUT: &str = "8";
 /// Instances of the receiver, each with a cache of its own.
 const RECEIVERS: usize = 3;
 
