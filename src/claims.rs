@@ -20,7 +20,7 @@ use crate::seam::{BoxFuture, StoreError};
 /// How long an item is kept after it was last touched: longer than a message can lie on the queue (4 days), then on the
 /// dead-letter queue (14 days), then after a redrive on the queue again.
 pub const RECORD_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How much longer a lease lasts than the invocation that took it.
+/// How much longer a lease lasts than the invocation that took it may work: more than that keeps for its end.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How many events of a conversation are remembered as done.
 pub const MAX_DONE: usize = 32;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use desk_handoff::config::AppId;
+use desk_handoff::shape;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -54,7 +55,7 @@ impl Input {
     }
 
     fn tell(text: String) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(&text).map_err(|error| {
+        let value: Value = shape::json(&text).map_err(|error| {
             format!("is not JSON, or nested too deeply, at line {}, column {}", error.line(), error.column())
         })?;
         let bytes = text.into_bytes();

@@ -8,6 +8,7 @@ use super::dynamodb::Dynamodb;
 use super::sqs::Sqs;
 use super::ssm::Ssm;
 use super::{Environment, SharedClient};
+use crate::claims::LEASE_MARGIN;
 use crate::config::{Config, Deployed};
 use crate::emf::Emf;
 use crate::metrics::Metrics;
@@ -20,6 +21,7 @@ use crate::{http_client, logs};
 const MARGIN: Duration = Duration::from_secs(1);
 /// For the worker, which gives back a claim for each conversation and says of each message when it is to come again.
 const MARGIN_OF_A_BATCH: Duration = Duration::from_secs(3);
+const _: () = assert!(MARGIN_OF_A_BATCH.as_secs() < LEASE_MARGIN.as_secs(), "a claim has to outlive its invocation");
 
 /// The stack of a deployed function, from its environment. Makes no call.
 ///

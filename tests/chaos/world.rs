@@ -32,7 +32,7 @@ pub(crate) const APP: &str = "CHAOS-APP-0001";
 pub(crate) const SIGNING_SECRET: &str = "chaos-signing-secret";
 const FIELDS: &str = include_str!("../../fields.example.json");
 const TOKEN: &str = "chaos-desk-token";
-/// How long a worker's invocation may take, in seconds; a lease outlives it by five.
+/// How long a worker's invocation may take, in seconds; a lease outlives it by two.
 const FUNCTION_TIMEOUT: &str = "8";
 /// Instances of the receiver, each with a cache of its own.
 const RECEIVERS: usize = 3;

@@ -24,6 +24,13 @@ fn every_key_of_the_senders_sample_is_explained() {
 }
 
 #[test]
+fn half_an_emoji_is_read_as_the_deployed_function_reads_it() {
+    let files = Files::new();
+    let document = call(&["preview", "--json", &files.put("half.json", r#"{"order-id": "A \ud83d"}"#)]).json();
+    assert_eq!(document["fields"][0], json!({"key": "order-id", "outcome": "written", "value": "A \u{fffd}"}));
+}
+
+#[test]
 fn an_event_a_body_and_a_bare_context_have_the_same_outcomes() {
     let files = Files::new();
     let context = json!({"order-id": "A-1", "cart-items": "x", "orderUrl": "https://shop.example/1"});
