@@ -203,8 +203,8 @@ impl Work<'_> {
     }
 
     /// Finds the conversation's ticket: the one that the sender names or that is remembered, if it is the customer's;
-    /// else, all asked at once, the one on the conversation's channel or the customer's that names the channel as related
-    /// (README, "Which ticket").
+    /// else, all asked at once, the one on the conversation's channel or the customer's that names the channel as related or
+    /// the conversation in its title (README, "Which ticket").
     async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, DeskError> {
         let desk = self.desk;
         let mut named = self.view(self.handoff.ticket.id, wanted).await?;

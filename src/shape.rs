@@ -100,11 +100,12 @@ impl Reader {
 /// # Errors
 /// What is not JSON, with its place.
 pub fn json(text: &str) -> serde_json::Result<Value> {
-    serde_json::from_str(text).or_else(|error| whole_pairs(text).map_or(Err(error), |text| serde_json::from_str(&text)))
+    // What stands for it is as long as it is, so an error keeps its place.
+    serde_json::from_str(text).or_else(|_| serde_json::from_str(&whole_pairs(text)))
 }
 
-/// The text with every escaped half of a pair replaced; `None` if there is none.
-fn whole_pairs(text: &str) -> Option<String> {
+/// The text with every escaped half of a pair replaced.
+fn whole_pairs(text: &str) -> String {
     let unit = |at: usize| {
         let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
         u16::from_str_radix(digits, 16).ok()
@@ -124,7 +125,7 @@ fn whole_pairs(text: &str) -> Option<String> {
             _ => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
         };
     }
-    (copied > 0).then(|| whole + &text[copied..])
+    whole + &text[copied..]
 }
 
 /// A property that is there and not null.
