@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::claims::{Claims, LEASE_MARGIN};
 use crate::config::{AppId, Config, Mode};
+use crate::desk::transport::Transport;
 use crate::desk::{Connection, Desk};
 use crate::handoff::Handoff;
 use crate::metrics::{Metrics, Record};
@@ -38,8 +39,8 @@ pub struct Stack {
     pub config: Config,
     /// Credentials and rules.
     pub secrets: Secrets,
-    /// The client of [`crate::http_client`].
-    pub client: reqwest::Client,
+    /// Carries the calls to Desk and Chat.
+    pub transport: Box<dyn Transport>,
     /// Between the webhook and the worker.
     pub queue: Box<dyn Queue>,
     /// Who may work on a conversation.
@@ -123,7 +124,7 @@ impl Stack {
         let Job { app_id, credentials, handoff, mode } = job;
         let rules = credentials.rules.as_ref().map_err(|_| Trouble::NotConfigured("fields"))?;
         let connection = Connection {
-            client: &self.client,
+            transport: self.transport.as_ref(),
             config: &self.config,
             secrets: &self.secrets,
             app_id,

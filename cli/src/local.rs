@@ -11,6 +11,7 @@ use desk_emulator::{Emulator, Group, Setup};
 use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::claims::Memory;
 use desk_handoff::config::{AppId, Config};
+use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::handoff::{self, BadBody, Event};
 use desk_handoff::metrics::Metrics;
 use desk_handoff::seam::{BoxFuture, StoreError};
@@ -67,7 +68,8 @@ impl Local {
         let secrets = Secrets::new(Box::new(Parameters::new(desk, fields)), &config);
         let queue = MemoryQueue::default();
         let (claims, metrics) = (Box::new(Memory::default()), Metrics::new(Box::new(())));
-        let stack = Stack { config, secrets, client, queue: Box::new(queue.clone()), claims, metrics, pause: PAUSE };
+        let transport = Box::new(HttpTransport(client));
+        let stack = Stack { config, secrets, transport, queue: Box::new(queue.clone()), claims, metrics, pause: PAUSE };
         Ok(Self { stack, queue, invocations: AtomicU64::new(0) })
     }
 

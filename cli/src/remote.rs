@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use desk_handoff::config::{AppId, Config, ConfigError};
+use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::desk::{Connection, Desk, DeskError, Kind};
 use desk_handoff::http_client;
 use desk_handoff::secrets::{Credentials, Secrets};
@@ -43,7 +44,9 @@ pub(crate) async fn recent_tickets(
     let secrets = Secrets::new(Box::new(Parameters::default()), config);
     let (now, deadline) = (SystemTime::now(), Instant::now() + PATIENCE);
     let app_id = &config.app_ids[0];
-    let connection = Connection { client: &client, config, secrets: &secrets, app_id, now, deadline, pause: PAUSE };
+    let transport = HttpTransport(client);
+    let connection =
+        Connection { transport: &transport, config, secrets: &secrets, app_id, now, deadline, pause: PAUSE };
     match Desk::new(connection, credentials) {
         Some(desk) => Ok(Some(desk.recent_tickets().await)),
         None => Ok(None),

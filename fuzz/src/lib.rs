@@ -64,7 +64,7 @@ pub fn stack(address: &str) -> Stack {
     Stack {
         secrets: Secrets::new(Box::new(Fixed), &config),
         config,
-        client: client.clone(),
+        transport: Box::new(desk_handoff::desk::transport::HttpTransport(client.clone())),
         queue: Box::new(Nowhere),
         claims: Box::new(Memory::default()),
         metrics: Metrics::new(Box::new(())),

@@ -10,6 +10,7 @@ use super::ssm::Ssm;
 use super::{Environment, SharedClient};
 use crate::claims::LEASE_MARGIN;
 use crate::config::{Config, Deployed};
+use crate::desk::transport::HttpTransport;
 use crate::emf::Emf;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
@@ -37,7 +38,8 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<St
     let queue = Box::new(Sqs::new(&aws, shared.clone(), queue_url));
     let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
     let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
-    Ok(Stack { config, secrets, client, queue, claims, metrics, pause: PAUSE })
+    let transport = Box::new(HttpTransport(client));
+    Ok(Stack { config, secrets, transport, queue, claims, metrics, pause: PAUSE })
 }
 
 /// What this software is told, and what the AWS SDK would be; or every problem of both in one line.

@@ -5,6 +5,7 @@
 //! follows a link or a redirect, never reads more than [`MAX_ANSWER`], never waits past the invocation's deadline.
 
 mod error;
+pub mod transport;
 mod wire;
 
 use std::cmp::Reverse;
@@ -12,12 +13,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub use self::error::{DeskError, Kind};
+use self::transport::{Transport, TransportError};
 pub use self::wire::NewTicket;
 
 use crate::config::{AppId, Config};
@@ -51,8 +53,8 @@ pub struct Desk<'a> {
 /// What a call needs beside Desk's own address.
 #[derive(Clone, Copy)]
 pub struct Connection<'a> {
-    /// The shared client of [`crate::http_client`].
-    pub client: &'a reqwest::Client,
+    /// Carries the calls.
+    pub transport: &'a dyn Transport,
     /// Where the bases stand.
     pub config: &'a Config,
     /// Asked for a newer token when Desk refuses ours.
@@ -74,12 +76,6 @@ struct Call {
     body: Option<Value>,
     repeatable: bool,
     chat: bool,
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
 }
 
 impl<'a> Desk<'a> {
@@ -296,11 +292,11 @@ impl<'a> Desk<'a> {
     async fn ticket_answer(&self, call: Call, wanted: Option<u64>) -> Result<Option<Ticket>, DeskError> {
         let name = call.name;
         let answer = self.send(call).await?;
-        if answer.body.trim_ascii().is_empty() {
+        if answer.body().trim_ascii().is_empty() {
             return Ok(None);
         }
-        let senseless = || DeskError::senseless(name, Some(answer.status));
-        let value = read(&answer.body).ok_or_else(senseless)?;
+        let senseless = || DeskError::senseless(name, Some(answer.status()));
+        let value = read(answer.body()).ok_or_else(senseless)?;
         let ticket = wire::ticket(&value).ok_or_else(senseless)?;
         if wanted.is_some_and(|wanted| wanted != ticket.id) { Err(senseless()) } else { Ok(Some(ticket)) }
     }
@@ -308,12 +304,12 @@ impl<'a> Desk<'a> {
     async fn json(&self, call: Call) -> Result<(StatusCode, Value), DeskError> {
         let name = call.name;
         let answer = self.send(call).await?;
-        let value = read(&answer.body).ok_or_else(|| DeskError::senseless(name, Some(answer.status)))?;
-        Ok((answer.status, value))
+        let value = read(answer.body()).ok_or_else(|| DeskError::senseless(name, Some(answer.status())))?;
+        Ok((answer.status(), value))
     }
 
     /// Makes the call until it succeeds, is refused, or is not worth repeating.
-    async fn send(&self, call: Call) -> Result<Answer, DeskError> {
+    async fn send(&self, call: Call) -> Result<Response<Vec<u8>>, DeskError> {
         for attempt in 1.. {
             let token = self.token();
             let error = match self.attempt(&call, &token).await {
@@ -333,39 +329,29 @@ impl<'a> Desk<'a> {
         unreachable!("retry::next stops after MAX_ATTEMPTS")
     }
 
-    async fn attempt(&self, call: &Call, token: &SecretString) -> Result<Answer, DeskError> {
+    async fn attempt(&self, call: &Call, token: &SecretString) -> Result<Response<Vec<u8>>, DeskError> {
         let left = self.connection.deadline.saturating_duration_since(Instant::now());
         if left < MIN_CALL {
             return Err(DeskError::silent(call.name, Kind::TimedOut, Sent::No));
         }
-        let request = self.request(call, token)?.timeout(left.min(CALL_TIMEOUT));
-        let answer = async {
-            let mut response = request.send().await?;
-            let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-            let mut body = Vec::new();
-            while let Some(chunk) = response.chunk().await? {
-                body.extend_from_slice(&chunk);
-                if body.len() > MAX_ANSWER {
-                    return Ok(Err(DeskError::senseless(call.name, Some(status))));
-                }
-            }
-            Ok(Ok(Answer { status, headers, body }))
-        };
+        let request = self.request(call, token)?;
+
         let sent = Instant::now();
-        let answer = answer.await;
+        let answer = self.connection.transport.send(request, left.min(CALL_TIMEOUT)).await;
         if !call.chat {
             let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.micros.fetch_add(micros, Ordering::Relaxed);
         }
-        let answer = answer.map_err(|error| no_answer(call.name, &error))??;
-        if answer.status.is_success() {
+
+        let answer = answer.map_err(|error| no_answer(call.name, error))?;
+        if answer.status().is_success() {
             return Ok(answer);
         }
-        Err(DeskError::from_answer(call.name, answer.status, &answer.headers, &answer.body))
+        Err(DeskError::from_answer(call.name, answer.status(), answer.headers(), answer.body()))
     }
 
     /// The token is marked as sensitive, so that no log of a library shows it.
-    fn request(&self, call: &Call, token: &SecretString) -> Result<reqwest::RequestBuilder, DeskError> {
+    fn request(&self, call: &Call, token: &SecretString) -> Result<Request<Vec<u8>>, DeskError> {
         let unusable = || DeskError::silent(call.name, Kind::Unauthorized, Sent::No);
         let (base, name, token) = if call.chat {
             (&self.chat, "api-token", self.chat_token.as_ref().ok_or_else(unusable)?)
@@ -375,12 +361,14 @@ impl<'a> Desk<'a> {
         };
         let mut token = HeaderValue::from_str(token.expose_secret()).map_err(|_| unusable())?;
         token.set_sensitive(true);
-        let request = self.connection.client.request(call.method.clone(), format!("{base}{}", call.path));
-        let request = request.header(name, token);
-        Ok(match &call.body {
-            Some(body) => request.header(header::CONTENT_TYPE, "application/json; charset=utf8").body(body.to_string()),
-            None => request,
-        })
+
+        let mut request =
+            Request::builder().method(call.method.clone()).uri(format!("{base}{}", call.path)).header(name, token);
+        if call.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json; charset=utf8");
+        }
+        let body = call.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        request.body(body).map_err(|_| DeskError::silent(call.name, Kind::Unreachable, Sent::No))
     }
 
     fn token(&self) -> SecretString {
@@ -411,12 +399,12 @@ impl Call {
     }
 }
 
-/// Only a connection that never stood is certain not to have carried the call.
-fn no_answer(name: &'static str, error: &reqwest::Error) -> DeskError {
-    match (error.is_connect(), error.is_timeout()) {
-        (true, _) => DeskError::silent(name, Kind::Unreachable, Sent::No),
-        (false, true) => DeskError::silent(name, Kind::TimedOut, Sent::Maybe),
-        (false, false) => DeskError::silent(name, Kind::Broken, Sent::Maybe),
+fn no_answer(name: &'static str, error: TransportError) -> DeskError {
+    match error {
+        TransportError::Unreachable => DeskError::silent(name, Kind::Unreachable, Sent::No),
+        TransportError::TimedOut => DeskError::silent(name, Kind::TimedOut, Sent::Maybe),
+        TransportError::Interrupted => DeskError::silent(name, Kind::Broken, Sent::Maybe),
+        TransportError::TooLarge(status) => DeskError::senseless(name, Some(status)),
     }
 }
 

@@ -10,6 +10,7 @@ use desk_handoff::aws::sqs::Sqs;
 use desk_handoff::aws::ssm::Ssm;
 use desk_handoff::aws::{Environment, SharedClient};
 use desk_handoff::config::Config;
+use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
@@ -147,7 +148,8 @@ impl World {
         let claims = Box::new(Dynamodb::new(&aws, shared.clone(), self.scenario.name.to_owned()));
         let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
         let queue = Box::new(Patient(sqs, self.queues.clone()));
-        Stack { config, secrets, client, queue, claims, metrics: Metrics::new(Box::new(())), pause: PAUSE }
+        let transport = Box::new(HttpTransport(client));
+        Stack { config, secrets, transport, queue, claims, metrics: Metrics::new(Box::new(())), pause: PAUSE }
     }
 
     /// The built worker, ready for its first invocation.

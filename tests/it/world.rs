@@ -12,6 +12,7 @@ use desk_handoff::api::handle;
 use desk_handoff::auth::sign;
 use desk_handoff::claims::Memory;
 use desk_handoff::config::Config;
+use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::emf::Emf;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
@@ -151,7 +152,7 @@ impl World {
         let stack = Stack {
             config,
             secrets,
-            client: http_client::new().unwrap(),
+            transport: Box::new(HttpTransport(http_client::new().unwrap())),
             queue: Box::new(queue.clone()),
             claims: Box::new(Memory::default()),
             metrics: Metrics::new(Box::new(Emf::new("test-stack".to_owned(), records.clone()))),

@@ -13,6 +13,7 @@ use desk_handoff::aws::dynamodb::Dynamodb;
 use desk_handoff::aws::sqs::Sqs;
 use desk_handoff::aws::ssm::Ssm;
 use desk_handoff::config::Config;
+use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::secrets::{KEEP, Secrets};
@@ -54,7 +55,8 @@ fn receiver(cloud: &Cloud) -> Stack {
     let queue = Box::new(Sqs::new(&aws, shared.clone(), cloud.queues.url.clone()));
     let claims = Box::new(Dynamodb::new(&aws, shared.clone(), TABLE.to_owned()));
     let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
-    Stack { config, secrets, client, queue, claims, metrics: Metrics::new(Box::new(())), pause: PAUSE }
+    let transport = Box::new(HttpTransport(client));
+    Stack { config, secrets, transport, queue, claims, metrics: Metrics::new(Box::new(())), pause: PAUSE }
 }
 
 impl Traffic {
