@@ -1,38 +1,21 @@
-//! Carries a plan out, so that one bad field never costs the others and a failed create never makes two tickets.
+//! Carries a plan out, so that one bad field never costs the others, and says exactly what is known afterwards: what Desk
+//! confirmed, what may have been written without our knowing, what Desk does not take.
 //!
 //! Writes to one ticket go out one after the other: nobody knows whether Desk saves whole tickets (desk-wire section 9,
-//! question 8). What Desk refuses is an outcome; what it does not answer is an error.
+//! question 8). After each, the state of the ticket in Desk's answer is looked at. `rejected` is said only after a fresh
+//! look, for the answer to a write may be stale.
 
 use std::collections::BTreeMap;
 
 use crate::desk::{Desk, DeskError, Kind, NewTicket};
-use crate::fields::{FieldValue, Matched, Outcome, Verdicts, cut_bytes};
-use crate::retry::Sent;
-use crate::rules::MAX_VALUE;
-use crate::ticket::{Change, Ticket, Wanted, read_back, sent};
+use crate::fields::{FieldOutcomes, FieldValue, Matched, Outcome, cut_bytes};
+use crate::rules::{MAX_VALUE, Priority, TeamKey};
+use crate::ticket::merge::{PRIORITY, TEAM};
+use crate::ticket::plan::{Change, holds, sent};
+use crate::ticket::{StoredText, Ticket};
 
-/// A ticket that was written to, and what became of everything sent.
-#[derive(Debug)]
-pub struct Applied {
-    /// As Desk last showed it.
-    pub ticket: Ticket,
-    /// What became of everything sent.
-    pub verdicts: Verdicts,
-}
-
-/// How a create ended.
-#[derive(Debug)]
-pub enum Created {
-    /// With everything in it that Desk would take at once; the verdicts are in.
-    Whole(Applied),
-    /// With less in it than was asked for, or it was there already: what is missing is to be written next.
-    Partly {
-        /// The ticket.
-        ticket: Ticket,
-        /// Whether Desk refused a create with this team.
-        team_refused: bool,
-    },
-}
+/// The name under which a related channel is remembered as not taken.
+pub const RELATED: &str = "$related";
 
 /// Desk's number of the customer, made if need be. A failed create may have worked, or somebody else was faster: it
 /// counts only if the customer is not there afterwards.
@@ -47,189 +30,418 @@ pub async fn ensure_customer(desk: &Desk<'_>, user_id: &str) -> Result<u64, Desk
     }
 }
 
-/// Makes a ticket. If Desk refuses it as a whole, it is made with less: first without the fields; then bare; then with all
-/// but the related channel, which may be none of the customer's (desk-wire section 3.3); then with nothing but its title.
-/// Without its channel a ticket is known by that.
+/// A ticket that was made, and which parts of what was asked for went with the call.
+#[derive(Debug)]
+pub struct Created {
+    /// As Desk answered.
+    pub ticket: Ticket,
+    /// The field values.
+    pub with_values: bool,
+    /// Whether a create with the values was refused and one without them taken.
+    pub values_refused: bool,
+    /// Priority and team.
+    pub with_extras: bool,
+    /// Whether a create with the related channel was refused and one without it taken.
+    pub related_refused: bool,
+}
+
+/// Makes a ticket. If Desk refuses it as a whole, it is made with less: without the related channel, which may be none of
+/// the customer's (desk-wire section 3.3); without the values; without both; with nothing but its title.
 ///
 /// # Errors
-/// What Desk said to the last try. If a try may have worked, the ticket is looked for before it counts as failed.
-pub async fn create<'a>(
-    desk: &Desk<'_>,
-    full: NewTicket<'a>,
-    wanted: &'a Wanted<'_>,
-    matched: &Matched,
-) -> Result<Created, DeskError> {
-    let mut lesser = lesser(&full, &wanted.title).into_iter();
-    let mut ticket = full.clone();
-    loop {
-        let error = match desk.create_ticket(&ticket).await {
-            Ok(made) if (NewTicket { title: full.title, related: full.related, ..ticket }) == full => {
-                return Ok(Created::Whole(verified(desk, made, matched).await?));
-            }
+/// What Desk said to the last try. A try that may have worked is the last one.
+pub async fn create(desk: &Desk<'_>, full: NewTicket<'_>) -> Result<Created, DeskError> {
+    let less = |values: bool, related: bool, extras: bool| NewTicket {
+        values: if values { full.values } else { &[] },
+        related: full.related.filter(|_| related),
+        priority: full.priority.filter(|_| extras),
+        team: full.team.filter(|_| extras),
+        ..full.clone()
+    };
+    let mut tried: Vec<NewTicket<'_>> = Vec::new();
+    let mut refusal = None;
+
+    for (values, related, extras) in
+        [(true, true, true), (true, false, true), (false, true, true), (false, false, true), (false, false, false)]
+    {
+        let ticket = less(values, related, extras);
+        if tried.contains(&ticket) {
+            continue;
+        }
+        match desk.create_ticket(&ticket).await {
             Ok(made) => {
-                let team_refused = full.team.is_some() && ticket.team.is_none();
-                return Ok(Created::Partly { ticket: made, team_refused });
+                return Ok(Created {
+                    ticket: made,
+                    with_values: values || full.values.is_empty(),
+                    values_refused: !values && extras && !full.values.is_empty(),
+                    with_extras: extras,
+                    related_refused: !related && extras,
+                });
             }
-            Err(error) => error,
-        };
-        match lesser.next().filter(|_| error.kind == Kind::Refused) {
-            Some(less) => ticket = less,
-            None => return rescue(desk, error, wanted).await,
+            Err(error) if error.kind == Kind::Refused => {
+                tracing::warn!(%error, "the ticket was refused; trying with less");
+                refusal = Some(error);
+            }
+            Err(error) => return Err(error),
         }
-        tracing::warn!(%error, "the ticket was refused; trying with less");
+        tried.push(ticket);
+    }
+    Err(refusal.expect("the first try is made in any case"))
+}
+
+/// What is known of a ticket after it was written to.
+#[derive(Debug)]
+pub struct Written {
+    /// As Desk last showed it.
+    pub ticket: Ticket,
+    /// What became of everything sent.
+    pub outcomes: FieldOutcomes,
+    /// Field and text that Desk confirmed, in Desk's spelling.
+    pub confirmed: Vec<(String, String)>,
+    /// Field and text that may have been written without our knowing.
+    pub doubtful: BTreeMap<String, String>,
+    /// The team and the related channel that Desk does not take: name and text.
+    pub refused: Vec<(&'static str, String)>,
+    /// Why the writing came to an end too early, if it did.
+    pub stopped: Option<Stop>,
+}
+
+/// Why the writing came to an end too early.
+#[derive(Debug)]
+pub enum Stop {
+    /// The ticket is closed, or not there any more.
+    Closed,
+    /// Desk did not do its part.
+    Failed(DeskError),
+}
+
+impl From<DeskError> for Stop {
+    fn from(error: DeskError) -> Self {
+        Self::Failed(error)
     }
 }
 
-/// What to try one after the other when a ticket is refused.
-fn lesser<'a>(full: &NewTicket<'a>, title: &'a str) -> Vec<NewTicket<'a>> {
-    let without_fields = NewTicket { values: &[], ..full.clone() };
-    let bare = NewTicket { priority: None, team: None, ..without_fields.clone() };
-    let unrelated = |ticket: &NewTicket<'a>| NewTicket { title, related: None, ..ticket.clone() };
-    let mut lesser: Vec<NewTicket<'a>> = Vec::new();
-    for ticket in [without_fields, bare.clone(), unrelated(full), unrelated(&bare)] {
-        if ticket != *full && !lesser.contains(&ticket) {
-            lesser.push(ticket);
+/// Changes a ticket that a look has just shown.
+pub async fn update(desk: &Desk<'_>, ticket: Ticket, change: Change, matched: &Matched) -> Written {
+    let mut writer = Writer::new(desk, ticket, change.outcomes.clone());
+    let ended = writer.write(change, matched, false).await;
+    writer.finish(ended)
+}
+
+/// Writes what did not go with the create, and looks whether Desk holds what did. `rest` is what the plan for the new ticket
+/// says.
+pub async fn complete(desk: &Desk<'_>, created: Created, mut rest: Change, matched: &Matched) -> Written {
+    let mut writer = Writer::new(desk, created.ticket.clone(), rest.outcomes.clone());
+    // All that a new ticket holds came with the call.
+    writer.before.fields = None;
+    writer.answered = created.ticket.fields.clone().unwrap_or_default();
+    if created.with_values {
+        rest.write.clear();
+        for (index, value) in matched.values.iter().enumerate() {
+            writer.sent.push(Sent::Value(index, value.clone()));
         }
     }
-    lesser
+    match rest.related.take() {
+        Some(channels) if created.related_refused => writer.refuse_channels(&channels),
+        Some(channels) if created.with_extras => writer.sent.push(Sent::Related(channels)),
+        related => rest.related = related,
+    }
+    rest.priority = rest.priority.filter(|_| !created.with_extras);
+    if let (Some(priority), true) = (matched.priority, created.with_extras) {
+        writer.sent.push(Sent::Priority(priority));
+    }
+    rest.team = None;
+    match (&matched.team, created.with_extras) {
+        (Some(team), true) => writer.sent.push(Sent::Team(team.clone())),
+        (Some(team), false) => writer.refuse(TEAM, team.as_str().to_owned()),
+        (None, _) => {}
+    }
+    let ended = writer.write(rest, matched, created.values_refused).await;
+    writer.finish(ended)
 }
 
-/// Changes a ticket.
-///
-/// # Errors
-/// A failure that is not a refusal: then nothing is known, and the next try compares again.
-pub async fn update(desk: &Desk<'_>, ticket: Ticket, change: Change, matched: &Matched) -> Result<Applied, DeskError> {
-    let Change { write, priority, team, related, mut verdicts } = change;
-    let id = ticket.id;
-    let mut ticket = ticket;
-    if !write.is_empty() {
-        let values: Vec<&FieldValue> = write.iter().map(|index| &matched.values[*index]).collect();
-        for (index, outcome) in write.iter().zip(write_fields(desk, &mut ticket, &values).await?) {
-            verdicts.values[*index] = outcome;
+/// Something that Desk said it took.
+#[derive(Debug, Clone)]
+enum Sent {
+    /// A value, at this place of [`Matched::values`], as it was sent.
+    Value(usize, FieldValue),
+    Priority(Priority),
+    Team(TeamKey),
+    Related(Vec<String>),
+}
+
+impl Sent {
+    fn is_held(&self, ticket: &Ticket) -> bool {
+        match self {
+            Self::Value(_, value) => holds(ticket, value),
+            Self::Priority(priority) => ticket.priority.as_deref() == Some(priority.as_str()),
+            Self::Team(team) => ticket.team.as_deref() == Some(team.as_str()),
+            Self::Related(channels) => {
+                ticket.related.as_ref().is_some_and(|shown| channels.iter().all(|channel| shown.contains(channel)))
+            }
         }
     }
-    if let Some(priority) = priority {
-        verdicts.priority = outcome(desk.set_priority(id, priority).await)?;
-        if verdicts.priority == Outcome::Written {
-            ticket.priority = Some(priority.as_str().to_owned());
+
+    /// The field and the text, of what is remembered as ours.
+    fn text(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Value(_, value) => Some((value.key.as_str(), value.text.expose())),
+            Self::Priority(priority) => Some((PRIORITY, priority.as_str())),
+            Self::Team(team) => Some((TEAM, team.as_str())),
+            Self::Related(_) => None,
         }
     }
-    if let Some(team) = team {
-        verdicts.team = outcome(desk.transfer(id, &team).await)?;
-        if verdicts.team == Outcome::Written {
-            ticket.team = Some(team.as_str().to_owned());
+}
+
+struct Writer<'a> {
+    desk: &'a Desk<'a>,
+    before: Ticket,
+    ticket: Ticket,
+    outcomes: FieldOutcomes,
+    sent: Vec<Sent>,
+    doubtful: BTreeMap<String, String>,
+    refused: Vec<(&'static str, String)>,
+    /// Field values as the answers to our writes showed them.
+    answered: BTreeMap<String, StoredText>,
+    /// Refusals so far, and those that no look has followed yet: a closed ticket refuses everything.
+    refusals: u32,
+    unexplained: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn new(desk: &'a Desk<'a>, ticket: Ticket, outcomes: FieldOutcomes) -> Self {
+        Self {
+            desk,
+            before: ticket.clone(),
+            ticket,
+            outcomes,
+            sent: Vec::new(),
+            doubtful: BTreeMap::new(),
+            refused: Vec::new(),
+            answered: BTreeMap::new(),
+            refusals: 0,
+            unexplained: false,
         }
     }
-    if let Some(channels) = related {
-        outcome(desk.set_related(id, &channels).await.map(|()| true))?;
-    }
-    Ok(Applied { ticket, verdicts })
-}
 
-/// The create may have worked: if its ticket is there, go on with it.
-async fn rescue(desk: &Desk<'_>, error: DeskError, wanted: &Wanted<'_>) -> Result<Created, DeskError> {
-    if error.sent == Sent::No {
-        return Err(error);
-    }
-    let found = desk.tickets_of_customer(wanted.user_id).await.ok().and_then(|tickets| wanted.best(tickets));
-    match found.filter(|ticket| ticket.open) {
-        Some(ticket) => Ok(Created::Partly { ticket, team_refused: false }),
-        None => Err(error),
-    }
-}
-
-/// A new ticket against what was sent with it.
-async fn verified(desk: &Desk<'_>, ticket: Ticket, matched: &Matched) -> Result<Applied, DeskError> {
-    let ticket =
-        if ticket.fields.is_none() && !matched.values.is_empty() { shown(desk, ticket).await? } else { ticket };
-    let priority = matched.priority.is_some_and(|wanted| ticket.priority.as_deref() == Some(wanted.as_str()));
-    let team = matched.team.as_ref().is_some_and(|wanted| ticket.team.as_deref() == Some(wanted.as_str()));
-    let held = |held| if held { Outcome::Written } else { Outcome::Rejected };
-    let verdicts = Verdicts {
-        values: matched.values.iter().map(|value| read_back_from(value, &ticket)).collect(),
-        priority: held(priority),
-        team: held(team),
-    };
-    Ok(Applied { ticket, verdicts })
-}
-
-/// Writes values together; if Desk refuses them together, one by one.
-async fn write_fields(desk: &Desk<'_>, ticket: &mut Ticket, values: &[&FieldValue]) -> Result<Vec<Outcome>, DeskError> {
-    match desk.patch_fields(ticket.id, values).await {
-        Ok(answer) => {
-            *ticket = with_fields(desk, ticket, answer).await?;
-            return Ok(values.iter().map(|value| read_back_from(value, ticket)).collect());
+    async fn write(&mut self, change: Change, matched: &Matched, one_by_one: bool) -> Result<(), Stop> {
+        let values: Vec<Sent> =
+            change.write.iter().map(|index| Sent::Value(*index, matched.values[*index].clone())).collect();
+        if !values.is_empty() {
+            self.write_values(values, one_by_one).await?;
         }
-        Err(error) if error.kind != Kind::Refused => return Err(error),
-        Err(error) => tracing::warn!(%error, "the fields were refused together; trying one by one"),
-    }
-    let mut outcomes = Vec::with_capacity(values.len());
-    for value in values {
-        outcomes.push(write_field(desk, ticket, value).await?);
-    }
-    Ok(outcomes)
-}
-
-/// Writes one value. Desk's 190 characters may be bytes (desk-wire section 9, question 3): a value that is refused and
-/// longer than that is tried once more, cut.
-async fn write_field(desk: &Desk<'_>, ticket: &mut Ticket, value: &FieldValue) -> Result<Outcome, DeskError> {
-    let error = match desk.patch_fields(ticket.id, &[value]).await {
-        Ok(answer) => {
-            *ticket = with_fields(desk, ticket, answer).await?;
-            return Ok(read_back_from(value, ticket));
+        if let Some(priority) = change.priority {
+            self.write_priority(priority).await?;
         }
-        Err(error) => error,
-    };
-    if error.kind != Kind::Refused {
-        return Err(error);
-    }
-    let short = cut_bytes(value.text.expose(), MAX_VALUE);
-    if short.len() == value.text.expose().len() {
-        return Ok(Outcome::Rejected);
-    }
-    let value = FieldValue { text: short.to_owned().into(), truncated: true, ..value.clone() };
-    match desk.patch_fields(ticket.id, &[&value]).await {
-        Ok(answer) => {
-            *ticket = with_fields(desk, ticket, answer).await?;
-            Ok(read_back_from(&value, ticket))
+        if let Some(team) = change.team {
+            self.write_team(team).await?;
         }
-        Err(error) if error.kind == Kind::Refused => Ok(Outcome::Rejected),
-        Err(error) => Err(error),
-    }
-}
-
-/// The ticket with its fields, from the answer to a write or, if that does not show them, from Desk once more.
-async fn with_fields(desk: &Desk<'_>, before: &Ticket, answer: Option<Ticket>) -> Result<Ticket, DeskError> {
-    match answer {
-        Some(ticket) if ticket.fields.is_some() => Ok(ticket),
-        _ => shown(desk, before.clone()).await,
-    }
-}
-
-async fn shown(desk: &Desk<'_>, ticket: Ticket) -> Result<Ticket, DeskError> {
-    Ok(desk.ticket(ticket.id).await?.unwrap_or(ticket))
-}
-
-fn read_back_from(value: &FieldValue, ticket: &Ticket) -> Outcome {
-    static NOTHING: BTreeMap<String, crate::ticket::StoredText> = BTreeMap::new();
-    read_back(value, ticket.fields.as_ref().unwrap_or(&NOTHING))
-}
-
-/// What became of a thing that is not a field: done, not done, or refused.
-fn outcome(done: Result<bool, DeskError>) -> Result<Outcome, DeskError> {
-    match done {
-        Ok(true) => Ok(Outcome::Written),
-        Ok(false) => Ok(Outcome::Rejected),
-        Err(error) if error.kind == Kind::Refused => {
-            tracing::warn!(%error, "refused; the rest goes on");
-            Ok(Outcome::Rejected)
+        if let Some(channels) = change.related {
+            self.write_related(channels).await?;
         }
-        Err(error) => Err(error),
+        self.check().await
+    }
+
+    /// Writes values together; if Desk refuses them together, one by one.
+    async fn write_values(&mut self, values: Vec<Sent>, one_by_one: bool) -> Result<(), Stop> {
+        if !one_by_one && self.try_values(&values).await? {
+            return Ok(());
+        }
+        // Desk's 190 characters may be bytes (desk-wire section 9, question 3).
+        let cut: Vec<Sent> = values.iter().map(cut_to_bytes).collect();
+        if values.iter().any(is_long_in_bytes) && self.try_values(&cut).await? {
+            return Ok(());
+        }
+
+        for (value, cut) in values.into_iter().zip(cut) {
+            self.write_value(value, cut).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_value(&mut self, value: Sent, cut: Sent) -> Result<(), Stop> {
+        let is_long = is_long_in_bytes(&value);
+        let is_taken = self.try_values(std::slice::from_ref(&value)).await?
+            || (is_long && self.try_values(std::slice::from_ref(&cut)).await?);
+        if let (false, Sent::Value(index, _)) = (is_taken, &value) {
+            self.outcomes.values[*index] = Outcome::Rejected;
+        }
+        Ok(())
+    }
+
+    /// Whether Desk takes these values together.
+    async fn try_values(&mut self, values: &[Sent]) -> Result<bool, Stop> {
+        let plain = values.iter().filter_map(|value| match value {
+            Sent::Value(_, value) => Some(value),
+            Sent::Priority(_) | Sent::Team(_) | Sent::Related(_) => None,
+        });
+        let plain: Vec<&FieldValue> = plain.collect();
+        let answer = self.desk.patch_fields(self.ticket.id, &plain).await;
+        self.settle(values.to_vec(), answer).await
+    }
+
+    async fn write_priority(&mut self, priority: Priority) -> Result<(), Stop> {
+        let answer = self.desk.set_priority(self.ticket.id, priority).await;
+        if !self.settle(vec![Sent::Priority(priority)], answer).await? {
+            self.outcomes.priority = Outcome::Rejected;
+        }
+        Ok(())
+    }
+
+    /// The answer to a transfer shows no ticket: that it names the ticket as moved is all there is.
+    async fn write_team(&mut self, team: TeamKey) -> Result<(), Stop> {
+        let answer = self.desk.transfer(self.ticket.id, &team).await;
+        let is_moved = answer.as_ref().is_ok_and(|moved| *moved);
+        let text = team.as_str().to_owned();
+        if self.settle(vec![Sent::Team(team)], answer.map(|_| None)).await? && is_moved {
+            self.ticket.team = Some(text);
+        } else {
+            self.sent.retain(|sent| !matches!(sent, Sent::Team(_)));
+            self.refuse(TEAM, text);
+        }
+        Ok(())
+    }
+
+    async fn write_related(&mut self, channels: Vec<String>) -> Result<(), Stop> {
+        let answer = self.desk.set_related(self.ticket.id, &channels).await;
+        if !self.settle(vec![Sent::Related(channels.clone())], answer).await? {
+            self.refuse_channels(&channels);
+        }
+        Ok(())
+    }
+
+    /// What an answer to a write says: whether Desk took it.
+    async fn settle(&mut self, sent: Vec<Sent>, answer: Result<Option<Ticket>, DeskError>) -> Result<bool, Stop> {
+        match answer {
+            Ok(shown) => {
+                self.sent.extend(sent);
+                if let Some(shown) = shown {
+                    self.answered.extend(shown.fields.clone().unwrap_or_default());
+                    self.observe(shown)?;
+                }
+                Ok(true)
+            }
+            Err(error) if error.is_refusal() => {
+                tracing::warn!(%error, "refused; the rest goes on");
+                self.doubt_if_sent(&sent, &error);
+                self.refusals += 1;
+                self.unexplained = true;
+                if self.refusals == 1 {
+                    self.look().await?;
+                }
+                Ok(false)
+            }
+            Err(error) => {
+                self.doubt_if_sent(&sent, &error);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// An earlier request of the same call may have been carried out.
+    fn doubt_if_sent(&mut self, sent: &[Sent], error: &DeskError) {
+        if error.sent == crate::retry::Sent::Maybe {
+            let texts = sent.iter().filter_map(Sent::text);
+            self.doubtful.extend(texts.map(|(field, text)| (field.to_owned(), text.to_owned())));
+        }
+    }
+
+    /// A look at everything that Desk took and its answers do not show, and at what it refused.
+    async fn check(&mut self) -> Result<(), Stop> {
+        if self.unexplained || self.sent.iter().any(|sent| !sent.is_held(&self.ticket)) {
+            self.look().await?;
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self) -> Result<(), Stop> {
+        self.unexplained = false;
+        match self.desk.ticket(self.ticket.id).await? {
+            Some(shown) => self.observe(shown),
+            None => Err(Stop::Closed),
+        }
+    }
+
+    fn observe(&mut self, shown: Ticket) -> Result<(), Stop> {
+        let is_open = shown.open;
+        let fields = shown.fields.is_none().then(|| self.before.fields.clone()).flatten();
+        self.ticket = Ticket { fields: shown.fields.clone().or(fields), ..shown };
+        if is_open { Ok(()) } else { Err(Stop::Closed) }
+    }
+
+    fn refuse(&mut self, name: &'static str, text: String) {
+        if name == TEAM {
+            self.outcomes.team = Outcome::Rejected;
+        }
+        self.refused.push((name, text));
+    }
+
+    fn refuse_channels(&mut self, channels: &[String]) {
+        if let Some(channel) = channels.last() {
+            self.refuse(RELATED, channel.clone());
+        }
+    }
+
+    fn finish(mut self, ended: Result<(), Stop>) -> Written {
+        let mut confirmed = Vec::new();
+        for sent in std::mem::take(&mut self.sent) {
+            let is_held = sent.is_held(&self.ticket);
+            if is_held && let Some((field, text)) = sent.text() {
+                let stored = self.stored(field).map_or(text, StoredText::expose);
+                confirmed.push((field.to_owned(), stored.to_owned()));
+            }
+            self.judge(sent, is_held, &mut confirmed);
+        }
+        Written {
+            ticket: self.ticket,
+            outcomes: self.outcomes,
+            confirmed,
+            doubtful: self.doubtful,
+            refused: self.refused,
+            stopped: ended.err(),
+        }
+    }
+
+    fn judge(&mut self, item: Sent, is_held: bool, confirmed: &mut Vec<(String, String)>) {
+        let or_rejected = |outcome| if is_held { outcome } else { Outcome::Rejected };
+        match item {
+            Sent::Value(index, value) => {
+                self.outcomes.values[index] = or_rejected(sent(&value));
+                let key = value.key.as_str();
+                if !is_held && let Some(respelt) = self.respelt(key) {
+                    confirmed.push((key.to_owned(), respelt));
+                }
+            }
+            Sent::Priority(_) => self.outcomes.priority = or_rejected(Outcome::Written),
+            Sent::Team(_) => self.outcomes.team = or_rejected(Outcome::Written),
+            Sent::Related(channels) if !is_held => self.refuse_channels(&channels),
+            Sent::Related(_) => {}
+        }
+    }
+
+    /// What the field holds only since our write, and the answer to it showed: Desk spells the value in its own way.
+    fn respelt(&self, key: &str) -> Option<String> {
+        let now = self.stored(key)?;
+        let before = self.before.fields.as_ref().and_then(|fields| fields.get(key));
+        let is_ours = before != Some(now) && self.answered.get(key) == Some(now);
+        is_ours.then(|| now.expose().to_owned())
+    }
+
+    fn stored(&self, key: &str) -> Option<&StoredText> {
+        self.ticket.fields.as_ref()?.get(key)
     }
 }
 
-/// What everything would become if Desk took all of it.
-pub fn foreseen(matched: &Matched) -> Verdicts {
-    let values = matched.values.iter().map(sent).collect();
-    Verdicts { values, priority: Outcome::Written, team: Outcome::Written }
+fn is_long_in_bytes(sent: &Sent) -> bool {
+    matches!(sent, Sent::Value(_, value) if value.text.expose().len() > MAX_VALUE)
+}
+
+fn cut_to_bytes(sent: &Sent) -> Sent {
+    match sent {
+        Sent::Value(index, value) if is_long_in_bytes(sent) => {
+            let text = cut_bytes(value.text.expose(), MAX_VALUE).to_owned().into();
+            Sent::Value(*index, FieldValue { text, truncated: true, ..value.clone() })
+        }
+        other => other.clone(),
+    }
 }

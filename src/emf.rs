@@ -82,6 +82,9 @@ impl Entry for RecordLine<'_> {
         time(writer, "QueueDelay", record.queue_delay);
         count(writer, "ColdStart", record.cold_start.into());
         count(writer, "StaleSecrets", record.stale_secrets);
+        count(writer, "Remarks", record.remarks.len() as u64);
+        count(writer, "OtherOpenTickets", record.other_open_tickets);
+        count(writer, "OpeningMessageMissing", record.is_invisible.into());
     }
 }
 
@@ -116,6 +119,9 @@ fn properties<'a>(writer: &mut impl EntryWriter<'a>, record: &'a Record) {
     }
     writer.value("status", record.status.metric());
     writer.value("reason", &record.reason);
+    if !record.remarks.is_empty() {
+        writer.value("remarks", record.remarks.join(", ").as_str());
+    }
     if !record.missed.is_empty() {
         writer.value("missed", record.missed.join(", ").as_str());
     }

@@ -1,33 +1,34 @@
 //! Turns an AI agent's handoff into a Sendbird Desk ticket with its fields filled.
 //!
-//! A handoff is a line: bytes come in, a ticket comes out. The rooms, in the order in which it passes through them:
+//! A handoff passes the modules in this order:
 //!
-//! | room | what happens there |
+//! | module | what happens there |
 //! | --- | --- |
-//! | [`api`] | edge in: HTTP routes, and the one place that makes HTTP answers |
+//! | [`api`] | the HTTP routes, and the one place that makes HTTP answers |
 //! | [`secrets`] | the application's credentials and rules, from SSM, kept five minutes |
 //! | [`auth`] | pure: who sent it; without a valid proof nothing goes further |
-//! | [`handoff`] | pure: the two body forms become one [`handoff::Handoff`] |
-//! | [`queue`] | what lies between the webhook and the worker, and the seam to it |
-//! | [`worker`] | edge in from the queue: each message done, or left to come again |
-//! | [`process`](mod@process) | the spine: claim, match, find, plan, apply, compare, complete or release |
-//! | [`claims`] | who may work on a conversation, and what is remembered of it |
+//! | [`handoff`] | pure: the three body forms become one [`handoff::Handoff`]; the queue's message |
+//! | [`queue`] | what lies between the API and the worker, and its trait |
+//! | [`worker`] | the queue's messages: each is done, or left to come again |
+//! | [`process`](mod@process) | the spine: claim, match, look, choose the ticket, write, compare, give the claim back |
+//! | [`claims`] | one handoff of a customer at a time, and what is remembered of the customer's tickets |
 //! | [`fields`] | pure, the heart: context keys against ticket fields, an outcome for every key |
-//! | [`ticket`] | pure: whose ticket it is, what is to change, what Desk made of it |
-//! | [`apply`] | carries the plan out; one bad field never costs the others |
-//! | [`desk`] | edge out: one method a Desk call; Desk's own JSON stays in the folder |
+//! | [`ticket`] | pure: which ticket is the conversation's, whose value a field holds, what is to change |
+//! | [`apply`] | carries the change out; one bad field never costs the others |
+//! | [`desk`] | one method a Desk call; Desk's own JSON stays in the folder |
 //! | [`report`] | pure: what became of it, for the caller |
 //! | [`metrics`] | one record for every handoff, for the operator |
 //!
-//! Beside the line: [`stack`] (what both functions live on), [`config`] (the environment, checked as a whole), [`rules`]
+//! Beside them: [`stack`] (what both functions are made of), [`config`] (the environment, checked as a whole), [`rules`]
 //! (the `fields` parameter), [`shape`] (JSON of strangers, problems with paths), [`retry`] (whether and when to repeat a
-//! call), [`http_client`] (one for all), [`seam`] (what the seams share), and, with the feature `aws`, `aws` (the only
+//! call), [`http_client`] (one for all), [`seam`] (what the traits share), and, with the feature `aws`, `aws` (the only
 //! files that name the AWS SDK), `emf` (records as CloudWatch reads them) and `logs`.
 //!
-//! Only [`api`], [`worker`], [`stack`], [`process`](mod@process) and [`apply`] call other rooms; [`desk`] asks [`retry`] and
+//! Only [`api`], [`worker`], [`stack`], [`process`](mod@process) and [`apply`] call across; [`desk`] asks [`retry`] and
 //! [`secrets`]. Clock, chance, environment and addresses are arguments. What is known of Desk, and how well, stands in
-//! docs/desk-wire.md, which the code cites by section. There are no fakes in here but [`claims::Memory`], for the local
-//! run: tests and local runs meet the `desk-emulator` crate over real HTTP.
+//! docs/desk-wire.md, which the code cites by section; what is promised, and how it is judged, in docs/reliability.md.
+//! There are no fakes in here but [`claims::Memory`], for the local run: tests and local runs meet the `desk-emulator`
+//! crate over real HTTP.
 
 pub mod api;
 pub mod apply;

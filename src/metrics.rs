@@ -15,7 +15,7 @@ use tracing::field::Empty;
 use crate::config::AppId;
 use crate::fields::{Entry, Outcome};
 use crate::handoff::Handoff;
-use crate::report::{self, Report};
+use crate::report::{self, OpeningMessage, Report};
 
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "DeskHandoff";
@@ -24,7 +24,7 @@ pub const DIMENSIONS: [&str; 2] = ["Stack", "Route"];
 /// What the metrics of [`Refusals`] can be told apart by.
 pub const REFUSAL_DIMENSIONS: [&str; 1] = ["Stack"];
 /// Every metric that there is.
-pub const NAMES: [&str; 34] = [
+pub const NAMES: [&str; 38] = [
     "Queued",
     "Ignored",
     "Created",
@@ -46,10 +46,14 @@ pub const NAMES: [&str; 34] = [
     "FieldNotScalar",
     "FieldEmpty",
     "FieldDenied",
+    "FieldSuperseded",
     "FieldOverLimit",
     "FieldRejected",
     "FieldLeft",
     "WithoutField",
+    "Remarks",
+    "OtherOpenTickets",
+    "OpeningMessageMissing",
     "DeskCalls",
     "DeskTime",
     "Duration",
@@ -113,7 +117,7 @@ impl Status {
     /// The metric that counts it.
     pub fn metric(self) -> &'static str {
         match self {
-            Self::Queued => "Queued",
+            Self::Queued | Self::Done(report::Status::Queued) => "Queued",
             Self::Ignored => "Ignored",
             Self::Done(report::Status::Created) => "Created",
             Self::Done(report::Status::Updated) => "Updated",
@@ -141,6 +145,7 @@ pub fn field_metric(outcome: Outcome) -> &'static str {
         Outcome::NotScalar => "FieldNotScalar",
         Outcome::Empty => "FieldEmpty",
         Outcome::Denied => "FieldDenied",
+        Outcome::Superseded => "FieldSuperseded",
         Outcome::OverLimit => "FieldOverLimit",
         Outcome::Rejected => "FieldRejected",
         Outcome::Left => "FieldLeft",
@@ -168,6 +173,12 @@ pub struct Record {
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Some of the keys that the human agent will miss, each with its outcome.
     pub missed: Vec<String>,
+    /// Paths of the parts of an event that could not be read and count as absent.
+    pub remarks: Vec<String>,
+    /// How many other open tickets the conversation has.
+    pub other_open_tickets: u64,
+    /// Whether agents do not see the ticket, because nothing was posted on it.
+    pub is_invisible: bool,
     /// Requests that Desk was sent.
     pub desk_calls: u32,
     /// How long Desk took over them, added up.
@@ -210,6 +221,9 @@ impl Record {
             ticket_id: None,
             outcomes: BTreeMap::new(),
             missed: Vec::new(),
+            remarks: Vec::new(),
+            other_open_tickets: 0,
+            is_invisible: false,
             desk_calls: 0,
             desk_time: Duration::ZERO,
             duration: Duration::ZERO,
@@ -232,6 +246,7 @@ impl Record {
             .record("app_id", &subject.app_id)
             .record("event_id", &subject.event_id)
             .record("conversation_id", handoff.conversation.name());
+        self.remarks.clone_from(&handoff.remarks);
         self.subject = Some(subject);
     }
 
@@ -242,13 +257,17 @@ impl Record {
         for entry in &report.fields {
             *self.outcomes.entry(entry.outcome).or_default() += 1;
         }
-        self.missed =
-            report.fields.iter().filter(|entry| is_missed(entry.outcome)).take(NAMED_KEYS).map(name).collect();
+        self.missed = report.fields.iter().filter(|entry| entry.is_missed()).take(NAMED_KEYS).map(name).collect();
+        self.other_open_tickets = report.other_open_tickets.len() as u64;
+        self.is_invisible = match report.opening_message {
+            Some(OpeningMessage::Failed | OpeningMessage::NotConfigured) => true,
+            Some(OpeningMessage::Posted) | None => false,
+        };
     }
 
     /// Whether the context had something to say and none of it found a field.
     pub fn is_without_field(&self) -> bool {
-        let said = |outcome: &Outcome| !matches!(outcome, Outcome::Denied | Outcome::Empty);
+        let said = |outcome: &Outcome| !matches!(outcome, Outcome::Denied | Outcome::Empty | Outcome::Superseded);
         let mut outcomes = self.outcomes.keys().filter(|outcome| said(outcome)).peekable();
         outcomes.peek().is_some() && outcomes.all(|outcome| is_missed(*outcome))
     }
@@ -260,7 +279,7 @@ pub fn span(request_id: &str) -> Span {
     tracing::error_span!("work", request_id, app_id = Empty, event_id = Empty, conversation_id = Empty)
 }
 
-/// Whether the human agent looks for the value in vain, against the sender's will.
+/// Whether an outcome means that a value is missing on the ticket.
 fn is_missed(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Unmatched
@@ -276,6 +295,7 @@ fn is_missed(outcome: Outcome) -> bool {
         | Outcome::Kept
         | Outcome::Empty
         | Outcome::Denied
+        | Outcome::Superseded
         | Outcome::Left => false,
     }
 }
@@ -445,7 +465,9 @@ mod tests {
             outcome: Outcome::InvalidKey,
             field: None,
             hint: None,
+            by: None,
             value: None,
+            agrees: false,
         };
         let report = Report {
             status: report::Status::Updated,
@@ -454,6 +476,7 @@ mod tests {
             conversation: report::ConversationReport { id: None, channel_url: None },
             ticket: None,
             fields: (0..500).map(entry).collect(),
+            other_open_tickets: vec![],
             desk_calls: 2,
             opening_message: None,
         };

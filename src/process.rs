@@ -1,25 +1,36 @@
-//! The spine: claim, match, find, plan, apply, compare, complete or release. One handoff from its facts to a ticket with
-//! its fields filled, done once.
+//! The spine: claim, match, look, plan, apply, remember. One handoff from its facts to a ticket with its fields filled, done
+//! once.
 //!
 //! Takes an authenticated handoff; makes every decision in pure code and every call through [`Desk`]. Tries nothing again and
-//! never sleeps: what fails is told to the caller, whose next try finds what this one left and goes on from there.
+//! never sleeps: what fails is reported to the caller, whose next try finds what this one left and goes on from there. What
+//! is known of the customer is given back in any case, also after a failure.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use secrecy::SecretString;
+use tokio::time::Instant;
 
-use crate::apply::{self, Applied, Created};
-use crate::claims::{Answer, ClaimRequest, Claims, Digester, Record, Written, event_digest, item_key};
+use crate::apply::{self, Created, RELATED, Stop, Written};
+use crate::claims::customer::{KnownTicket, Opening, Subject};
+use crate::claims::{self, Attempt, ClaimRequest, ClaimResult, Claims, Customer, item_key};
 use crate::config::AppId;
-use crate::desk::{Desk, DeskError, NewTicket};
-use crate::fields::{Matched, Outcome, Verdicts, match_fields};
+use crate::desk::{Desk, DeskError, Kind, NewTicket};
+use crate::fields::{FieldOutcomes, Matched, Outcome, match_fields};
 use crate::handoff::Handoff;
 use crate::metrics;
 use crate::report::{Action, OpeningMessage, Report, Status, TicketReport};
-use crate::rules::{Overwrite, Rules};
+use crate::retry::Sent;
+use crate::rules::{FieldKind, Rules};
 use crate::seam::StoreError;
-use crate::ticket::{Merge, PRIORITY, Plan, StoredText, TEAM, Ticket, Wanted, change, plan, title};
+use crate::ticket::Ticket;
+use crate::ticket::find::{MatchStrength, Names, TicketMatcher, title};
+use crate::ticket::merge::{Claimant, Marks, PRIORITY, TEAM};
+use crate::ticket::plan::{Change, WithoutTicket, change, foreseen, spelling, without_ticket};
+
+/// How often the plan is made anew because a ticket was closed meanwhile, before the handoff comes again instead.
+const MAX_PLANS: usize = 3;
+/// How many tickets of a list are looked at one by one before the handoff comes again instead.
+const MAX_CANDIDATES: usize = 3;
 
 /// What a handoff is worked on with.
 pub struct Task<'a> {
@@ -27,40 +38,54 @@ pub struct Task<'a> {
     pub desk: &'a Desk<'a>,
     /// The application's rules.
     pub rules: &'a Rules,
-    /// Who may work on a conversation.
+    /// Who may work on a customer's handoffs.
     pub claims: &'a dyn Claims,
     /// The application.
     pub app_id: &'a AppId,
-    /// The Desk tokens, with which what was written is remembered.
-    pub tokens: &'a [SecretString],
-    /// The time of day.
+    /// The time of day at which the invocation began.
     pub now: SystemTime,
+    /// The same moment, as time is measured.
+    pub began: Instant,
     /// When this work will certainly have ended, one way or another.
     pub ends: SystemTime,
+    /// Whether Desk may be making a ticket of its own just now, which is waited for (`grace_seconds`).
+    pub has_grace: bool,
 }
 
-/// Why a handoff is not done.
+/// Why a handoff is not done; the caller's next step is another for each.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum ProcessError {
     /// Desk did not do its part.
     #[error(transparent)]
     Desk(#[from] DeskError),
     /// The claims did not do their part.
     #[error(transparent)]
     Claims(#[from] StoreError),
-    /// The conversation is being worked on, for so many seconds at the most.
-    #[error("the conversation is being worked on")]
-    UnderWay(u64),
-    /// Desk is to make the ticket itself (`when_missing: retry`) and has not yet.
+    /// Another handoff of the customer is being worked on, for so many seconds at the most.
+    #[error("another handoff of the customer is being worked on")]
+    InProgress(u64),
+    /// Desk is to make the ticket itself (`when_missing: wait`) and has not yet.
     #[error("the ticket is not there yet")]
     NotYet,
+    /// Desk may be making a ticket itself; in so many seconds one is made here (`grace_seconds`).
+    #[error("Desk may be making the ticket itself")]
+    Grace(u64),
+    /// The answer to a create was lost; for so many seconds its ticket is waited for.
+    #[error("a ticket may have been made already")]
+    CreateInDoubt(u64),
+    /// Whatever ticket is found is closed before it can be written to.
+    #[error("the tickets are closed faster than they are filled")]
+    Unsettled,
 }
 
-impl From<&Failure> for metrics::Status {
-    fn from(failure: &Failure) -> Self {
-        match failure {
-            Failure::UnderWay(_) | Failure::NotYet => Self::Postponed,
-            Failure::Desk(_) | Failure::Claims(_) => Self::Failed,
+impl From<&ProcessError> for metrics::Status {
+    fn from(error: &ProcessError) -> Self {
+        match error {
+            ProcessError::InProgress(_)
+            | ProcessError::NotYet
+            | ProcessError::Grace(_)
+            | ProcessError::CreateInDoubt(_) => Self::Postponed,
+            ProcessError::Desk(_) | ProcessError::Claims(_) | ProcessError::Unsettled => Self::Failed,
         }
     }
 }
@@ -68,78 +93,116 @@ impl From<&Failure> for metrics::Status {
 /// Carries a handoff out, unless it was done before.
 ///
 /// # Errors
-/// [`Failure`]; trying again is always safe.
-pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, Failure> {
+/// [`ProcessError`]; trying again is always safe.
+pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, ProcessError> {
     let matched = match_fields(task.rules, handoff);
-    let key = item_key(task.app_id, handoff);
-    let digester = Digester::new(task.tokens, &key);
-    let now = seconds(task.now);
-    let request = ClaimRequest {
-        key: key.clone(),
-        event: event_digest(handoff),
-        pending: pending(&matched, &digester),
-        now,
-        until: seconds(task.ends),
-        token: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
-    };
-    let permit = match task.claims.claim(&request).await? {
-        Answer::Go(permit) => permit,
-        Answer::Duplicate(record) => return Ok(duplicate(handoff, &record)),
-        Answer::Busy(until) => return Err(Failure::UnderWay(until.saturating_sub(now))),
-    };
-    let work = Work { desk: task.desk, rules: task.rules, handoff, matched: &matched, known: &permit.known, digester };
-    match work.carry_out().await {
-        Ok((report, record)) => {
-            task.claims.complete(permit, record, now).await?;
-            Ok(report)
+    let names = Names::of(&handoff.conversation);
+    let request = claim_request(task, handoff, &matched, &names);
+    let (permit, mut customer) = match claims::claim(task.claims, &request, &handoff.event_id).await? {
+        ClaimResult::Granted(permit, customer) => (permit, customer),
+        ClaimResult::AlreadyDone(mut customer) => {
+            return Ok(duplicate(handoff, &mut customer, &names));
         }
-        Err(failure) => {
-            if let Err(error) = task.claims.release(permit).await {
-                tracing::warn!(%error, "not released; the lease ends by itself");
+        ClaimResult::InProgress(until) => {
+            return Err(ProcessError::InProgress(until.saturating_sub(request.now)));
+        }
+    };
+
+    let mut work = Work::new(task.desk, task.rules, handoff, &matched, &mut customer);
+    (work.clock, work.has_grace) = (Some((task.now, task.began)), task.has_grace);
+    let worked = work.carry_out().await;
+    if worked.is_ok() {
+        customer.conversation(&names).remember_newest(handoff.stamp());
+        customer.remember_done(&handoff.event_id, handoff.event_is_named, request.now);
+    }
+
+    let given_back = task.claims.give_back(permit, &customer, request.now).await;
+    match (worked, given_back) {
+        (Ok(report), Ok(())) => Ok(report),
+        (Ok(_), Err(error)) => Err(error.into()),
+        (Err(failure), given_back) => {
+            if let Err(error) = given_back {
+                tracing::warn!(%error, "not given back; the lease ends by itself");
             }
             Err(failure)
         }
     }
 }
 
-/// Works a handoff out and writes nothing anywhere. Claims are not asked: what this software wrote before counts as
-/// somebody else's.
+/// Works a handoff out and writes nothing anywhere: `customer` is what is remembered, read without a claim.
 ///
 /// # Errors
-/// [`Failure`].
-pub async fn preview(desk: &Desk<'_>, rules: &Rules, handoff: &Handoff) -> Result<Report, Failure> {
+/// [`ProcessError`].
+pub async fn preview(
+    desk: &Desk<'_>,
+    rules: &Rules,
+    handoff: &Handoff,
+    mut customer: Customer,
+) -> Result<Report, ProcessError> {
     let matched = match_fields(rules, handoff);
-    let known = Record::default();
-    let work = Work { desk, rules, handoff, matched: &matched, known: &known, digester: Digester::new(&[], "") };
-    let (plan, _) = work.plan().await?;
-    let (action, ticket, verdicts) = match plan {
-        Plan::Create => (Action::Create, None, apply::foreseen(&matched)),
-        Plan::Update(ticket, change) if change.is_empty() => (Action::None, Some(ticket), change.verdicts),
-        Plan::Update(ticket, change) => (Action::Update, Some(ticket), change.verdicts),
-        Plan::Leave(ticket) => (Action::None, ticket, Verdicts::all(&matched, Outcome::Left)),
-        Plan::NotYet => (Action::None, None, Verdicts::all(&matched, Outcome::Left)),
+    customer.ensure_salt("preview");
+    let mut work = Work::new(desk, rules, handoff, &matched, &mut customer);
+    let found = work.look().await?;
+    let other_open = found.other_open;
+
+    let (action, ticket, mut outcomes) = match found.open {
+        Some(ticket) => {
+            let change = work.change(&ticket);
+            let action = if change.is_empty() { Action::None } else { Action::Update };
+            (action, Some(ticket), change.outcomes)
+        }
+        None => match without_ticket(&rules.ticket, found.closed.is_some()) {
+            WithoutTicket::Create => (Action::Create, None, foreseen(&matched)),
+            WithoutTicket::Leave | WithoutTicket::Wait => {
+                (Action::None, found.closed, FieldOutcomes::all(&matched, Outcome::Left))
+            }
+        },
     };
-    Ok(work.report(Status::Preview, action, ticket.as_ref(), &verdicts))
+    if outcomes.team == Outcome::Written && !work.team_exists().await {
+        outcomes.team = Outcome::Rejected;
+    }
+    let report = work.report(Status::Preview, action, ticket.as_ref(), &outcomes);
+    Ok(Report { other_open_tickets: other_open, ..report })
 }
 
-fn duplicate(handoff: &Handoff, record: &Record) -> Report {
-    let ticket = record.ticket_id.map(|id| TicketReport { id, ..TicketReport::default() });
+fn claim_request(task: &Task<'_>, handoff: &Handoff, matched: &Matched, names: &Names) -> ClaimRequest {
+    let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+    let until = seconds(task.ends);
+    let (event_id, stamp) = (&handoff.event_id, handoff.stamp());
+    ClaimRequest {
+        key: item_key(task.app_id, &handoff.user_id),
+        attempt: Attempt::new(&token, names.clone(), event_id, stamp, wanted(matched), until),
+        now: seconds(task.now),
+        until,
+        token,
+    }
+}
+
+/// Field and text of everything that may be sent, spelt as Desk may spell it.
+fn wanted(matched: &Matched) -> Vec<(&str, String)> {
+    let values =
+        matched.values.iter().map(|value| (value.key.as_str(), spelling(value.text.expose(), value.is_integer)));
+    let priority = matched.priority.map(|priority| (PRIORITY, priority.as_str().to_owned()));
+    let team = matched.team.as_ref().map(|team| (TEAM, team.as_str().to_owned()));
+    values.chain(priority).chain(team).collect()
+}
+
+fn duplicate(handoff: &Handoff, customer: &mut Customer, names: &Names) -> Report {
+    let known = customer.conversation(names).latest().map(|ticket| ticket.id);
+    let ticket = known.map(|id| TicketReport { id, ..TicketReport::default() });
     Report { ticket, ..Report::new(handoff, Status::Duplicate, Action::None) }
 }
 
-/// What is about to be written, in digests.
-fn pending(matched: &Matched, digester: &Digester) -> Written {
-    let mut pending = Written::default();
-    for value in &matched.values {
-        pending.set(value.key.as_str(), digester.digest(value.key.as_str(), value.text.expose()));
-    }
-    if let Some(priority) = matched.priority {
-        pending.set(PRIORITY, digester.digest(PRIORITY, priority.as_str()));
-    }
-    if let Some(team) = &matched.team {
-        pending.set(TEAM, digester.digest(TEAM, team.as_str()));
-    }
-    pending
+/// What a look found.
+struct Found {
+    /// The open ticket to be filled, as Desk shows it alone.
+    open: Option<Ticket>,
+    /// A closed one of the conversation.
+    closed: Option<Ticket>,
+    /// Other open tickets that are surely the conversation's.
+    other_open: Vec<u64>,
+    /// The ids of all tickets that were seen.
+    seen: Vec<u64>,
 }
 
 /// What the steps of one handoff share.
@@ -148,201 +211,465 @@ struct Work<'a> {
     rules: &'a Rules,
     handoff: &'a Handoff,
     matched: &'a Matched,
-    known: &'a Record,
-    digester: Digester,
+    customer: &'a mut Customer,
+    /// All names of the conversation that are known.
+    names: Names,
+    /// The time of day at a moment, as time is measured; none in a preview, which decides nothing by it.
+    clock: Option<(SystemTime, Instant)>,
+    has_grace: bool,
 }
 
-impl Work<'_> {
-    async fn carry_out(&self) -> Result<(Report, Record), Failure> {
-        let (plan, customer_id) = self.plan().await?;
-        let before = match &plan {
-            Plan::Update(ticket, _) => ticket.fields.clone().unwrap_or_default(),
-            Plan::Create | Plan::Leave(_) | Plan::NotYet => BTreeMap::new(),
-        };
-        let (status, action, Applied { ticket, verdicts }) = match plan {
-            Plan::Create => (Status::Created, Action::Create, self.create(customer_id).await?),
-            Plan::Update(ticket, change) if change.is_empty() => {
-                (Status::Unchanged, Action::None, Applied { ticket, verdicts: change.verdicts })
+/// How the work on one plan ended.
+enum Ended {
+    Done(Box<Report>),
+    /// Something is otherwise than the look showed: the plan is to be made anew.
+    Anew,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        desk: &'a Desk<'a>,
+        rules: &'a Rules,
+        handoff: &'a Handoff,
+        matched: &'a Matched,
+        customer: &'a mut Customer,
+    ) -> Self {
+        let names = customer.conversation(&Names::of(&handoff.conversation)).names.clone();
+        let (clock, has_grace) = (None, false);
+        Self { desk, rules, handoff, matched, customer, names, clock, has_grace }
+    }
+
+    async fn carry_out(&mut self) -> Result<Report, ProcessError> {
+        for _ in 0..MAX_PLANS {
+            let mut found = self.look().await?;
+            let other_open = std::mem::take(&mut found.other_open);
+            let ended = match found.open.take() {
+                Some(ticket) => self.update(ticket).await?,
+                None => match without_ticket(&self.rules.ticket, found.closed.is_some()) {
+                    WithoutTicket::Create => self.create(found).await?,
+                    WithoutTicket::Wait => return Err(ProcessError::NotYet),
+                    WithoutTicket::Leave => return Ok(self.left(found.closed.as_ref())),
+                },
+            };
+            if let Ended::Done(report) = ended {
+                return Ok(Report { other_open_tickets: other_open, ..*report });
             }
-            Plan::Update(ticket, change) => {
-                (Status::Updated, Action::Update, apply::update(self.desk, ticket, change, self.matched).await?)
-            }
-            Plan::Leave(ticket) => {
-                let verdicts = Verdicts::all(self.matched, Outcome::Left);
-                let record = self.record(ticket.as_ref(), &verdicts, &before);
-                return Ok((self.report(Status::Left, Action::None, ticket.as_ref(), &verdicts), record));
-            }
-            Plan::NotYet => return Err(Failure::NotYet),
-        };
-        let opening_message = self.open_if_waiting(&ticket).await;
-        let report = self.report(status, action, Some(&ticket), &verdicts);
-        Ok((Report { opening_message, ..report }, self.record(Some(&ticket), &verdicts, &before)))
+        }
+        Err(ProcessError::Unsettled)
     }
 
-    /// What is to be done, and Desk's number of the customer if it came up.
-    async fn plan(&self) -> Result<(Plan, Option<u64>), Failure> {
-        let wanted = self.wanted();
-        let Found { ticket, customer_id } = self.find(&wanted).await?;
-        let wrote = self.wrote();
-        Ok((plan(ticket, &wanted, self.matched, &self.rules.ticket, self.merge(&wrote)), customer_id))
+    fn left(&self, ticket: Option<&Ticket>) -> Report {
+        let outcomes = FieldOutcomes::all(self.matched, Outcome::Left);
+        self.report(Status::Left, Action::None, ticket, &outcomes)
     }
 
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted::new(self.handoff, &self.rules.ticket)
-    }
+    // --- looking ---------------------------------------------------------------------------------------------------
 
-    fn wrote(&self) -> impl Fn(&str, &str) -> bool {
-        |field, stored| self.known.written.has(field, &self.digester.digests(field, stored))
-    }
-
-    /// A handoff older than the newest one done fills what is empty and replaces nothing.
-    fn merge<'m>(&self, wrote: &'m dyn Fn(&str, &str) -> bool) -> Merge<'m> {
-        let times = self.handoff.micros().zip(self.known.newest);
-        let stale = times.is_some_and(|(ours, newest)| ours < newest);
-        Merge { overwrite: if stale { Overwrite::Never } else { self.rules.ticket.overwrite }, wrote }
-    }
-
-    /// Finds the conversation's ticket: the one that the sender names or that is remembered, if it is the customer's;
-    /// else, all asked at once, the one on the conversation's channel or the customer's that names the channel as related or
-    /// the conversation in its title (README, "Which ticket").
-    async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, DeskError> {
+    /// Finds the conversation's ticket: the one that the sender names; else the one that is remembered; else the best of the
+    /// customer's. All are asked for at once. A failed look-up is a failure, never "not found".
+    async fn look(&mut self) -> Result<Found, DeskError> {
         let desk = self.desk;
-        let mut named = self.view(self.handoff.ticket.id, wanted).await?;
-        if named.as_ref().is_none_or(|ticket| !ticket.open) && self.known.ticket_id != self.handoff.ticket.id {
-            named = self.view(self.known.ticket_id, wanted).await?.or(named);
-        }
-        if let Some(ticket) = named.as_ref().filter(|ticket| ticket.open) {
-            return Ok(Found { customer_id: ticket.customer_id, ticket: named });
-        }
-        let on_channel = async {
-            match wanted.channel_url {
-                Some(channel_url) => desk.tickets_on_channel(channel_url).await,
-                None => Ok(Vec::new()),
+        let matcher = self.matcher();
+        let remembered = self.customer.conversation(&self.names).latest().map(|ticket| ticket.id);
+        let hint = self.handoff.ticket.id.filter(|hint| Some(*hint) != remembered);
+        let user_id = matcher.user_id();
+        let needs_number = self.customer.desk_id.is_none();
+        let number = async { if needs_number { desk.customer(user_id).await } else { Ok(None) } };
+        let (hinted, known, listed, number) =
+            futures_util::join!(self.hinted(hint), view(desk, remembered), desk.tickets_of_customer(user_id), number);
+        let hinted = hinted?.filter(|ticket| matcher.takes_hint(ticket));
+        let known = known?.filter(|ticket| matcher.may_be_taken(ticket));
+
+        let named = [hinted, known].into_iter().flatten();
+        let (open, closed): (Vec<Ticket>, Vec<Ticket>) = named.partition(|ticket| ticket.open);
+        let listed = match listed {
+            // What is needed is there already.
+            Err(error) if !open.is_empty() => {
+                tracing::warn!(%error, "the customer's other tickets are not known");
+                Vec::new()
             }
+            listed => listed?,
         };
-        let customer = async {
-            match self.known.customer_id {
-                Some(id) => Ok(Some(id)),
-                None => desk.customer(wanted.user_id).await,
+        if open.is_empty()
+            && let Some(number) = number?
+        {
+            self.customer.desk_id = Some(number);
+        }
+        self.choose(&matcher, open, closed, listed).await
+    }
+
+    async fn hinted(&self, hint: Option<u64>) -> Result<Option<Ticket>, DeskError> {
+        match view(self.desk, hint).await {
+            // A hint that Desk does not take is just no help.
+            Err(error) if matches!(error.status.map(|status| status.as_u16()), Some(400 | 403)) => Ok(None),
+            viewed => viewed,
+        }
+    }
+
+    async fn choose(
+        &mut self,
+        matcher: &TicketMatcher<'_>,
+        named: Vec<Ticket>,
+        mut closed: Vec<Ticket>,
+        listed: Vec<Ticket>,
+    ) -> Result<Found, DeskError> {
+        let mut seen: Vec<u64> = listed.iter().map(|ticket| ticket.id).collect();
+        seen.extend(named.iter().chain(&closed).map(|ticket| ticket.id));
+        let known_closed: Vec<u64> = closed.iter().map(|ticket| ticket.id).collect();
+
+        let (mut candidates, gone) = ranked(matcher, listed);
+        candidates.retain(|ticket| !known_closed.contains(&ticket.id));
+        closed.extend(gone);
+        let mut others: Vec<u64> = candidates.iter().map(|ticket| ticket.id).collect();
+        others.extend(named.iter().map(|ticket| ticket.id));
+
+        let mut open = named.into_iter().next();
+        if open.is_none() {
+            open = self.fresh(matcher, candidates, &mut closed, &mut others).await?;
+        }
+        if let Some(open) = &open {
+            others.retain(|id| *id != open.id);
+            self.settle(matcher, open);
+        }
+        others.sort_unstable();
+        others.dedup();
+        Ok(Found { open, closed: closed.into_iter().next(), other_open: others, seen })
+    }
+
+    /// The first of the candidates that is open when Desk shows it alone: a list may be stale.
+    async fn fresh(
+        &self,
+        matcher: &TicketMatcher<'_>,
+        candidates: Vec<Ticket>,
+        closed: &mut Vec<Ticket>,
+        others: &mut Vec<u64>,
+    ) -> Result<Option<Ticket>, DeskError> {
+        for candidate in candidates.into_iter().take(MAX_CANDIDATES) {
+            let shown = self.desk.ticket(candidate.id).await?;
+            let shown = shown.filter(|shown| matcher.strength(shown).is_some());
+            match shown {
+                Some(shown) if shown.open => return Ok(Some(shown)),
+                shown => {
+                    others.retain(|id| *id != candidate.id);
+                    closed.extend(shown);
+                }
             }
-        };
-        let (on_channel, of_customer, customer_id) =
-            tokio::try_join!(on_channel, desk.tickets_of_customer(wanted.user_id), customer)?;
-        let best = wanted.best(on_channel.into_iter().chain(of_customer));
-        let ticket = match best {
-            Some(ticket) if ticket.open => Some(self.shown(ticket, wanted).await?),
-            closed => named.or(closed),
-        };
-        Ok(Found { ticket, customer_id })
-    }
-
-    /// A ticket of a list that does not show its fields, as Desk shows it alone: what is not shown may be a human's.
-    async fn shown(&self, ticket: Ticket, wanted: &Wanted<'_>) -> Result<Ticket, DeskError> {
-        if ticket.fields.is_some() || self.matched.values.is_empty() {
-            return Ok(ticket);
         }
-        let alone = self.desk.ticket(ticket.id).await?;
-        Ok(alone.filter(|alone| alone.open && wanted.owns(alone)).unwrap_or(ticket))
+        Ok(None)
     }
 
-    /// The ticket of this id, if there is one and it is the customer's.
-    async fn view(&self, id: Option<u64>, wanted: &Wanted<'_>) -> Result<Option<Ticket>, DeskError> {
-        match id {
-            Some(id) => Ok(self.desk.ticket(id).await?.filter(|ticket| wanted.is_customers(ticket))),
-            None => Ok(None),
+    /// An open ticket of the conversation: holds what it shows against what is remembered, and settles what was in doubt.
+    fn settle(&mut self, matcher: &TicketMatcher<'_>, shown: &Ticket) {
+        let remembered = &self.customer.conversation(&self.names).tickets;
+        let is_new = remembered.iter().all(|ticket| ticket.id != shown.id);
+        let mut known = self.known(shown.id);
+        let may_have_made = self.customer.may_have_made(self.subject());
+        if is_new && may_have_made && matcher.is_titled(shown) {
+            known.set_made_for(self.customer.digest_of_event(&self.handoff.event_id));
         }
+        known.marks = self.settled(known.marks, shown);
+        self.customer.settle_doubts(&self.names);
+        self.customer.desk_id = shown.customer_id.or(self.customer.desk_id);
+        self.keep(known);
     }
 
-    async fn create(&self, customer_id: Option<u64>) -> Result<Applied, Failure> {
-        let (desk, matched, wanted) = (self.desk, self.matched, self.wanted());
-        let customer_id = match customer_id {
-            Some(id) => id,
-            None => apply::ensure_customer(desk, wanted.user_id).await?,
+    fn settled(&self, mut marks: Marks, shown: &Ticket) -> Marks {
+        let spelling = |field: &str, text: &str| spelling(text, self.is_integer(field));
+        marks.settle(shown, &self.customer.recogniser(&self.names, shown.id, &spelling));
+        marks
+    }
+
+    fn is_integer(&self, field: &str) -> bool {
+        let fields = self.rules.fields.as_deref().unwrap_or_default();
+        fields.iter().any(|known| known.key.as_str() == field && known.kind == FieldKind::Integer)
+    }
+
+    fn matcher(&self) -> TicketMatcher<'a> {
+        let others = self.customer.tickets_of_others(&self.names);
+        TicketMatcher::new(self.handoff, &self.rules.ticket, self.names.clone(), others)
+    }
+
+    // --- writing ---------------------------------------------------------------------------------------------------
+
+    fn change(&mut self, ticket: &Ticket) -> Change {
+        let known = self.known(ticket.id);
+        let claimant = Claimant {
+            overwrite: self.rules.ticket.overwrite,
+            stamp: self.handoff.stamp(),
+            newest: self.customer.conversation(&self.names).newest,
         };
-        let title = title(self.handoff, &self.rules.ticket);
-        let full = NewTicket {
-            title: if wanted.channel_url.is_some() { &title } else { &wanted.title },
-            customer_id,
-            values: &matched.values,
-            priority: matched.priority,
-            team: matched.team.as_ref(),
-            related: wanted.channel_url,
-        };
-        let (ticket, team_refused) = match apply::create(desk, full, &wanted, matched).await? {
-            Created::Whole(applied) => return Ok(applied),
-            Created::Partly { ticket, team_refused } => (ticket, team_refused),
-        };
-        let wrote = self.wrote();
-        let mut change = change(&ticket, &wanted, matched, self.merge(&wrote));
-        if team_refused {
+        let channel = self.channel().map(str::to_owned);
+        let mut change = change(ticket, &known.marks, self.matched, claimant, channel.as_deref());
+        let is_refused = |name: &str, text: &str| known.has_refused(&self.customer.digest(name, text));
+        if channel.is_some_and(|channel| is_refused(RELATED, &channel)) {
+            change.related = None;
+        }
+        if change.team.as_ref().is_some_and(|team| is_refused(TEAM, team.as_str())) {
             change.team = None;
-            change.verdicts.team = Outcome::Rejected;
+            change.outcomes.team = Outcome::Rejected;
         }
-        Ok(apply::update(desk, ticket, change, matched).await?)
+        change
     }
 
-    /// A ticket that nobody has written on is invisible to agents (desk-wire section 3.3): post the opening message, if
-    /// the rules have one. Its failure is reported and costs nothing else.
-    async fn open_if_waiting(&self, ticket: &Ticket) -> Option<OpeningMessage> {
-        let message = self.rules.ticket.opening_message.as_deref()?;
-        let waiting = ticket.status.as_deref() == Some("INITIALIZED") && ticket.message_count.unwrap_or(0) == 0;
-        let channel_url = ticket.channel_url.as_deref().filter(|_| waiting)?;
-        if !self.desk.can_post() {
-            tracing::warn!(ticket_id = ticket.id, "no chat-api-token: the opening message is not posted");
-            return Some(OpeningMessage::Failed);
-        }
-        match self.desk.post_message(channel_url, &self.handoff.user_id, message).await {
-            Ok(()) => Some(OpeningMessage::Posted),
-            Err(error) => {
-                tracing::warn!(%error, ticket_id = ticket.id, "the opening message is not posted");
-                Some(OpeningMessage::Failed)
+    async fn update(&mut self, ticket: Ticket) -> Result<Ended, ProcessError> {
+        let change = self.change(&ticket);
+        self.renew(&ticket, &change);
+        let has_changes = !change.is_empty();
+        let written = apply::update(self.desk, ticket, change, self.matched).await;
+        let status = if has_changes { Status::Updated } else { Status::Unchanged };
+        self.finish(written, status).await
+    }
+
+    /// What is ours already and wanted again is this handoff's from now on.
+    fn renew(&mut self, ticket: &Ticket, change: &Change) {
+        let mut known = self.known(ticket.id);
+        let stamp = self.handoff.stamp();
+        for (value, outcome) in self.matched.values.iter().zip(&change.outcomes.values) {
+            if *outcome == Outcome::Unchanged {
+                known.marks.renew(value.key.as_str(), stamp);
             }
         }
+        if change.outcomes.priority == Outcome::Unchanged {
+            known.marks.renew(PRIORITY, stamp);
+        }
+        if change.outcomes.team == Outcome::Unchanged {
+            known.marks.renew(TEAM, stamp);
+        }
+        self.keep(known);
     }
 
-    fn report(&self, status: Status, action: Action, ticket: Option<&Ticket>, verdicts: &Verdicts) -> Report {
+    async fn create(&mut self, found: Found) -> Result<Ended, ProcessError> {
+        self.wait_if_one_may_come()?;
+        let customer_id = match self.customer.desk_id {
+            Some(id) => id,
+            None => apply::ensure_customer(self.desk, &self.handoff.user_id).await?,
+        };
+        self.customer.desk_id = Some(customer_id);
+
+        let title = title(self.handoff, &self.rules.ticket, self.handoff.conversation.id.as_deref());
+        let related = self.channel().map(str::to_owned);
+        let full = NewTicket {
+            title: &title,
+            customer_id,
+            values: &self.matched.values,
+            priority: self.matched.priority,
+            team: self.matched.team.as_ref(),
+            related: related.as_deref(),
+        };
+        match apply::create(self.desk, full).await {
+            Ok(created) if !found.seen.contains(&created.ticket.id) => self.created(created).await,
+            Ok(created) => {
+                // The answer shows a ticket that was there before: it says nothing of the one that was made.
+                tracing::warn!(ticket_id = created.ticket.id, "a create was answered with an older ticket");
+                self.doubt_create();
+                Ok(Ended::Anew)
+            }
+            Err(error) if error.kind == Kind::Refused => self.refused(error, customer_id).await,
+            Err(error) if error.sent == Sent::Maybe => {
+                // Its ticket is looked for at once; until it is there or certainly not, nothing else is made.
+                tracing::warn!(%error, "a ticket may have been made");
+                self.doubt_create();
+                Ok(Ended::Anew)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Even a bare ticket is refused: the number that is remembered of the customer may not be good any more.
+    async fn refused(&mut self, error: DeskError, number: u64) -> Result<Ended, ProcessError> {
+        let current = self.desk.customer(&self.handoff.user_id).await?;
+        if current == Some(number) {
+            return Err(error.into());
+        }
+        self.customer.desk_id = current;
+        Ok(Ended::Anew)
+    }
+
+    fn doubt_create(&mut self) {
+        let now = self.seconds_now();
+        let values = wanted(self.matched).into_iter().map(|(field, text)| (field.to_owned(), text));
+        let values: BTreeMap<String, String> = values.collect();
+        let names = self.names.clone();
+        self.customer.doubt_create(self.subject_of(&names), values, now);
+    }
+
+    /// The new ticket starts with what its creation wrote.
+    async fn created(&mut self, created: Created) -> Result<Ended, ProcessError> {
+        let ticket = &created.ticket;
+        let mut known = self.known(ticket.id);
+        known.set_made_for(self.customer.digest_of_event(&self.handoff.event_id));
+        self.keep(known);
+        self.customer.settle_doubts(&self.names);
+
+        let rest = self.change(ticket);
+        let written = apply::complete(self.desk, created, rest, self.matched).await;
+        if let Some(Stop::Closed) = written.stopped
+            && written.ticket.open
+        {
+            // Made, and not shown yet: nothing else may be made until it is.
+            self.doubt_create();
+        }
+        self.finish(written, Status::Created).await
+    }
+
+    /// Remembers what was written, makes the ticket visible, and says what came of it.
+    async fn finish(&mut self, written: Written, status: Status) -> Result<Ended, ProcessError> {
+        self.remember(&written);
+        let Written { mut ticket, outcomes, stopped, .. } = written;
+        match stopped {
+            None => {}
+            Some(Stop::Closed) => return Ok(Ended::Anew),
+            Some(Stop::Failed(error)) => return Err(error.into()),
+        }
+
+        let opening_message = self.open_if_invisible(&mut ticket).await?;
+        let known = self.known(ticket.id);
+        let made = self.customer.made(&known, &self.handoff.event_id);
+        let (status, action) = match status {
+            Status::Unchanged if !made => (Status::Unchanged, Action::None),
+            _ if made => (Status::Created, Action::Create),
+            _ => (status, Action::Update),
+        };
+        let report = self.report(status, action, Some(&ticket), &outcomes);
+        Ok(Ended::Done(Box::new(Report { opening_message, ..report })))
+    }
+
+    fn remember(&mut self, written: &Written) {
+        let (id, stamp) = (written.ticket.id, self.handoff.stamp());
+        let mut known = self.known(id);
+        for (field, text) in &written.confirmed {
+            let text = spelling(text, self.is_integer(field));
+            known.marks.confirm(field, self.customer.digest(field, &text), stamp);
+        }
+        for (name, text) in &written.refused {
+            known.refuse(self.customer.digest(name, text));
+        }
+        self.customer.desk_id = written.ticket.customer_id.or(self.customer.desk_id);
+        self.keep(known);
+
+        let doubtful =
+            written.doubtful.iter().map(|(field, text)| (field.clone(), spelling(text, self.is_integer(field))));
+        let (doubtful, names) = (doubtful.collect(), self.names.clone());
+        self.customer.doubt_writes(self.subject_of(&names), id, doubtful);
+    }
+
+    /// A ticket that nobody has written on is invisible to agents (desk-wire section 3.3): the opening message is a part of
+    /// the work. It is posted once; what Chat refuses for good costs nothing else.
+    async fn open_if_invisible(&mut self, ticket: &mut Ticket) -> Result<Option<OpeningMessage>, ProcessError> {
+        let mut known = self.known(ticket.id);
+        let Some(channel_url) = ticket.channel_url.clone().filter(|_| ticket.is_invisible()) else {
+            return Ok(None);
+        };
+        match known.opening {
+            Opening::Posted => return Ok(Some(OpeningMessage::Posted)),
+            Opening::Refused => return Ok(Some(OpeningMessage::Failed)),
+            Opening::Open => {}
+        }
+        let message = self.rules.ticket.opening_message.as_deref();
+        let Some(message) = message.filter(|_| self.desk.can_post()) else {
+            tracing::info!(ticket_id = ticket.id, "no opening message is configured: agents do not see the ticket");
+            return Ok(Some(OpeningMessage::NotConfigured));
+        };
+
+        match self.desk.post_message(&channel_url, &self.handoff.user_id, message).await {
+            Ok(()) => {
+                known.opening = Opening::Posted;
+                // As Desk does on the customer's first message.
+                ticket.status = Some("PENDING".to_owned());
+            }
+            Err(error) if error.kind == Kind::Refused => {
+                tracing::warn!(%error, ticket_id = ticket.id, "the opening message is refused");
+                known.opening = Opening::Refused;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let is_posted = known.opening == Opening::Posted;
+        self.keep(known);
+        Ok(Some(if is_posted { OpeningMessage::Posted } else { OpeningMessage::Failed }))
+    }
+
+    /// Nothing is made while a ticket of ours, or of Desk's own, may be on its way.
+    fn wait_if_one_may_come(&self) -> Result<(), ProcessError> {
+        let now = self.seconds_now();
+        if let Some(left) = self.customer.create_in_doubt(&self.names, now) {
+            return Err(ProcessError::CreateInDoubt(left));
+        }
+        if self.has_grace {
+            let received = u64::try_from(self.handoff.received / 1000).unwrap_or(0);
+            let ends = received.saturating_add(self.rules.ticket.grace_seconds);
+            if let Some(left) = ends.checked_sub(now).filter(|left| *left > 0) {
+                return Err(ProcessError::Grace(left));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether Desk has the team that is asked for; if that cannot be known, it has.
+    async fn team_exists(&self) -> bool {
+        let Some(team) = &self.matched.team else { return true };
+        match self.desk.teams().await {
+            Ok(teams) => teams.iter().any(|known| known == team.as_str()),
+            Err(_) => true,
+        }
+    }
+
+    // --- memory ----------------------------------------------------------------------------------------------------
+
+    fn known(&mut self, id: u64) -> KnownTicket {
+        self.customer.conversation(&self.names).ticket(id).clone()
+    }
+
+    fn keep(&mut self, known: KnownTicket) {
+        let id = known.id;
+        *self.customer.conversation(&self.names).ticket(id) = known;
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        self.subject_of(&self.names)
+    }
+
+    fn subject_of<'n>(&self, names: &'n Names) -> Subject<'n>
+    where
+        'a: 'n,
+    {
+        Subject { names, event_id: &self.handoff.event_id, stamp: self.handoff.stamp() }
+    }
+
+    fn channel(&self) -> Option<&str> {
+        self.handoff.conversation.channel_url.as_deref().or_else(|| self.names.channel())
+    }
+
+    fn seconds_now(&self) -> u64 {
+        self.clock.map_or(0, |(now, began)| seconds(now + began.elapsed()))
+    }
+
+    fn report(&self, status: Status, action: Action, ticket: Option<&Ticket>, outcomes: &FieldOutcomes) -> Report {
         Report {
             ticket: ticket.map(TicketReport::from),
-            fields: self.matched.entries(verdicts, status == Status::Preview),
+            fields: self.matched.entries(outcomes, status == Status::Preview),
             desk_calls: self.desk.calls(),
             ..Report::new(self.handoff, status, action)
         }
     }
+}
 
-    /// What to remember: what the ticket holds of what was sent is ours, whoever put it there first; so is what it holds
-    /// only since then, for Desk may have spelt it in its own way.
-    fn record(&self, ticket: Option<&Ticket>, verdicts: &Verdicts, before: &BTreeMap<String, StoredText>) -> Record {
-        let mut written = self.known.written.clone();
-        let stored = ticket.and_then(|ticket| ticket.fields.as_ref());
-        for (value, outcome) in self.matched.values.iter().zip(&verdicts.values) {
-            let (key, text) = (value.key.as_str(), stored.and_then(|fields| fields.get(value.key.as_str())));
-            let respelt = *outcome == Outcome::Rejected && text.is_some() && text != before.get(key);
-            if outcome.is_filled() || respelt {
-                written.set(key, self.digester.digest(key, text.unwrap_or(&value.text).expose()));
-            }
-        }
-        if let Some(priority) = self.matched.priority.filter(|_| verdicts.priority.is_filled()) {
-            written.set(PRIORITY, self.digester.digest(PRIORITY, priority.as_str()));
-        }
-        if let Some(team) = self.matched.team.as_ref().filter(|_| verdicts.team.is_filled()) {
-            written.set(TEAM, self.digester.digest(TEAM, team.as_str()));
-        }
-        Record {
-            ticket_id: ticket.map(|ticket| ticket.id).or(self.known.ticket_id),
-            customer_id: ticket.and_then(|ticket| ticket.customer_id).or(self.known.customer_id),
-            written,
-            newest: self.handoff.micros().max(self.known.newest),
-        }
+async fn view(desk: &Desk<'_>, id: Option<u64>) -> Result<Option<Ticket>, DeskError> {
+    match id {
+        Some(id) => desk.ticket(id).await,
+        None => Ok(None),
     }
 }
 
-struct Found {
-    ticket: Option<Ticket>,
-    customer_id: Option<u64>,
+/// The open tickets of the conversation, the best first, and its closed ones.
+fn ranked(matcher: &TicketMatcher<'_>, listed: Vec<Ticket>) -> (Vec<Ticket>, Vec<Ticket>) {
+    let tied = listed.into_iter().filter_map(|ticket| Some((matcher.strength(&ticket)?, ticket)));
+    let mut tied: Vec<(MatchStrength, Ticket)> = tied.collect();
+    tied.sort_unstable_by_key(|(strength, ticket)| std::cmp::Reverse((*strength, ticket.id)));
+    tied.into_iter().map(|(_, ticket)| ticket).partition(|ticket| ticket.open)
 }
 
 /// Seconds since 1970, rounded up.
 fn seconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     since.as_secs() + u64::from(since.subsec_nanos() > 0)
 }

@@ -9,7 +9,7 @@ use crate::handoff::Handoff;
 use crate::ticket::Ticket;
 
 /// What became of a handoff.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Report {
     /// How it ended.
     pub status: Status,
@@ -21,12 +21,13 @@ pub struct Report {
     pub conversation: ConversationReport,
     /// The ticket, if there is one.
     pub ticket: Option<TicketReport>,
-    /// One line for every context key and every field with a source of its own.
+    /// One line for every context key and every field that was filled from elsewhere.
     pub fields: Vec<Entry>,
+    /// Open tickets that are surely this conversation's and were not chosen: Desk or a human made them.
+    pub other_open_tickets: Vec<u64>,
     /// Requests that Desk was sent.
     pub desk_calls: u32,
     /// Whether the opening message, which makes a new ticket visible to agents, was posted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub opening_message: Option<OpeningMessage>,
 }
 
@@ -46,6 +47,8 @@ pub enum Status {
     Left,
     /// Nothing was to be written.
     Preview,
+    /// It lies on the queue, and is worked on from there.
+    Queued,
 }
 
 /// What was done to the ticket.
@@ -66,8 +69,11 @@ pub enum Action {
 pub enum OpeningMessage {
     /// It is on the ticket's channel.
     Posted,
-    /// It is not: no agent sees the ticket before the customer writes.
+    /// Chat refused it: no agent sees the ticket before the customer writes.
     Failed,
+    /// There is no `opening_message`, or no `chat-api-token`: no agent sees the ticket before the customer writes.
+    #[serde(rename = "not-configured")]
+    NotConfigured,
 }
 
 /// The conversation handed over.
@@ -102,9 +108,100 @@ impl Report {
             channel_url: handoff.conversation.channel_url.clone(),
         };
         let event_id = handoff.event_id.clone();
-        let fields = Vec::new();
-        Self { status, action, event_id, conversation, ticket: None, fields, desk_calls: 0, opening_message: None }
+        Self {
+            status,
+            action,
+            event_id,
+            conversation,
+            ticket: None,
+            fields: Vec::new(),
+            other_open_tickets: Vec::new(),
+            desk_calls: 0,
+            opening_message: None,
+        }
     }
+
+    /// What came of it in one or two sentences, for a language model or a person. Holds no value and no id but the ticket's.
+    pub fn message(&self) -> String {
+        let ticket = self.ticket.as_ref().map(|ticket| format!("Ticket {}", ticket.id));
+        let ticket = ticket.as_deref();
+        let whose = ticket.unwrap_or("The ticket");
+        let facts = self.facts();
+        let said = match self.status {
+            Status::Created => format!("{whose} was created; {facts}."),
+            Status::Updated => format!("{whose} was updated; {facts}."),
+            Status::Unchanged => format!("{whose} needed no change; {facts}."),
+            Status::Duplicate => match ticket {
+                Some(ticket) => format!("This handoff was done before; see {}.", lower_first(ticket)),
+                None => "This handoff was done before.".to_owned(),
+            },
+            Status::Left => match ticket {
+                Some(ticket) => format!("{ticket} is closed and was left alone, as configured."),
+                None => "There is no ticket, and none was made, as configured.".to_owned(),
+            },
+            Status::Queued => "The handoff was accepted and will be worked on shortly.".to_owned(),
+            Status::Preview => match (self.action, ticket) {
+                (Action::Create, _) => format!("A ticket would be created; {facts}."),
+                (Action::Update, Some(ticket)) => format!("{ticket} would be updated; {facts}."),
+                (Action::None | Action::Update, _) => "Nothing would be changed.".to_owned(),
+            },
+        };
+        match (self.opening_message, self.other_open_tickets.len()) {
+            (Some(OpeningMessage::Failed | OpeningMessage::NotConfigured), _) => {
+                format!("{said} Agents see it once the customer writes.")
+            }
+            (_, 0) => said,
+            (_, others) => format!("{said} The conversation has {others} other open ticket(s)."),
+        }
+    }
+
+    fn facts(&self) -> String {
+        let filled = self.fields.iter().filter(|entry| entry.outcome.is_filled()).count();
+        let (all, verb) = (self.fields.len(), if self.status == Status::Preview { "would be" } else { "are" });
+        match all {
+            0 => "no facts were handed over".to_owned(),
+            1 => format!("{filled} of 1 fact {} on it", if verb == "are" { "is" } else { verb }),
+            _ => format!("{filled} of {all} facts {verb} on it"),
+        }
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    text.replacen('T', "t", 1)
+}
+
+/// As it is answered: with its message after the action.
+impl Serialize for Report {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Answer {
+            status: self.status,
+            action: self.action,
+            message: self.message(),
+            event_id: &self.event_id,
+            conversation: &self.conversation,
+            ticket: self.ticket.as_ref(),
+            fields: &self.fields,
+            other_open_tickets: &self.other_open_tickets,
+            desk_calls: self.desk_calls,
+            opening_message: self.opening_message,
+        }
+        .serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    status: Status,
+    action: Action,
+    message: String,
+    event_id: &'a str,
+    conversation: &'a ConversationReport,
+    ticket: Option<&'a TicketReport>,
+    fields: &'a [Entry],
+    other_open_tickets: &'a [u64],
+    desk_calls: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opening_message: Option<OpeningMessage>,
 }
 
 impl From<&Ticket> for TicketReport {

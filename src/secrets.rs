@@ -25,9 +25,9 @@ pub const RETRY_REFRESH: Duration = Duration::from_secs(15);
 /// How often Desk's refusal of the token may lead to a refresh.
 pub const REFUSAL_REFRESH: Duration = Duration::from_secs(60);
 
-/// How many secrets of a kind verify requests: two, so that one can be rotated. One that somebody forgot to take away is
-/// live no longer than that.
-pub const LIVE: usize = 2;
+/// How many secrets of a kind verify requests: that of an application-level webhook, one for each AI agent with a webhook of
+/// its own, and the former ones while they are rotated.
+pub const LIVE: usize = 10;
 
 /// Where parameters come from.
 pub trait ParameterStore: Send + Sync {
@@ -52,8 +52,7 @@ pub struct Unavailable;
 /// What an application's parameters hold.
 #[derive(Debug)]
 pub struct Credentials {
-    /// `desk-api-token`: the first line is used, the others are former ones, by which what was written under them is
-    /// recognised.
+    /// `desk-api-token`: the first line is used.
     pub desk_tokens: Vec<SecretString>,
     /// `chat-api-token`
     pub chat_token: Option<SecretString>,
@@ -202,7 +201,7 @@ impl Secrets {
         // Once, and not with every refresh.
         let known = kept.credentials.as_ref().map(|kept| kept.overfull.as_slice()).unwrap_or_default();
         for parameter in credentials.overfull.iter().filter(|name| !known.contains(name)) {
-            tracing::warn!(%app_id, parameter, "two secrets of a kind are live; what stands below them is ignored");
+            tracing::warn!(%app_id, parameter, "ten secrets of a kind are live; what stands below them is ignored");
         }
         kept.credentials = Some(Arc::new(credentials));
         kept.fresh_until = Some(now + KEEP);
@@ -312,18 +311,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn below_two_secrets_of_a_kind_nothing_is_live_and_below_a_desk_token_everything_is_known() {
-        let three = "new\n\nold\nolder\noldest";
+    async fn eleventh_secret_of_a_kind_is_ignored() {
+        let lines: Vec<String> = (0..11).map(|n| format!("secret-{n}")).collect();
+        let eleven: &'static str = lines.join("\n\n").leak();
         for (name, keys_of) in [
             ("signing-secret", (|keys| &keys.signing) as fn(&Keys) -> &Vec<SecretString>),
             ("bearer-token", |keys| &keys.bearer),
             ("standard-webhooks-secret", |keys| &keys.standard_webhooks),
         ] {
-            let (secrets, app, _) = secrets(vec![Ok(vec![(name, three), ("desk-api-token", three)])]);
+            let (secrets, app, _) = secrets(vec![Ok(vec![(name, eleven)])]);
             let credentials = secrets.get(&app, at(0)).await.unwrap();
             let live: Vec<&str> = keys_of(&credentials.keys).iter().map(|secret| secret.expose_secret()).collect();
-            assert_eq!((live.as_slice(), credentials.overfull.as_slice()), (&["new", "old"][..], &[name][..]));
-            assert_eq!(credentials.desk_tokens.len(), 4);
+            assert_eq!(
+                (live, credentials.overfull.as_slice()),
+                (lines[..LIVE].iter().map(String::as_str).collect(), &[name][..])
+            );
         }
     }
 

@@ -1,19 +1,21 @@
 //! What both functions live on: settings, secrets, HTTP client, queue, claims; made once, kept as long as the process.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 
-use crate::claims::{Claims, LEASE_MARGIN};
+use crate::claims::{Claims, LEASE_MARGIN, item_key};
 use crate::config::{AppId, Config, Mode};
 use crate::desk::transport::Transport;
-use crate::desk::{Connection, Desk};
+use crate::desk::{Connection, Desk, Pace};
 use crate::handoff::Handoff;
 use crate::metrics::{Metrics, Record};
-use crate::process::{self, Failure, Task};
+use crate::process::{self, ProcessError, Task};
 use crate::queue::Queue;
 use crate::report::Report;
+use crate::rules::Rules;
 use crate::secrets::{Credentials, Secrets};
 
 /// The first pause before a Desk call is repeated.
@@ -49,6 +51,33 @@ pub struct Stack {
     pub metrics: Metrics,
     /// The first pause before a Desk call is repeated: [`PAUSE`].
     pub pause: Duration,
+    /// How fast calls to Desk follow each other on the queue's path; `None`: as fast as they come.
+    pub pace: Option<Pace>,
+    /// When a check of the configuration last failed.
+    pub health: Health,
+    /// Whether a webhook's handoff waits for the ticket that Desk may be making itself (`grace_seconds`). A local run, whose
+    /// Desk makes none, does not.
+    pub waits_for_desk: bool,
+}
+
+/// How long a failed check of the configuration is not repeated, so that a caller who is not authenticated costs nothing.
+pub const HEALTH_TTL: Duration = Duration::from_secs(10);
+
+/// When a check of the configuration last failed.
+#[derive(Debug, Default)]
+pub struct Health(Mutex<Option<SystemTime>>);
+
+impl Health {
+    /// Whether it is time to check again.
+    pub fn may_check(&self, now: SystemTime) -> bool {
+        let failed = *self.0.lock().expect("no holder of the health panics");
+        failed.is_none_or(|failed| now.duration_since(failed).is_ok_and(|age| age >= HEALTH_TTL))
+    }
+
+    /// How a check ended.
+    pub fn checked(&self, is_ok: bool, now: SystemTime) {
+        *self.0.lock().expect("no holder of the health panics") = (!is_ok).then_some(now);
+    }
 }
 
 /// A handoff to be worked on.
@@ -62,6 +91,19 @@ pub struct Job<'a> {
     pub handoff: &'a Handoff,
     /// Whether it is carried out or only worked out.
     pub mode: Mode,
+    /// How it came.
+    pub origin: Origin,
+}
+
+/// How a handoff came to be worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Its sender waits for the answer.
+    Direct,
+    /// From the queue, where a direct request put it.
+    QueuedDirect,
+    /// From the queue, where a webhook put it: Desk may be making a ticket of its own.
+    QueuedWebhook,
 }
 
 /// What is particular to one invocation.
@@ -71,6 +113,10 @@ pub struct Invocation {
     pub request_id: String,
     /// The time of day.
     pub now: SystemTime,
+    /// When API Gateway received the request, in milliseconds since 1970.
+    pub received: i64,
+    /// The moment of `now`, as time is measured.
+    pub began: Instant,
     /// When the work must have ended.
     pub deadline: Instant,
     /// When a claim taken in it ends by itself: later than it can last.
@@ -85,13 +131,31 @@ pub enum Trouble {
     NotConfigured(&'static str),
     /// It was begun and failed.
     #[error(transparent)]
-    Failed(#[from] Failure),
+    Failed(#[from] ProcessError),
 }
 
 impl Invocation {
     /// One that begins at this moment, which is `now`, and may take so long.
     pub fn new(request_id: impl Into<String>, now: SystemTime, time: Duration) -> Self {
-        Self { request_id: request_id.into(), now, deadline: Instant::now() + time, ends: now + time + LEASE_MARGIN }
+        let began = Instant::now();
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            request_id: request_id.into(),
+            now,
+            received: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            began,
+            deadline: began + time,
+            ends: now + time + LEASE_MARGIN,
+        }
+    }
+}
+
+impl Invocation {
+    /// The same, of a request that API Gateway received at this time, in milliseconds since 1970; 0 if it did not say.
+    #[must_use]
+    pub fn received_at(self, received: i64) -> Self {
+        let received = if received > 0 { received } else { self.received };
+        Self { received, ..self }
     }
 }
 
@@ -121,7 +185,7 @@ impl Stack {
     /// # Errors
     /// [`Trouble`]; trying again is always safe.
     pub async fn work(&self, job: Job<'_>, invocation: &Invocation, record: &mut Record) -> Result<Report, Trouble> {
-        let Job { app_id, credentials, handoff, mode } = job;
+        let Job { app_id, credentials, handoff, mode, origin } = job;
         let rules = credentials.rules.as_ref().map_err(|_| Trouble::NotConfigured("fields"))?;
         let connection = Connection {
             transport: self.transport.as_ref(),
@@ -131,19 +195,21 @@ impl Stack {
             now: invocation.now,
             deadline: invocation.deadline,
             pause: self.pause,
+            pace: self.pace.as_ref().filter(|_| origin != Origin::Direct),
         };
         let desk = Desk::new(connection, credentials).ok_or(Trouble::NotConfigured("desk-api-token"))?;
         let worked = match mode {
-            Mode::Preview => process::preview(&desk, rules, handoff).await,
+            Mode::Preview => self.preview(&desk, rules, job, invocation).await,
             Mode::Live => {
                 let task = Task {
                     desk: &desk,
                     rules,
                     claims: self.claims.as_ref(),
                     app_id,
-                    tokens: &credentials.desk_tokens,
                     now: invocation.now,
+                    began: invocation.began,
                     ends: invocation.ends,
+                    has_grace: self.waits_for_desk && origin == Origin::QueuedWebhook,
                 };
                 process::process(&task, handoff).await
             }
@@ -152,6 +218,20 @@ impl Stack {
         let report = worked?;
         record.done(&report);
         Ok(report)
+    }
+
+    /// Reads what is remembered of the customer, and claims nothing.
+    async fn preview(
+        &self,
+        desk: &Desk<'_>,
+        rules: &Rules,
+        job: Job<'_>,
+        invocation: &Invocation,
+    ) -> Result<Report, ProcessError> {
+        let now = invocation.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let item = self.claims.read(&item_key(job.app_id, &job.handoff.user_id)).await?;
+        let customer = item.map(|item| item.known(now)).unwrap_or_default();
+        process::preview(desk, rules, job.handoff, customer).await
     }
 
     /// The end of a unit of work that began then.

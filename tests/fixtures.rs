@@ -134,6 +134,13 @@ impl Stated {
     }
 }
 
+/// The document with `grace_seconds` 0, for tests that would have to wait for real.
+pub(crate) fn without_grace(document: &str) -> String {
+    let mut document: Value = serde_json::from_str(document).unwrap();
+    document["ticket"]["grace_seconds"] = 0.into();
+    document.to_string()
+}
+
 /// A Desk that has exactly the fields of this `fields` document, and the teams vip and support.
 pub(crate) fn desk_of(document: &str) -> Setup {
     let fields = Rules::parse(document).unwrap().fields.unwrap_or_default();

@@ -40,7 +40,7 @@ fn authenticated<'a>(body: &'a [u8], headers: &HeaderMap) -> Authenticated<'a> {
 
 fn parse(body: Authenticated<'_>) -> Handoff {
     let app_id = AppId::parse("APP-1").expect("it is an id");
-    match handoff::parse(body, &app_id, None).expect("the body is a handoff") {
+    match handoff::parse(body, &app_id, None, 0).expect("the body is a handoff") {
         Event::Handoff(handoff) => *handoff,
         Event::Ignored(category) => panic!("{category} is none of ours"),
     }

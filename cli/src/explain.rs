@@ -31,7 +31,8 @@ pub(crate) fn meaning(outcome: Outcome) -> (&'static str, Tone) {
         Outcome::NotAnOption => ("not one of the options", Tone::Bad),
         Outcome::NotScalar => ("an object or a list", Tone::Bad),
         Outcome::Empty => ("nothing to send", Tone::Calm),
-        Outcome::Denied => ("on the deny list", Tone::Calm),
+        Outcome::Denied => ("denied", Tone::Calm),
+        Outcome::Superseded => ("another source filled its field", Tone::Calm),
         Outcome::OverLimit => ("too many fields", Tone::Bad),
         Outcome::Rejected => ("Desk did not keep it", Tone::Bad),
         Outcome::Left => ("the ticket is left alone", Tone::Calm),
@@ -47,6 +48,7 @@ pub(crate) fn ending(status: Status) -> &'static str {
         Status::Duplicate => "duplicate (this event was done before; nothing is touched)",
         Status::Left => "left",
         Status::Preview => "preview",
+        Status::Queued => "queued (it is worked on shortly)",
     }
 }
 
@@ -104,13 +106,15 @@ pub(crate) fn advice(line: &Entry, rules: &Rules) -> Option<String> {
         Outcome::Rejected if rules.fields.is_none() && matches!(target, Target::Field(_)) => return None,
         Outcome::Truncated => format!("A field holds {MAX_VALUE} characters; the rest of the value is cut off."),
         Outcome::Kept => KEPT.to_owned(),
-        Outcome::Unmatched => unmatched(line, rules),
+        Outcome::Unmatched => unmatched(line),
         Outcome::InvalidKey => invalid(line, rules),
         Outcome::WrongType => wrong_type(target, rules),
         Outcome::NotAnOption => not_an_option(line, target, rules),
         Outcome::NotScalar => NOT_SCALAR.to_owned(),
         Outcome::Empty => "Absent, null or blank: it is never sent, and so never clears a field.".to_owned(),
+        Outcome::Denied if line.hint.is_some() => DENIED_CREDENTIAL.to_owned(),
         Outcome::Denied => "On the deny list of the fields file: it is never sent to Desk.".to_owned(),
+        Outcome::Superseded => superseded(line),
         Outcome::OverLimit => format!(
             "A ticket holds {MAX_FIELDS} fields, and {MAX_FIELDS} came before this one: put the important ones first \
              in the fields file, or name those that nobody needs under \"deny\"."
@@ -127,19 +131,25 @@ const LEFT: &str = "The fields file says to leave the ticket alone (\"when_missi
 const NOT_SCALAR: &str = "An object or a list, and a field holds one text or one number: let the AI agent set the parts \
     as keys of their own.";
 
+const DENIED_CREDENTIAL: &str = "The key looks like that of a credential, so its value is never sent to Desk. To allow it, define \
+    a ticket field of exactly this key in the fields file, or set \"deny_credentials\": false there.";
+
+fn superseded(line: &Entry) -> String {
+    let by = line.by.as_deref().unwrap_or_default();
+    let same = if line.agrees { "It said the same." } else { "It said something else." };
+    format!(
+        "\"{by}\" filled the field instead: the key that equals the field's comes first, then an alias, then \"from\". {same}"
+    )
+}
+
 /// What holds for every key where the fields file lists no fields.
 pub(crate) const WITHOUT_FIELDS: &str = "The fields file lists no fields. So every legal key is sent as text, and Desk \
     drops in silence what it has no field for; its answer tells what it kept. The embedded Desk of `run` and `serve` has \
     the fields of the file, and so none here.";
 
-fn unmatched(line: &Entry, rules: &Rules) -> String {
+fn unmatched(line: &Entry) -> String {
     let key = &line.key;
     match &line.hint {
-        Some(field) if rules.aliases.contains_key(key) => {
-            format!(
-                "An alias of \"{field}\", which another key filled: a field's own key comes first, then its aliases."
-            )
-        }
         Some(field) => {
             format!("No field has this key to the letter. It would match as \"{field}\": {}.", two_ways(key, field))
         }

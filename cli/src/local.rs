@@ -16,7 +16,7 @@ use desk_handoff::handoff::{self, BadBody, Event};
 use desk_handoff::metrics::Metrics;
 use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Invocation, PAUSE, Stack};
+use desk_handoff::stack::{Health, Invocation, PAUSE, Stack};
 use desk_handoff::{api, http_client};
 use http::{HeaderMap, HeaderValue};
 use lambda_http::{Body, Request, Response};
@@ -69,7 +69,18 @@ impl Local {
         let queue = MemoryQueue::default();
         let (claims, metrics) = (Box::new(Memory::default()), Metrics::new(Box::new(())));
         let transport = Box::new(HttpTransport(client));
-        let stack = Stack { config, secrets, transport, queue: Box::new(queue.clone()), claims, metrics, pause: PAUSE };
+        let stack = Stack {
+            config,
+            secrets,
+            transport,
+            queue: Box::new(queue.clone()),
+            claims,
+            metrics,
+            pause: PAUSE,
+            pace: None,
+            health: Health::default(),
+            waits_for_desk: false,
+        };
         Ok(Self { stack, queue, invocations: AtomicU64::new(0) })
     }
 
@@ -112,7 +123,13 @@ pub(crate) fn understand(body: &[u8], app_id: &AppId, idempotency_key: Option<&s
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
     let headers = HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE), signature(body))]);
     let body = authenticate(body, &headers, &keys, SystemTime::now()).expect("it was signed just now");
-    handoff::parse(body, app_id, idempotency_key)
+    handoff::parse(body, app_id, idempotency_key, now_in_millis())
+}
+
+/// Milliseconds since 1970.
+fn now_in_millis() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What SSM would hold.

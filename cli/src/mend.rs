@@ -31,7 +31,7 @@ const OVERWRITE: &str = "put-parameter --overwrite --type SecureString";
 
 /// Which of the lines that are not blank stay, for awk; without a `!` that a shell would look up in its history.
 pub(crate) const FIRST: &str = "NF && ++n == 1";
-pub(crate) const FIRST_TWO: &str = "NF && ++n <= 2";
+pub(crate) const FIRST_TEN: &str = "NF && ++n <= 10";
 pub(crate) const TRIMMED: &str = r#"{ gsub(/^[ \t]+|[ \t]+$/, "") } NF"#;
 pub(crate) const DISTINCT: &str = r#"{ gsub(/^[ \t]+|[ \t]+$/, "") } NF && seen[$0]++ == 0"#;
 

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::check::{ADVANCED, STANDARD};
 use crate::findings::{Finding, Level};
-use crate::mend::{DISTINCT, FIRST, FIRST_TWO, Mend, TRIMMED, all_but};
+use crate::mend::{DISTINCT, FIRST, FIRST_TEN, Mend, TRIMMED, all_but};
 use crate::ssm::Stored;
 
 pub(crate) const DESK: &str = "desk-api-token";
@@ -164,8 +164,8 @@ fn several(name: &str, lines: &[&str], mend: &Mend<'_>) -> Option<Finding> {
         (_, 1) | (DESK, _) => return None,
         (CHAT, count) => (format!("has {count} lines, and only the first is used"), mend.keep(name, FIRST)),
         (_, count) if count > LIVE => (
-            format!("has {count} lines: two secrets of a kind are live, and what stands below them is ignored"),
-            mend.keep(name, FIRST_TWO),
+            format!("has {count} lines: ten secrets of a kind are live, and what stands below them is ignored"),
+            mend.keep(name, FIRST_TEN),
         ),
         (_, count) => {
             (format!("{count} secrets are live: once the sender uses the new one, store that alone"), mend.secret(name))
@@ -231,7 +231,7 @@ mod tests {
     fn each_odd_value_is_told_in_its_own_words() {
         let long = "0123456789abcdef";
         let two = format!("{long}\n{long}0");
-        let three = format!("{two}\n{long}1");
+        let eleven = (0..11).map(|n| format!("{long}{n}")).collect::<Vec<_>>().join("\n");
         let twice = format!("{long}\n\n{long}");
         let blanks = format!(" {long}\n");
         let cases = [
@@ -246,9 +246,9 @@ mod tests {
             (SIGNING, &two, Remark, "2 secrets are live"),
             (
                 BEARER,
-                &three,
+                &eleven,
                 Remark,
-                "has 3 lines: two secrets of a kind are live, and what stands below them is ignored",
+                "has 11 lines: ten secrets of a kind are live, and what stands below them is ignored",
             ),
             (BEARER, &twice, Remark, "has the same line twice"),
             (CHAT, "one\ntwo", Remark, "has 2 lines, and only the first"),
@@ -280,8 +280,8 @@ mod tests {
         let above = |new: &str, stay: &str| format!("printf '%s\\n' \"{new}\"; {}", keep(stay));
         let short = rewrite(own_key, BEARER, &above("YOUR BEARER TOKEN", "NF && ++n == 1"));
         assert_eq!(mend(BEARER, "too-short"), short);
-        let three = format!("{long}\n{long}0\n{long}1");
-        assert_eq!(mend(BEARER, &three), rewrite(own_key, BEARER, &keep(FIRST_TWO)));
+        let eleven = (0..11).map(|n| format!("{long}{n}")).collect::<Vec<_>>().join("\n");
+        assert_eq!(mend(BEARER, &eleven), rewrite(own_key, BEARER, &keep(FIRST_TEN)));
         let desk = |value| found(&[(DESK, "SecureString", value), SECRET, RULES]).pop().unwrap().mend;
         let first = rewrite("", DESK, &above("YOUR DESK API TOKEN", "NF && ++n != 1"));
         assert_eq!(desk("YOUR DESK API TOKEN\nformer"), first);

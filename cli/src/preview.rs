@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use desk_handoff::api::MAX_BODY;
-use desk_handoff::apply::foreseen;
 use desk_handoff::fields::match_fields;
 use desk_handoff::handoff::{BadBody, Event};
+use desk_handoff::ticket::plan::foreseen;
 use serde_json::json;
 
 use crate::explain::{Tone, meaning};

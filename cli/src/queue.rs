@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// After so many receipts a message is a dead letter: `maxReceiveCount` of template.yaml.
 pub(crate) const MAX_RECEIPTS: u32 = 12;
-/// The most messages of a batch: `BatchSize` of template.yaml.
+/// The most messages that are handed out at once, of as many groups.
 const BATCH: usize = 10;
 /// How long SQS knows an event again.
 const DEDUPLICATION: Duration = Duration::from_secs(5 * 60);
@@ -76,7 +76,7 @@ impl Queue for MemoryQueue {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
         let until = Instant::now() + Duration::from_secs(seconds.into());
         let answer = self.with(|line| line.postpone(receipt_handle, until));
         Box::pin(std::future::ready(answer))
@@ -320,7 +320,7 @@ mod tests {
         let queue = MemoryQueue::default();
         let put_off = async {
             let batch = queue.next().await;
-            queue.postpone(handle(&batch), 0).await.unwrap();
+            queue.change_visibility(handle(&batch), 0).await.unwrap();
             queue.settle(&batch, &failed(&batch, &[0]));
             let again = queue.next().await;
             queue.settle(&again, &SqsBatchResponse::default());

@@ -4,7 +4,7 @@
 
 use desk_handoff::config::AppId;
 use desk_handoff::handoff::{Event, Handoff};
-use desk_handoff::process::Failure as Undone;
+use desk_handoff::process::ProcessError;
 use desk_handoff::report::Report;
 use desk_handoff::stack::Trouble;
 use desk_handoff::worker::{FIRST_BACKOFF, NotDone};
@@ -93,7 +93,7 @@ fn queued(status: StatusCode) -> String {
 fn tell_not_done(not_done: &NotDone, status: StatusCode, out: &mut Out) {
     out.verdict(false, &format!("The webhook {}, and the worker could not do it", queued(status)));
     out.text(&format!("Why: {not_done}."));
-    if let NotDone::Trouble(Trouble::Failed(Undone::NotYet)) = not_done {
+    if let NotDone::Trouble(Trouble::Failed(ProcessError::NotYet)) = not_done {
         out.text(NOT_YET);
     }
     out.text(&format!(
@@ -102,7 +102,7 @@ fn tell_not_done(not_done: &NotDone, status: StatusCode, out: &mut Out) {
     ));
 }
 
-const NOT_YET: &str = "The fields file says \"when_missing\": \"retry\", so Desk is to make the ticket itself, and the \
+const NOT_YET: &str = "The fields file says \"when_missing\": \"wait\", so Desk is to make the ticket itself, and the \
     embedded one does not.";
 
 fn tell_problem(ran: &Ran, input: &Input, out: &mut Out) -> Result<(), Failure> {

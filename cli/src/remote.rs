@@ -45,8 +45,16 @@ pub(crate) async fn recent_tickets(
     let (now, deadline) = (SystemTime::now(), Instant::now() + PATIENCE);
     let app_id = &config.app_ids[0];
     let transport = HttpTransport(client);
-    let connection =
-        Connection { transport: &transport, config, secrets: &secrets, app_id, now, deadline, pause: PAUSE };
+    let connection = Connection {
+        transport: &transport,
+        config,
+        secrets: &secrets,
+        app_id,
+        now,
+        deadline,
+        pause: PAUSE,
+        pace: None,
+    };
     match Desk::new(connection, credentials) {
         Some(desk) => Ok(Some(desk.recent_tickets().await)),
         None => Ok(None),
@@ -61,6 +69,8 @@ pub(crate) fn way_out(kind: Kind) -> &'static str {
         }
         Kind::Unreachable => "is the application id right (it is part of Desk's address), and --desk-url?",
         Kind::Refused => "is --desk-url Desk's base, up to /platform/v1?",
-        Kind::Busy | Kind::Broken | Kind::TimedOut => "try again; if it stays so, ask Sendbird",
+        Kind::RateLimited | Kind::Unavailable | Kind::TimedOut | Kind::CallLimit => {
+            "try again; if it stays so, ask Sendbird"
+        }
     }
 }

@@ -27,7 +27,10 @@ fn facts(report: &Report, ticket: &Value) -> Vec<(&'static str, String)> {
     let text = |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let opening = report.opening_message.map(|fared| match fared {
         OpeningMessage::Posted => "posted, so that agents see the ticket".to_owned(),
-        OpeningMessage::Failed => "not posted: no agent sees the ticket before the customer writes".to_owned(),
+        OpeningMessage::Failed => "refused by Chat: no agent sees the ticket before the customer writes".to_owned(),
+        OpeningMessage::NotConfigured => {
+            "not configured: no agent sees the ticket before the customer writes".to_owned()
+        }
     });
     let team = text("/group/name").map(|name| match text("/group/key") {
         Some(key) => format!("{name} ({key})"),

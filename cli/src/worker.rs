@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use desk_handoff::process::Failure;
+use desk_handoff::process::ProcessError;
 use desk_handoff::queue::Queue as _;
 use desk_handoff::report::Report;
 use desk_handoff::stack::Trouble;
@@ -73,7 +73,7 @@ impl Local {
         }
         let pause = pause(not_done, receipts);
         let seconds = u32::try_from(pause.as_secs()).ok()?;
-        self.queue.postpone(record.receipt_handle.as_deref()?, seconds).await.ok()?;
+        self.queue.change_visibility(record.receipt_handle.as_deref()?, seconds).await.ok()?;
         Some(pause)
     }
 }
@@ -81,7 +81,7 @@ impl Local {
 /// A Desk of one's own that says how long to wait is heard here too.
 fn pause(not_done: &NotDone, receipts: u32) -> Duration {
     let asked = match not_done {
-        NotDone::Trouble(Trouble::Failed(Failure::Desk(error))) => error.retry_after,
+        NotDone::Trouble(Trouble::Failed(ProcessError::Desk(error))) => error.retry_after,
         _ => None,
     };
     asked.unwrap_or_default().max(backoff(receipts) / SHORTER).min(MAX_BACKOFF)
@@ -125,8 +125,9 @@ mod tests {
     #[test]
     fn what_a_desk_asks_for_is_heard() {
         let retry_after = Some(Duration::from_secs(90));
-        let error = DeskError { call: "c", kind: Kind::Busy, status: None, code: None, sent: Sent::No, retry_after };
-        assert_eq!(pause(&NotDone::Trouble(Trouble::Failed(Failure::Desk(error))), 1), Duration::from_secs(90));
+        let error =
+            DeskError { call: "c", kind: Kind::RateLimited, status: None, code: None, sent: Sent::No, retry_after };
+        assert_eq!(pause(&NotDone::Trouble(Trouble::Failed(ProcessError::Desk(error))), 1), Duration::from_secs(90));
         assert_eq!(pause(&NotDone::NoTime, 1), Duration::from_secs(2));
     }
 }

@@ -64,6 +64,13 @@ impl Answer {
         self
     }
 
+    pub(crate) fn into_whole(self) -> http::Response<Vec<u8>> {
+        let mut response = http::Response::new(self.body.into_bytes());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
     pub(crate) fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;

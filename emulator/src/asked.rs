@@ -37,6 +37,17 @@ impl Asked {
         }
     }
 
+    /// One that is there as a whole.
+    pub(crate) fn whole(request: http::Request<Vec<u8>>) -> Self {
+        let (parts, body) = request.into_parts();
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

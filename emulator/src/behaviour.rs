@@ -32,6 +32,8 @@ pub struct Behaviour {
     pub visible_after_lookups: u32,
     /// A new ticket is in lists and views only after so long. Default: at once.
     pub visible_after: Duration,
+    /// A new ticket is in lists only after so long, while it can be viewed at once. Default: at once.
+    pub listed_after: Duration,
     /// Ticket lists begin with the newest ticket. Default: no, with the oldest.
     pub newest_first: bool,
     /// Ticket lists show tickets with their `customFields`. Default: yes.
@@ -74,6 +76,7 @@ impl Default for Behaviour {
             ignored_parameters: BTreeSet::new(),
             visible_after_lookups: 0,
             visible_after: Duration::ZERO,
+            listed_after: Duration::ZERO,
             newest_first: false,
             lists_show_fields: true,
             lists_count: true,

@@ -123,6 +123,24 @@ impl Emulator {
         self.state().ticket_mut(id).close(String::new(), String::new());
     }
 
+    /// A human agent opens a closed ticket again.
+    #[track_caller]
+    pub fn reopen(&self, id: u64) {
+        self.state().ticket_mut(id).reopen();
+    }
+
+    /// A human agent gives the ticket another priority.
+    #[track_caller]
+    pub fn set_priority(&self, id: u64, priority: impl Into<String>) {
+        self.state().ticket_mut(id).priority = priority.into();
+    }
+
+    /// A human agent gives the ticket another title.
+    #[track_caller]
+    pub fn rename(&self, id: u64, title: impl Into<String>) {
+        self.state().ticket_mut(id).title = title.into();
+    }
+
     /// The customer writes in the ticket's channel for the first time: it is pending.
     #[track_caller]
     pub fn first_customer_message(&self, id: u64) {

@@ -67,7 +67,8 @@ pub struct Emulator {
     shared: Arc<Shared>,
     address: SocketAddr,
     running: watch::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
+    /// None if nothing listens.
+    task: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Emulator {
@@ -94,14 +95,34 @@ impl Emulator {
         let routes = Router::new().fallback(serve).with_state(Arc::clone(&shared));
         let server = axum::serve(Door(listener), routes.into_make_service_with_connect_info::<Line>());
         let server = server.with_graceful_shutdown(async move { while over.changed().await.is_ok() {} });
-        Ok(Self { shared, address, running, task: tokio::spawn(server.into_future()) })
+        Ok(Self { shared, address, running, task: Some(tokio::spawn(server.into_future())) })
+    }
+
+    /// One that listens nowhere and is called in the process, by [`call`](Self::call): for a simulator, which decides by itself
+    /// what of a call and its answer gets lost. No injected fault strikes here.
+    pub fn in_process(setup: Setup) -> Self {
+        let (running, over) = watch::channel(());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+        let state = Mutex::new(State::new(format!("http://{address}"), setup));
+        Self { shared: Arc::new(Shared { state, over }), address, running, task: None }
+    }
+
+    /// Does what the request asks for and answers, at once.
+    pub fn call(&self, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+        let asked = Asked::whole(request);
+        let number = self.shared.state().log.arrived(&asked);
+        let answer = self.shared.done(&asked);
+        self.shared.state().log.answered(number, answer.status.as_u16());
+        answer.into_whole()
     }
 
     /// Stops it, and returns when its address is free again.
     pub async fn stop(self) {
         drop(self.running);
-        // The task ends by itself; that it panicked, a test has seen already.
-        let _ = self.task.await;
+        if let Some(task) = self.task {
+            // The task ends by itself; that it panicked, a test has seen already.
+            let _ = task.await;
+        }
     }
 
     /// The address it listens at.
@@ -171,6 +192,18 @@ impl Shared {
             None if authorised => Some(self.work(&route, asked)),
             None => Some(Refusal::unauthorised().answer(route.call)),
         }
+    }
+
+    /// The answer of a Desk with which nothing goes wrong.
+    fn done(&self, asked: &Asked) -> Answer {
+        let Some(route) = Route::find(&asked.method, asked.uri.path()) else {
+            self.state().log.unknown(asked);
+            return Refusal::not_found().answer(Call::Any);
+        };
+        if !is_authorised(&self.state(), route.call, asked) {
+            return Refusal::unauthorised().answer(route.call);
+        }
+        self.work(&route, asked)
     }
 
     async fn troubled(&self, trouble: Trouble, route: &Route, asked: &Asked, line: &Line) -> Option<Answer> {

@@ -85,7 +85,8 @@ impl State {
             at: Instant::now().checked_add(self.behaviour.visible_after),
         };
         let group = self.groups.iter().position(Group::is_default);
-        Ticket { group, ..Ticket::new(id, customer, title, visible) }
+        let listed = Instant::now().checked_add(self.behaviour.listed_after);
+        Ticket { group, listed, ..Ticket::new(id, customer, title, visible) }
     }
 
     /// The ticket with this id.

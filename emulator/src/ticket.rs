@@ -45,6 +45,8 @@ pub(crate) struct Ticket {
     pub(crate) last_message: String,
     pub(crate) assignment: Value,
     pub(crate) visible: Visible,
+    /// From when on it is in lists.
+    pub(crate) listed: Option<Instant>,
 }
 
 /// From when on a ticket is in lists and views: after both, so many lookups and this moment, which may be never.
@@ -75,7 +77,12 @@ impl Ticket {
             last_message: String::new(),
             assignment: Value::Null,
             visible,
+            listed: None,
         }
+    }
+
+    pub(crate) fn is_listed(&self, lookups: u64) -> bool {
+        self.is_visible(lookups) && self.listed.is_none_or(|from| from <= Instant::now())
     }
 
     pub(crate) fn is_visible(&self, lookups: u64) -> bool {
@@ -112,6 +119,12 @@ impl Ticket {
         self.closed_at = Some(clock::now());
         (self.close_comment, self.close_message) = (comment, message);
         self.end_assignment();
+    }
+
+    /// A human agent opens it again.
+    pub(crate) fn reopen(&mut self) {
+        PENDING.clone_into(&mut self.status);
+        self.closed_at = None;
     }
 
     fn end_assignment(&mut self) {

@@ -30,7 +30,7 @@ pub(crate) fn list(state: &mut State, asked: &Asked) -> Outcome {
         return Err(Refusal::invalid(format!("status2: {status:?} is not a valid choice.")));
     }
     let lookups = state.count_lookup();
-    let visible = state.tickets.values().filter(|ticket| ticket.is_visible(lookups));
+    let visible = state.tickets.values().filter(|ticket| ticket.is_listed(lookups));
     let shown = |ticket| {
         if state.behaviour.lists_show_fields { state.show(ticket) } else { without_fields(state.show(ticket)) }
     };

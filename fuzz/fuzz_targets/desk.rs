@@ -11,7 +11,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use desk_handoff::config::{AppId, Mode};
 use desk_handoff::handoff::{Event, parse};
 use desk_handoff::metrics::{Record, Route};
-use desk_handoff::stack::Job;
+use desk_handoff::stack::{Job, Origin};
 use desk_handoff_fuzz::{APP, DESK_TOKEN, assert_no_secret, authenticated, invocation, runtime, stack};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -192,12 +192,12 @@ fuzz_target!(|data: &[u8]| {
         let work = async {
             let stack = stack(&house.address);
             let app_id = AppId::parse(APP).expect("it is an id");
-            let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None) else {
+            let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None, 0) else {
                 panic!("it is a handoff")
             };
             let credentials = stack.secrets.get(&app_id, SystemTime::now()).await.expect("they are fixed");
             let mut record = Record::new(Route::Handoffs, "fuzz", SystemTime::now());
-            let job = Job { app_id: &app_id, credentials: &credentials, handoff: &handoff, mode: Mode::Live };
+            let job = Job { app_id: &app_id, credentials: &credentials, handoff: &handoff, mode: Mode::Live, origin: Origin::Direct };
             stack.work(job, &invocation(Duration::from_millis(400)), &mut record).await
         };
         match house.tasks.block_on(&house.runtime, work) {

@@ -125,7 +125,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(rules) = Rules::parse(&input.document().to_string()) else { return };
     let body = input.body().to_string();
     let app_id = AppId::parse("A").expect("it is an id");
-    let Ok(Event::Handoff(handoff)) = parse(authenticated(body.as_bytes()), &app_id, None) else { panic!("{body}") };
+    let Ok(Event::Handoff(handoff)) = parse(authenticated(body.as_bytes()), &app_id, None, 0) else { panic!("{body}") };
     let matched = match_fields(&rules, &handoff);
     let strict = Behaviour {
         unknown_key: Reaction::Refuse,

@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     }
     assert!(rules.fields.is_none() || rules.aliases.values().all(|target| keys.contains(target)));
     let app_id = AppId::parse("A").expect("it is an id");
-    let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None) else { panic!("it is a handoff") };
+    let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None, 0) else { panic!("it is a handoff") };
     let matched = match_fields(&rules, &handoff);
     let entries = matched.entries(&Verdicts::all(&matched, Outcome::Written), true);
     let denied =

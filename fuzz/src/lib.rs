@@ -13,7 +13,7 @@ use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Invocation, Stack};
+use desk_handoff::stack::{Health, Invocation, Stack};
 use http::{HeaderMap, HeaderValue};
 use tokio::runtime::Runtime;
 
@@ -46,7 +46,7 @@ impl Queue for Nowhere {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn postpone<'a>(&'a self, _: &'a str, _: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(&'a self, _: &'a str, _: u32) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }
@@ -69,6 +69,9 @@ pub fn stack(address: &str) -> Stack {
         claims: Box::new(Memory::default()),
         metrics: Metrics::new(Box::new(())),
         pause: Duration::from_micros(1),
+        pace: None,
+        health: Health::default(),
+        waits_for_desk: false,
     }
 }
 

@@ -18,11 +18,11 @@ use tracing::Instrument as _;
 use self::problem::Problem;
 use crate::auth::authenticate;
 use crate::config::{AppId, Mode};
+use crate::handoff::message::Message;
 use crate::handoff::{self, Event, Handoff};
 use crate::metrics::{self, Record, Route, Status};
-use crate::queue::Message;
-use crate::report;
-use crate::stack::{Invocation, Job, Stack};
+use crate::report::{self, Action, Report};
+use crate::stack::{Invocation, Job, Origin, Stack};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -96,7 +96,8 @@ async fn hand_over(
         tracing::debug!(%app_id, %reason, "not authenticated");
         Problem::Unauthenticated
     })?;
-    let handoff = match handoff::parse(body, app_id, idempotency_key(request.headers()).as_deref())? {
+    let key = idempotency_key(request.headers());
+    let handoff = match handoff::parse(body, app_id, key.as_deref(), invocation.received)? {
         Event::Handoff(handoff) => *handoff,
         Event::Ignored(category) => {
             record.status = Status::Ignored;
@@ -106,13 +107,28 @@ async fn hand_over(
     record.about(app_id, &handoff);
     let mode = match record.route {
         Route::Webhook => return queue(stack, app_id, handoff, record).await,
+        Route::Handoffs if prefers_async(request.headers()) => {
+            return queue_direct(stack, app_id, handoff, record).await;
+        }
         Route::Preview => Mode::Preview,
         Route::Handoffs | Route::Queue => stack.config.mode,
     };
-    let job = Job { app_id, credentials: &credentials, handoff: &handoff, mode };
-    let report = stack.work(job, invocation, record).await?;
+
+    let origin = Origin::Direct;
+    let job = Job { app_id, credentials: &credentials, handoff: &handoff, mode, origin };
+    let report = match stack.work(job, invocation, record).await.map_err(Problem::from) {
+        Ok(report) => report,
+        Err(problem) if mode == Mode::Live && problem.may_pass() => {
+            tracing::warn!(problem = problem.summary(), "not done yet; the queue takes it");
+            let queued = queue_direct(stack, app_id, handoff, record).await;
+            // If the queue does not take it either, the caller hears why it was not done.
+            return queued.map_err(|_| problem);
+        }
+        Err(problem) => return Err(problem),
+    };
     let status = match report.status {
         report::Status::Created => StatusCode::CREATED,
+        report::Status::Queued => StatusCode::ACCEPTED,
         report::Status::Updated
         | report::Status::Unchanged
         | report::Status::Duplicate
@@ -124,6 +140,17 @@ async fn hand_over(
 
 /// Alive, and every application has what a handoff needs. What is missing is for the log only.
 async fn health(stack: &Stack, invocation: &Invocation) -> Result<Response<Body>, Problem> {
+    if !stack.health.may_check(invocation.now) {
+        return Err(Problem::NotReady);
+    }
+    let checked = check_health(stack, invocation).await;
+    stack.health.checked(checked.is_ok(), invocation.now);
+    checked?;
+    let document = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
+    Ok(json_response(StatusCode::OK, &document))
+}
+
+async fn check_health(stack: &Stack, invocation: &Invocation) -> Result<(), Problem> {
     for app_id in &stack.config.app_ids {
         let credentials = stack.secrets.get(app_id, invocation.now).await?;
         if let Some(missing) = credentials.missing() {
@@ -131,7 +158,7 @@ async fn health(stack: &Stack, invocation: &Invocation) -> Result<Response<Body>
             return Err(Problem::NotReady);
         }
     }
-    Ok(json_response(StatusCode::OK, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
+    Ok(())
 }
 
 /// The one application, or the one that the query names.
@@ -154,10 +181,32 @@ async fn queue(
     handoff: Handoff,
     record: &mut Record,
 ) -> Result<Response<Body>, Problem> {
-    let message = Message::new(app_id, handoff);
+    let message = Message::new(app_id, handoff, false);
     stack.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
     record.status = Status::Queued;
     Ok(json_response(StatusCode::OK, &json!({"status": "queued", "event_id": message.handoff.event_id})))
+}
+
+/// A direct handoff for which nobody waits any more: the worker does it.
+async fn queue_direct(
+    stack: &Stack,
+    app_id: &AppId,
+    handoff: Handoff,
+    record: &mut Record,
+) -> Result<Response<Body>, Problem> {
+    let message = Message::new(app_id, handoff, true);
+    stack.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
+    record.status = Status::Queued;
+    let report = Report::new(&message.handoff, report::Status::Queued, Action::None);
+    Ok(json_response(StatusCode::ACCEPTED, &report))
+}
+
+/// `Prefer: respond-async` (RFC 7240), alone or among others.
+fn prefers_async(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    preferences
+        .flat_map(|value| value.split(','))
+        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
 }
 
 fn within_limit(body: &[u8]) -> Result<&[u8], Problem> {

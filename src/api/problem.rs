@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::desk::{DeskError, Kind};
 use crate::handoff::BadBody;
 use crate::metrics::{Refusal, Status};
-use crate::process::Failure;
+use crate::process::ProcessError;
 use crate::seam::StoreError;
 use crate::secrets::Unavailable;
 use crate::shape::Problem as ShapeProblem;
@@ -30,7 +30,7 @@ pub(super) enum Problem {
     NotReady,
     NotConfigured(&'static str),
     NotQueued(StoreError),
-    Failed(Failure),
+    Failed(ProcessError),
 }
 
 impl From<Unavailable> for Problem {
@@ -78,7 +78,7 @@ impl Problem {
             let error = |problem: &ShapeProblem| json!({"path": problem.path, "detail": problem.message});
             document["errors"] = problems.iter().map(error).collect();
         }
-        if let Self::Failed(Failure::Desk(DeskError { status: Some(status), .. })) = &self {
+        if let Self::Failed(ProcessError::Desk(DeskError { status: Some(status), .. })) = &self {
             document["desk_status"] = status.as_u16().into();
         }
         let mut response = super::json_response(status, &document);
@@ -119,6 +119,32 @@ impl Problem {
         }
     }
 
+    /// Whether a later try may succeed, so that the queue can make it.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Failed(ProcessError::Desk(error)) => error.kind != Kind::Refused,
+            Self::Failed(
+                ProcessError::Claims(_)
+                | ProcessError::InProgress(_)
+                | ProcessError::NotYet
+                | ProcessError::Grace(_)
+                | ProcessError::CreateInDoubt(_)
+                | ProcessError::Unsettled,
+            ) => true,
+            Self::NoSuchRoute
+            | Self::WrongMethod { .. }
+            | Self::TooLarge
+            | Self::NoApplication
+            | Self::UnknownApplication
+            | Self::Unauthenticated
+            | Self::BadBody(_)
+            | Self::Unavailable
+            | Self::NotReady
+            | Self::NotConfigured(_)
+            | Self::NotQueued(_) => false,
+        }
+    }
+
     /// Whether it is ours or Desk's fault, rather than the caller's.
     pub(super) fn is_fault(&self) -> bool {
         self.face().status.is_server_error()
@@ -135,14 +161,15 @@ impl Problem {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Failed(Failure::Desk(DeskError { kind: Kind::Refused | Kind::Unauthorized, .. })) => None,
-            Self::Failed(Failure::Desk(error)) => {
+            Self::Failed(ProcessError::Desk(DeskError { kind: Kind::Refused | Kind::Unauthorized, .. })) => None,
+            Self::Failed(ProcessError::Desk(error)) => {
                 Some(error.retry_after.map_or(RETRY_AFTER_SECONDS, |asked| asked.as_secs()))
             }
-            Self::Failed(Failure::UnderWay(seconds)) => Some((*seconds).clamp(1, RETRY_AFTER_SECONDS)),
-            Self::Failed(Failure::NotYet | Failure::Claims(_)) | Self::Unavailable | Self::NotQueued(_) => {
-                Some(RETRY_AFTER_SECONDS)
-            }
+            Self::Failed(ProcessError::InProgress(seconds)) => Some((*seconds).clamp(1, RETRY_AFTER_SECONDS)),
+            Self::Failed(ProcessError::CreateInDoubt(seconds) | ProcessError::Grace(seconds)) => Some(*seconds),
+            Self::Failed(ProcessError::NotYet | ProcessError::Claims(_) | ProcessError::Unsettled)
+            | Self::Unavailable
+            | Self::NotQueued(_) => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }
@@ -218,28 +245,40 @@ impl Problem {
     }
 }
 
-fn failed(failure: &Failure) -> Face {
+fn failed(error: &ProcessError) -> Face {
     let face = |status, name, title, detail: &str| Face { status, name, title, detail: detail.to_owned() };
-    match failure {
-        Failure::NotYet => face(
+    match error {
+        ProcessError::NotYet => face(
             StatusCode::GATEWAY_TIMEOUT,
             "no-ticket-yet",
             "The ticket is not there yet",
             "Desk makes the ticket of this conversation itself and has not yet; try again.",
         ),
-        Failure::UnderWay(_) => face(
-            StatusCode::CONFLICT,
-            "under-way",
-            "The conversation is being worked on",
-            "A handoff of this conversation is under way; try again.",
+        ProcessError::Grace(_) | ProcessError::CreateInDoubt(_) => face(
+            StatusCode::GATEWAY_TIMEOUT,
+            "ticket-in-doubt",
+            "The ticket may be there already",
+            "A ticket of this conversation may have been made and is not shown yet; try again.",
         ),
-        Failure::Claims(_) => face(
+        ProcessError::Unsettled => face(
+            StatusCode::CONFLICT,
+            "unsettled",
+            "The ticket keeps changing",
+            "The tickets of this conversation are closed faster than they are filled; try again.",
+        ),
+        ProcessError::InProgress(_) => face(
+            StatusCode::CONFLICT,
+            "in-progress",
+            "The customer is being worked on",
+            "Another handoff of this customer is being worked on; try again.",
+        ),
+        ProcessError::Claims(_) => face(
             StatusCode::SERVICE_UNAVAILABLE,
             "no-claim",
             "The service cannot work right now",
             "The record of what was done cannot be read or written right now; try again.",
         ),
-        Failure::Desk(error) => desk_failed(error),
+        ProcessError::Desk(error) => desk_failed(error),
     }
 }
 
@@ -247,10 +286,20 @@ fn desk_failed(error: &DeskError) -> Face {
     let (status, name, title) = match error.kind {
         Kind::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "desk-timeout", "Desk did not answer in time"),
         Kind::Unauthorized => (StatusCode::BAD_GATEWAY, "desk-token", "Desk refused our token"),
-        Kind::Refused => (StatusCode::BAD_GATEWAY, "desk-refused", "Desk refused the handoff"),
-        Kind::Busy => (StatusCode::BAD_GATEWAY, "desk-busy", "Desk asked to come back later"),
-        Kind::Broken | Kind::Unreachable => (StatusCode::BAD_GATEWAY, "desk-failed", "Desk did not do its part"),
+        Kind::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "desk-refused", "Desk refused the handoff"),
+        Kind::RateLimited => (StatusCode::BAD_GATEWAY, "desk-rate-limited", "Desk asked to come back later"),
+        Kind::Unavailable | Kind::Unreachable | Kind::CallLimit => {
+            (StatusCode::BAD_GATEWAY, "desk-unavailable", "Desk did not do its part")
+        }
     };
-    let detail = format!("{error}. Trying again is safe: it never makes a second ticket.");
-    Face { status, name, title, detail }
+    let advice = match error.kind {
+        Kind::Refused => "Sending the same again does not help.",
+        Kind::Unauthorized
+        | Kind::RateLimited
+        | Kind::Unavailable
+        | Kind::TimedOut
+        | Kind::Unreachable
+        | Kind::CallLimit => "Trying again is safe: it never makes a second ticket.",
+    };
+    Face { status, name, title, detail: format!("{error}. {advice}") }
 }

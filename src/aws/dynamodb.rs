@@ -1,11 +1,10 @@
-//! [`Claims`] in DynamoDB: one item a conversation, one conditional write a step (two to claim what is past its life or
-//! full of tries).
+//! [`Claims`] in DynamoDB: one item a customer, one conditional write a step.
 //!
-//! `pk` (S), `record` (S, JSON), `pending` (SS, JSON: what the tries since that record were about to write; a repeated
-//! one adds nothing), `done` (L of S), `lease_until` (N), `lease_token` (S), `expires` (N, for TTL).
+//! `pk` (S), `customer` (S, JSON), `attempts` (SS, JSON: what the tries since then were about to write), `lease_until` (N),
+//! `lease_token` (S), `expires` (N, for TTL).
 //!
-//! The SDK repeats a write whose answer was lost. A claim then finds its own lease; a completion finds its own token,
-//! which is left behind when the lease is given back, until the next claim.
+//! The SDK repeats a write whose answer was lost. A claim then finds its own lease; what is given back finds its own token,
+//! which stays behind when the lease ends, until the next claim.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -13,12 +12,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, SharedHttpClient};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
-use aws_sdk_dynamodb::types::AttributeValue::{L, S, Ss};
+use aws_sdk_dynamodb::types::AttributeValue::{S, Ss};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::item::{Attributes, item, json, number};
 use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
-use crate::claims::{Answer, ClaimRequest, Claims, Item, MAX_PENDING, NAME, Permit, Record, expiry, lease_lost};
+use crate::claims::{Acquired, ClaimRequest, Claims, Customer, Item, MAX_ATTEMPTS, NAME, Permit, expiry, lease_lost};
 use crate::seam::{BoxFuture, StoreError};
 
 /// The longest that a write may take, repetitions included; a claim given up although it was granted bars the
@@ -27,16 +26,11 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that one request may take; DynamoDB answers in some milliseconds.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-const CLAIM: &str = "SET lease_until = :until, lease_token = :token, expires = :expires ADD pending :pending";
-const FREE: &str = "attribute_not_exists(pk) OR (NOT (expires <= :now) AND NOT contains(done, :event) \
-    AND (attribute_not_exists(lease_until) OR lease_until <= :now) \
-    AND (attribute_not_exists(pending) OR size(pending) < :most))";
-const CLAIM_FULL: &str = "SET lease_until = :until, lease_token = :token, expires = :expires, pending = :pending";
-const CLAIM_ANEW: &str = "SET lease_until = :until, lease_token = :token, expires = :expires, pending = :pending \
-    REMOVE #record, done";
-const OVER: &str = "attribute_not_exists(pk) OR expires <= :now";
-const COMPLETE: &str = "SET #record = :record, done = :done, expires = :expires REMOVE lease_until, pending";
-const RELEASE: &str = "REMOVE lease_until";
+const CLAIM: &str = "SET lease_until = :until, lease_token = :token, expires = :expires ADD attempts :attempt";
+const FREE: &str = "(attribute_not_exists(lease_until) OR lease_until <= :now) \
+    AND (attribute_not_exists(attempts) OR size(attempts) < :most)";
+const CLAIM_FULL: &str = "SET lease_until = :until, lease_token = :token, expires = :expires, attempts = :attempt";
+const GIVE_BACK: &str = "SET customer = :customer, expires = :expires REMOVE lease_until, attempts";
 const HELD: &str = "lease_token = :token";
 
 /// Claims in one table.
@@ -96,49 +90,40 @@ async fn write(update: UpdateItemFluentBuilder) -> Result<Write, StoreError> {
 }
 
 impl Claims for Dynamodb {
-    fn claim<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Answer, StoreError>> {
-        let claim = |change, condition| {
-            self.update(&request.key, change, condition, &request.token)
+    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+        let claim = |change, most: u64| {
+            self.update(&request.key, change, FREE, &request.token)
                 .expression_attribute_values(":now", number(request.now))
                 .expression_attribute_values(":until", number(request.until))
                 .expression_attribute_values(":expires", number(expiry(request.now)))
-                .expression_attribute_values(":pending", Ss(vec![json(&request.pending)]))
-        };
-        let free = move |change, most| {
-            claim(change, FREE)
-                .expression_attribute_values(":event", S(request.event.clone()))
+                .expression_attribute_values(":attempt", Ss(vec![json(&request.attempt)]))
                 .expression_attribute_values(":most", number(most))
         };
         Box::pin(async move {
-            let standing = match write(free(CLAIM, MAX_PENDING as u64)).await? {
-                Write::Done(before) => return Ok(Answer::Go(Item::permit(before.as_ref().map(item), request))),
+            let standing = match write(claim(CLAIM, MAX_ATTEMPTS as u64)).await? {
+                Write::Done(before) => return Ok(Acquired::Lease(before.as_ref().map(item))),
                 Write::Refused(standing) => item(&standing),
             };
-            let second = if standing.is_over(request.now) {
-                // For what TTL should have removed and has not yet.
-                claim(CLAIM_ANEW, OVER).expression_attribute_names("#record", "record")
-            } else if standing.grants(request) {
-                free(CLAIM_FULL, u64::MAX)
-            } else {
-                return Ok(standing.refusal(request));
-            };
-            Ok(match write(second).await? {
-                Write::Done(before) => {
-                    let before = before.as_ref().map(item).filter(|before| !before.is_over(request.now));
-                    Answer::Go(Item::permit(before, request))
-                }
-                Write::Refused(standing) => item(&standing).refusal(request),
+            if standing.is_leased(request.now) {
+                return Ok(Acquired::Held(standing));
+            }
+            // It is full of attempts that never gave it back.
+            Ok(match write(claim(CLAIM_FULL, u64::MAX)).await? {
+                Write::Done(before) => Acquired::Lease(before.as_ref().map(item)),
+                Write::Refused(standing) => Acquired::Held(item(&standing)),
             })
         })
     }
 
-    fn complete<'a>(&'a self, permit: Permit, record: Record, now: u64) -> BoxFuture<'a, Result<(), StoreError>> {
-        let done = permit.done_with_this().into_iter().map(S).collect();
+    fn give_back<'a>(
+        &'a self,
+        permit: Permit,
+        customer: &'a Customer,
+        now: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         let update = self
-            .update(&permit.key, COMPLETE, HELD, &permit.token)
-            .expression_attribute_names("#record", "record")
-            .expression_attribute_values(":record", S(json(&record)))
-            .expression_attribute_values(":done", L(done))
+            .update(&permit.key, GIVE_BACK, HELD, &permit.token)
+            .expression_attribute_values(":customer", S(json(customer)))
             .expression_attribute_values(":expires", number(expiry(now)));
         Box::pin(async move {
             match write(update).await? {
@@ -148,9 +133,13 @@ impl Claims for Dynamodb {
         })
     }
 
-    fn release<'a>(&'a self, permit: Permit) -> BoxFuture<'a, Result<(), StoreError>> {
-        let update = self.update(&permit.key, RELEASE, HELD, &permit.token);
-        Box::pin(async move { write(update).await.map(|_| ()) })
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+        let get = self.client.get_item().table_name(&self.table).key("pk", S(key.to_owned()));
+        let get = get.consistent_read(true);
+        Box::pin(async move {
+            let output = get.send().await.map_err(|error| failure(NAME, &error))?;
+            Ok(output.item.as_ref().map(item))
+        })
     }
 
     fn open(&self) -> BoxFuture<'_, ()> {

@@ -1,4 +1,4 @@
-//! One conversation's item, as DynamoDB has it.
+//! One customer's item, as DynamoDB has it.
 
 use std::collections::HashMap;
 
@@ -21,21 +21,21 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
 pub(super) fn item(attributes: &Attributes) -> Item {
     let text = |name: &str| attributes.get(name)?.as_s().ok();
     let number = |name: &str| attributes.get(name)?.as_n().ok()?.parse().ok();
-    let pending = attributes.get("pending").and_then(|set| set.as_ss().ok());
-    let done = attributes.get("done").and_then(|list| list.as_l().ok());
+    let attempts = attributes.get("attempts").and_then(|set| set.as_ss().ok());
     Item {
-        record: text("record").map(|json| read(json)).unwrap_or_default(),
-        pending: pending.into_iter().flatten().map(|json| read(json)).collect(),
-        done: done.into_iter().flatten().filter_map(|event| event.as_s().ok().cloned()).collect(),
+        customer: text("customer").and_then(|json| read(json)).unwrap_or_default(),
+        attempts: attempts.into_iter().flatten().filter_map(|json| read(json)).collect(),
         lease: text("lease_token").cloned().zip(number("lease_until")),
-        // As the condition has it: what has no end is not over.
+        // What has no end has not expired.
         expires: number("expires").unwrap_or(u64::MAX),
     }
 }
 
-fn read<T: DeserializeOwned + Default>(json: &str) -> T {
-    serde_json::from_str(json).unwrap_or_else(|_| {
-        tracing::error!("a part of an item of the claims table cannot be read and counts as empty");
-        T::default()
-    })
+/// Nothing if it cannot be read: the customer goes on without that part.
+fn read<T: DeserializeOwned>(json: &str) -> Option<T> {
+    let part = serde_json::from_str(json).ok();
+    if part.is_none() {
+        tracing::error!("a part of an item of the claims table cannot be read and counts as absent");
+    }
+    part
 }

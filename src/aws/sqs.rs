@@ -60,7 +60,7 @@ impl Queue for Sqs {
         Box::pin(async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) })
     }
 
-    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
         let request = self
             .client
             .change_message_visibility()

@@ -10,19 +10,24 @@ use super::ssm::Ssm;
 use super::{Environment, SharedClient};
 use crate::claims::LEASE_MARGIN;
 use crate::config::{Config, Deployed};
+use crate::desk::Pace;
 use crate::desk::transport::HttpTransport;
 use crate::emf::Emf;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
-use crate::stack::{Duty, Invocation, PAUSE, Stack};
+use crate::stack::{Duty, Health, Invocation, PAUSE, Stack};
 use crate::{http_client, logs};
 
 /// What is left for the end after the last call to Desk, before Lambda ends the invocation: giving a claim back and
 /// answering.
 const MARGIN: Duration = Duration::from_secs(1);
-/// For the worker, which gives back a claim for each conversation and says of each message when it is to come again.
-const MARGIN_OF_A_BATCH: Duration = Duration::from_secs(3);
-const _: () = assert!(MARGIN_OF_A_BATCH.as_secs() < LEASE_MARGIN.as_secs(), "a claim has to outlive its invocation");
+/// For the worker, which also says of a message when it is to come again.
+const MARGIN_OF_WORK: Duration = Duration::from_secs(3);
+const _: () = assert!(MARGIN_OF_WORK.as_secs() < LEASE_MARGIN.as_secs(), "a claim has to outlive its invocation");
+
+/// Requests a second to Desk that one worker makes in the long run. Two workers run at once (`MaximumConcurrency` in
+/// template.yaml), and five requests a second are taken for what Desk allows (desk-wire section 7).
+const CALLS_PER_SECOND: f64 = 2.5;
 
 /// The stack of a deployed function, from its environment. Makes no call.
 ///
@@ -39,7 +44,18 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<St
     let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
     let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
     let transport = Box::new(HttpTransport(client));
-    Ok(Stack { config, secrets, transport, queue, claims, metrics, pause: PAUSE })
+    Ok(Stack {
+        config,
+        secrets,
+        transport,
+        queue,
+        claims,
+        metrics,
+        pause: PAUSE,
+        pace: Some(Pace::new(CALLS_PER_SECOND)),
+        health: Health::default(),
+        waits_for_desk: true,
+    })
 }
 
 /// What this software is told, and what the AWS SDK would be; or every problem of both in one line.
@@ -58,7 +74,7 @@ pub fn invocation(context: &Context, duty: Duty) -> Invocation {
     let left = (UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(now).unwrap_or_default();
     let margin = match duty {
         Duty::Receive => MARGIN,
-        Duty::Work => MARGIN_OF_A_BATCH,
+        Duty::Work => MARGIN_OF_WORK,
     };
     Invocation::new(&context.request_id, now, left.saturating_sub(margin))
 }

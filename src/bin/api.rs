@@ -14,7 +14,9 @@ async fn main() -> Result<(), Error> {
     let stack = &deployed_stack(|name| std::env::var(name).ok())?;
     stack.prefetch(Duty::Receive, SystemTime::now()).await;
     run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
-        let response = handle(stack, &request(event.payload), &invocation(&event.context, Duty::Receive)).await;
+        let received = event.payload.request_context.time_epoch;
+        let invocation = invocation(&event.context, Duty::Receive).received_at(received);
+        let response = handle(stack, &request(event.payload), &invocation).await;
         Ok::<_, std::convert::Infallible>(answer(response))
     }))
     .await

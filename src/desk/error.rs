@@ -36,13 +36,15 @@ pub enum Kind {
     /// Get another token.
     Unauthorized,
     /// Come back later: too many requests.
-    Busy,
+    RateLimited,
     /// Come back later: Desk is broken, or what it said makes no sense.
-    Broken,
+    Unavailable,
     /// Come back later: no answer in time.
     TimedOut,
     /// Come back later: nobody there.
     Unreachable,
+    /// Come back later: one attempt may make no more calls.
+    CallLimit,
 }
 
 impl fmt::Display for DeskError {
@@ -50,10 +52,11 @@ impl fmt::Display for DeskError {
         let what = match self.kind {
             Kind::Refused => "Desk refused the call",
             Kind::Unauthorized => "Desk refused the token",
-            Kind::Busy => "Desk asked to come back later",
-            Kind::Broken => "Desk gave no usable answer",
+            Kind::RateLimited => "Desk asked to come back later",
+            Kind::Unavailable => "Desk gave no usable answer",
             Kind::TimedOut => "Desk did not answer in time",
             Kind::Unreachable => "Desk could not be reached",
+            Kind::CallLimit => "the handoff needs more calls than one attempt may make",
         };
         write!(f, "{what} ({}", self.call)?;
         if let Some(status) = self.status {
@@ -72,30 +75,36 @@ impl DeskError {
         let kind = match status.as_u16() {
             401 | 403 => Kind::Unauthorized,
             408 => Kind::TimedOut,
-            425 | 429 => Kind::Busy,
+            425 | 429 => Kind::RateLimited,
             400..=499 => Kind::Refused,
-            _ => Kind::Broken,
+            _ => Kind::Unavailable,
         };
         let sent = if status.is_server_error() || kind == Kind::TimedOut { Sent::Maybe } else { Sent::No };
         Self { call, kind, status: Some(status), code: code(body), sent, retry_after: retry_after(headers) }
     }
 
     /// A success that says nothing usable, or something about another ticket than the one asked for.
-    pub(super) fn senseless(call: &'static str, status: Option<StatusCode>) -> Self {
-        Self { call, kind: Kind::Broken, status, code: None, sent: Sent::Maybe, retry_after: None }
+    pub(crate) fn invalid_response(call: &'static str, status: Option<StatusCode>) -> Self {
+        Self { call, kind: Kind::Unavailable, status, code: None, sent: Sent::Maybe, retry_after: None }
     }
 
     /// No answer at all.
-    pub(super) fn silent(call: &'static str, kind: Kind, sent: Sent) -> Self {
+    pub(crate) fn no_response(call: &'static str, kind: Kind, sent: Sent) -> Self {
         Self { call, kind, status: None, code: None, sent, retry_after: None }
     }
 
-    /// As far as repeating goes. A redirect or a senseless success will not pass by itself.
+    /// Whether Desk said no to this very call: what it asks for is not to be had, whoever asks again. A 403 may also mean
+    /// that the token is not good any more; for a call that is not needed that makes no difference.
+    pub fn is_refusal(&self) -> bool {
+        self.kind == Kind::Refused || self.status == Some(StatusCode::FORBIDDEN)
+    }
+
+    /// As far as repeating goes. A redirect or an unusable success will not pass by itself.
     pub(super) fn failure(&self) -> Failure {
         let passing = match self.kind {
-            Kind::Refused | Kind::Unauthorized => false,
-            Kind::Broken => self.status.is_none_or(|status| status.is_server_error()),
-            Kind::Busy | Kind::TimedOut | Kind::Unreachable => true,
+            Kind::Refused | Kind::Unauthorized | Kind::CallLimit => false,
+            Kind::Unavailable => self.status.is_none_or(|status| status.is_server_error()),
+            Kind::RateLimited | Kind::TimedOut | Kind::Unreachable => true,
         };
         Failure { passing, sent: self.sent, retry_after: self.retry_after }
     }
@@ -134,7 +143,10 @@ mod tests {
     #[test]
     fn the_status_survives_a_body_of_html() {
         let error = error(502, &[], "<html>Bad gateway</html>");
-        assert_eq!((error.kind, error.status, error.sent), (Kind::Broken, Some(StatusCode::BAD_GATEWAY), Sent::Maybe));
+        assert_eq!(
+            (error.kind, error.status, error.sent),
+            (Kind::Unavailable, Some(StatusCode::BAD_GATEWAY), Sent::Maybe)
+        );
         assert_eq!(error.to_string(), "Desk gave no usable answer (view ticket, status 502)");
     }
 
@@ -145,9 +157,9 @@ mod tests {
             (403, Kind::Unauthorized, Sent::No),
             (404, Kind::Refused, Sent::No),
             (408, Kind::TimedOut, Sent::Maybe),
-            (425, Kind::Busy, Sent::No),
-            (307, Kind::Broken, Sent::No),
-            (500, Kind::Broken, Sent::Maybe),
+            (425, Kind::RateLimited, Sent::No),
+            (307, Kind::Unavailable, Sent::No),
+            (500, Kind::Unavailable, Sent::Maybe),
         ] {
             let error = error(status, &[], "");
             assert_eq!((error.kind, error.sent), (kind, sent), "{status}");
@@ -168,7 +180,10 @@ mod tests {
     #[test]
     fn the_longer_of_two_waits_is_honoured() {
         let busy = error(429, &[("retry-after", "2"), ("x-ratelimit-retryafter", "5")], "");
-        assert_eq!((busy.kind, busy.retry_after, busy.sent), (Kind::Busy, Some(Duration::from_secs(5)), Sent::No));
+        assert_eq!(
+            (busy.kind, busy.retry_after, busy.sent),
+            (Kind::RateLimited, Some(Duration::from_secs(5)), Sent::No)
+        );
         assert_eq!(error(429, &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], "").retry_after, None);
     }
 
@@ -179,7 +194,7 @@ mod tests {
         {
             assert_eq!(error(status, &[], "").failure().passing, passing, "{status}");
         }
-        assert!(!DeskError::senseless("view ticket", Some(StatusCode::OK)).failure().passing);
-        assert!(DeskError::silent("view ticket", Kind::TimedOut, Sent::Maybe).failure().passing);
+        assert!(!DeskError::invalid_response("view ticket", Some(StatusCode::OK)).failure().passing);
+        assert!(DeskError::no_response("view ticket", Kind::TimedOut, Sent::Maybe).failure().passing);
     }
 }

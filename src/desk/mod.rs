@@ -5,6 +5,7 @@
 //! follows a link or a redirect, never reads more than [`MAX_ANSWER`], never waits past the invocation's deadline.
 
 mod error;
+mod pace;
 pub mod transport;
 mod wire;
 
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub use self::error::{DeskError, Kind};
+pub use self::pace::Pace;
 use self::transport::{Transport, TransportError};
 pub use self::wire::NewTicket;
 
@@ -34,10 +36,16 @@ use crate::ticket::{MAX_RELATED, Ticket};
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// The largest answer that is read, in bytes.
 pub const MAX_ANSWER: usize = 8 * 1024 * 1024;
-/// Tickets asked for at once; Desk allows 500 (desk-wire section 3.1).
+/// Requests to Desk, repetitions included, that one attempt at a handoff may take. What is left over is for the next one.
+pub const MAX_CALLS: u32 = 30;
+/// Tickets asked for at once.
 const PAGE: u64 = 100;
-/// The most pages of one customer's tickets. Beyond it the search fails: "not found" must be certain.
-const MAX_PAGES: u64 = 20;
+/// The most that Desk gives at once (desk-wire section 3.1).
+const LARGE_PAGE: u64 = 500;
+/// The most pages of one customer's tickets in one state. Beyond them the search fails: "not found" must be certain.
+const MAX_PAGES_OF_STATE: u64 = 3;
+/// Every state but `CLOSED` (desk-wire section 2).
+const OPEN_STATES: [&str; 6] = ["INITIALIZED", "PROACTIVE", "PENDING", "ACTIVE", "WORK_IN_PROGRESS", "IDLE"];
 
 /// Desk, for one application and one invocation.
 pub struct Desk<'a> {
@@ -67,6 +75,8 @@ pub struct Connection<'a> {
     pub deadline: Instant,
     /// The first pause before a repetition; doubled every time.
     pub pause: Duration,
+    /// How fast calls may follow each other; `None`: as fast as they come.
+    pub pace: Option<&'a Pace>,
 }
 
 struct Call {
@@ -76,6 +86,24 @@ struct Call {
     body: Option<Value>,
     repeatable: bool,
     chat: bool,
+}
+
+/// One page of tickets.
+struct TicketPage {
+    /// How many there are in all, if Desk says so.
+    count: Option<u64>,
+    /// How many came.
+    received: u64,
+    /// Desk says that no page follows.
+    has_no_next: bool,
+    /// Those that could be read.
+    tickets: Vec<Ticket>,
+}
+
+impl TicketPage {
+    fn is_last(&self, offset: u64) -> bool {
+        wire::is_last(self.count, self.received, self.has_no_next, offset)
+    }
 }
 
 impl<'a> Desk<'a> {
@@ -111,39 +139,53 @@ impl<'a> Desk<'a> {
         let call = Call::get("view ticket", format!("/tickets/{id}"));
         match self.ticket_answer(call, Some(id)).await {
             Ok(Some(ticket)) => Ok(Some(ticket)),
-            Ok(None) => Err(DeskError::senseless("view ticket", None)),
+            Ok(None) => Err(DeskError::invalid_response("view ticket", None)),
             Err(error) if error.status == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Tickets whose own channel this is: `GET /tickets?channel_url=` (desk-wire section 3.1).
+    /// The tickets of a customer: `GET /tickets?sendbird_id=` (desk-wire section 3.1). All of them, if they stand on one
+    /// page; of a customer with more than that all open ones, asked for state by state.
     ///
     /// # Errors
-    /// Any failure. A filter that Desk ignores is none: what is not on the channel is left out.
-    pub async fn tickets_on_channel(&self, channel_url: &str) -> Result<Vec<Ticket>, DeskError> {
-        let (_, _, mut tickets) = self.tickets("tickets of channel", &[("channel_url", channel_url)], 0).await?;
-        tickets.retain(|ticket| ticket.channel_url.as_deref() == Some(channel_url));
-        Ok(tickets)
+    /// Any failure, and a customer with more open tickets than can be asked for in a bounded number of calls: "not found"
+    /// must be certain.
+    pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>, DeskError> {
+        let by_user = [("sendbird_id", user_id)];
+        let first = self.tickets("tickets of customer", &by_user, PAGE, 0).await?;
+        let is_complete = first.is_last(0);
+
+        let mut found = first.tickets;
+        if !is_complete {
+            let states = OPEN_STATES.map(|state| self.tickets_in_state(user_id, state));
+            for tickets in futures_util::future::try_join_all(states).await? {
+                found.extend(tickets);
+            }
+        }
+
+        found.retain(|ticket| ticket.sendbird_id.as_deref() == Some(user_id));
+        found.sort_unstable_by_key(|ticket| ticket.id);
+        found.dedup_by_key(|ticket| ticket.id);
+        Ok(found)
     }
 
-    /// All tickets of a customer: `GET /tickets?sendbird_id=`, page by page.
-    ///
-    /// # Errors
-    /// Any failure, and a customer (or a Desk that ignores the filter) with more than 20 pages of them, 2,000 tickets.
-    pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>, DeskError> {
-        let name = "tickets of customer";
+    /// The customer's tickets in one state. A Desk that ignores the filter shows all of them, which does as well.
+    async fn tickets_in_state(&self, user_id: &str, state: &str) -> Result<Vec<Ticket>, DeskError> {
+        let name = "tickets of customer in a state";
+        let filter = [("sendbird_id", user_id), ("status2", state)];
         let (mut found, mut offset) = (Vec::new(), 0);
-        for _ in 0..MAX_PAGES {
-            let (count, received, tickets) = self.tickets(name, &[("sendbird_id", user_id)], offset).await?;
-            found.extend(tickets.into_iter().filter(|ticket| ticket.sendbird_id.as_deref() == Some(user_id)));
+        for _ in 0..MAX_PAGES_OF_STATE {
+            let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
+            let is_last = page.is_last(offset);
             // By what came, not by what was asked for: Desk's own limit may be lower.
-            offset += received;
-            if received == 0 || count.is_some_and(|count| offset >= count) {
+            offset += page.received;
+            found.extend(page.tickets);
+            if is_last {
                 return Ok(found);
             }
         }
-        Err(DeskError::senseless(name, None))
+        Err(DeskError::invalid_response(name, None))
     }
 
     /// The newest tickets of all customers, newest first, at most 100: `GET /tickets`, its first page and its last.
@@ -154,14 +196,32 @@ impl<'a> Desk<'a> {
     /// Any failure.
     pub async fn recent_tickets(&self) -> Result<Vec<Ticket>, DeskError> {
         let name = "recent tickets";
-        let (count, received, mut found) = self.tickets(name, &[], 0).await?;
+        let first = self.tickets(name, &[], PAGE, 0).await?;
+        let (count, received) = (first.count, first.received);
+        let mut found = first.tickets;
         if let Some(count) = count.filter(|count| *count > received) {
-            let (_, _, last) = self.tickets(name, &[], count.saturating_sub(received).max(received)).await?;
-            found.extend(last);
+            let offset = count.saturating_sub(received).max(received);
+            found.extend(self.tickets(name, &[], PAGE, offset).await?.tickets);
         }
         found.sort_unstable_by_key(|ticket| Reverse(ticket.id));
         found.truncate(PAGE as usize);
         Ok(found)
+    }
+
+    /// The keys of all teams: `GET /groups` (desk-wire section 6). The Default team has none.
+    ///
+    /// # Errors
+    /// Any failure, and more teams than stand on one page.
+    pub async fn teams(&self) -> Result<Vec<String>, DeskError> {
+        let name = "teams";
+        let path = format!("/groups?{}", query(&[("limit", "500")]));
+        let (status, value) = self.json(Call::get(name, path)).await?;
+        let page = wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        if !page.is_last(0) {
+            return Err(DeskError::invalid_response(name, Some(status)));
+        }
+        let key = |team: &Value| team.get("key").and_then(Value::as_str).map(str::to_owned);
+        Ok(page.results.iter().filter_map(key).collect())
     }
 
     /// Desk's number of the customer, or `None` if Desk does not know the user yet: `GET /customers?sendbird_id=`
@@ -173,7 +233,7 @@ impl<'a> Desk<'a> {
         let name = "find customer";
         let query = query(&[("sendbird_id", user_id), ("limit", "10")]);
         let (status, value) = self.json(Call::get(name, format!("/customers?{query}"))).await?;
-        let page = wire::page(&value).ok_or_else(|| DeskError::senseless(name, Some(status)))?;
+        let page = wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
         let ours = page.results.iter().find(|customer| wire::sendbird_id(customer) == Some(user_id));
         Ok(ours.and_then(|customer| customer.get("id")).and_then(Value::as_u64))
     }
@@ -188,18 +248,18 @@ impl<'a> Desk<'a> {
         let (status, value) = self.json(call).await?;
         let ours = wire::sendbird_id(&value) == Some(user_id);
         let id = value.get("id").and_then(Value::as_u64).filter(|_| ours);
-        id.ok_or_else(|| DeskError::senseless(name, Some(status)))
+        id.ok_or_else(|| DeskError::invalid_response(name, Some(status)))
     }
 
-    /// Makes a ticket: `POST /tickets` (desk-wire section 3.3). Never repeated blindly; the caller looks first.
+    /// Makes a ticket: `POST /tickets` (desk-wire section 3.3). Never repeated; the caller looks first.
     ///
     /// # Errors
-    /// Any failure; a ticket of another customer or conversation is one.
+    /// Any failure; a ticket that cannot be the one asked for is one.
     pub async fn create_ticket(&self, ticket: &NewTicket<'_>) -> Result<Ticket, DeskError> {
         let name = "create ticket";
         let call = Call::write(name, Method::POST, "/tickets".to_owned(), ticket.body());
         let made = self.ticket_answer(call, None).await?;
-        made.filter(|made| ticket.is(made)).ok_or_else(|| DeskError::senseless(name, None))
+        made.filter(|made| ticket.may_be(made)).ok_or_else(|| DeskError::invalid_response(name, None))
     }
 
     /// Adds or updates custom fields: `PATCH /tickets/{id}/custom_fields` (desk-wire section 3.5). `None` if Desk took
@@ -213,27 +273,27 @@ impl<'a> Desk<'a> {
         self.ticket_answer(Call::write("write fields", Method::PATCH, path, body).repeatable(), Some(id)).await
     }
 
-    /// Sets the priority: `PATCH /tickets/{id}` (desk-wire section 3.4). Says whether Desk's answer, if it shows one,
-    /// has it.
+    /// Sets the priority: `PATCH /tickets/{id}` (desk-wire section 3.4). `None` as for [`Self::patch_fields`].
     ///
     /// # Errors
     /// Any failure.
-    pub async fn set_priority(&self, id: u64, priority: Priority) -> Result<bool, DeskError> {
+    pub async fn set_priority(&self, id: u64, priority: Priority) -> Result<Option<Ticket>, DeskError> {
         let body = json!({"priority": priority.as_str()});
-        let call = Call::write("set priority", Method::PATCH, format!("/tickets/{id}"), body).repeatable();
-        let shown = self.ticket_answer(call, Some(id)).await?.and_then(|ticket| ticket.priority);
-        Ok(shown.is_none_or(|shown| shown == priority.as_str()))
+        let call = Call::write("set priority", Method::PATCH, format!("/tickets/{id}"), body);
+        self.ticket_answer(call.repeatable(), Some(id)).await
     }
 
-    /// Sets the related channels, at most three: `PATCH /tickets/{id}` (desk-wire section 3.4).
+    /// Sets the related channels, at most three: `PATCH /tickets/{id}` (desk-wire section 3.4). `None` as for
+    /// [`Self::patch_fields`].
     ///
     /// # Errors
     /// Any failure.
-    pub async fn set_related(&self, id: u64, channels: &[String]) -> Result<(), DeskError> {
-        let channels = channels.iter().take(MAX_RELATED).map(String::as_str).collect::<Vec<_>>().join(",");
-        let body = json!({"relatedChannelUrls": channels});
-        let call = Call::write("set related channels", Method::PATCH, format!("/tickets/{id}"), body).repeatable();
-        self.ticket_answer(call, Some(id)).await.map(|_| ())
+    pub async fn set_related(&self, id: u64, channels: &[String]) -> Result<Option<Ticket>, DeskError> {
+        let channels: Vec<&str> = channels.iter().take(MAX_RELATED).map(String::as_str).collect();
+        let body = json!({"relatedChannelUrls": channels.join(",")});
+        let path = format!("/tickets/{id}");
+        let call = Call::write("set related channels", Method::PATCH, path, body);
+        self.ticket_answer(call.repeatable(), Some(id)).await
     }
 
     /// Moves a pending ticket to a team: `POST /tickets/transfer_to_group` (desk-wire section 3.6). Says whether Desk
@@ -266,7 +326,7 @@ impl<'a> Desk<'a> {
     pub async fn post_message(&self, channel_url: &str, user_id: &str, message: &str) -> Result<(), DeskError> {
         // A URL takes a segment of dots for a step, escaped or not.
         if matches!(channel_url, "" | "." | "..") {
-            return Err(DeskError::senseless("post message", None));
+            return Err(DeskError::no_response("post message", Kind::Refused, Sent::No));
         }
         let channel: String = url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
         let path = format!("/group_channels/{}/messages", channel.replace('+', "%20"));
@@ -274,18 +334,23 @@ impl<'a> Desk<'a> {
         self.send(Call { chat: true, ..Call::write("post message", Method::POST, path, body) }).await.map(|_| ())
     }
 
-    /// One page: how many there are in all, how many came, and those that could be read.
     async fn tickets(
         &self,
         name: &'static str,
         filter: &[(&str, &str)],
+        limit: u64,
         offset: u64,
-    ) -> Result<(Option<u64>, u64, Vec<Ticket>), DeskError> {
-        let page = [("limit", &*PAGE.to_string()), ("offset", &*offset.to_string())];
+    ) -> Result<TicketPage, DeskError> {
+        let page = [("limit", &*limit.to_string()), ("offset", &*offset.to_string())];
         let path = format!("/tickets?{}", query(&[filter, &page].concat()));
         let (status, value) = self.json(Call::get(name, path)).await?;
-        let page = wire::page(&value).ok_or_else(|| DeskError::senseless(name, Some(status)))?;
-        Ok((page.count, page.results.len() as u64, page.results.iter().filter_map(wire::ticket).collect()))
+        let page = wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        Ok(TicketPage {
+            count: page.count,
+            received: page.results.len() as u64,
+            has_no_next: page.has_no_next,
+            tickets: page.results.iter().filter_map(wire::ticket).collect(),
+        })
     }
 
     /// A ticket, if the answer shows one; it must be the one asked for.
@@ -295,33 +360,43 @@ impl<'a> Desk<'a> {
         if answer.body().trim_ascii().is_empty() {
             return Ok(None);
         }
-        let senseless = || DeskError::senseless(name, Some(answer.status()));
-        let value = read(answer.body()).ok_or_else(senseless)?;
-        let ticket = wire::ticket(&value).ok_or_else(senseless)?;
-        if wanted.is_some_and(|wanted| wanted != ticket.id) { Err(senseless()) } else { Ok(Some(ticket)) }
+        let invalid = || DeskError::invalid_response(name, Some(answer.status()));
+        let value = read(answer.body()).ok_or_else(invalid)?;
+        let ticket = wire::ticket(&value).ok_or_else(invalid)?;
+        if wanted.is_some_and(|wanted| wanted != ticket.id) { Err(invalid()) } else { Ok(Some(ticket)) }
     }
 
     async fn json(&self, call: Call) -> Result<(StatusCode, Value), DeskError> {
         let name = call.name;
         let answer = self.send(call).await?;
-        let value = read(answer.body()).ok_or_else(|| DeskError::senseless(name, Some(answer.status())))?;
+        let value = read(answer.body()).ok_or_else(|| DeskError::invalid_response(name, Some(answer.status())))?;
         Ok((answer.status(), value))
     }
 
-    /// Makes the call until it succeeds, is refused, or is not worth repeating.
+    /// Makes the call until it succeeds, is refused, or is not worth repeating. The error says whether any of the requests
+    /// may have been carried out.
     async fn send(&self, call: Call) -> Result<Response<Vec<u8>>, DeskError> {
+        let mut sent = Sent::No;
         for attempt in 1.. {
             let token = self.token();
-            let error = match self.attempt(&call, &token).await {
+            let mut error = match self.attempt(&call, &token).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if error.kind == Kind::Unauthorized && attempt == 1 && !call.chat && self.newer_token(&token).await {
+            let is_refused_token = error.kind == Kind::Unauthorized && attempt == 1 && !call.chat;
+            if is_refused_token && self.newer_token(&token).await {
                 continue;
             }
+
             let Connection { deadline, pause, .. } = self.connection;
             let left = deadline.saturating_duration_since(Instant::now());
-            match retry::next(attempt, error.failure(), call.repeatable, left, pause, fastrand::f64()) {
+            let chance = fastrand::f64();
+            let next = retry::next(attempt, error.failure(), call.repeatable, left, pause, chance);
+            if error.sent == Sent::Maybe {
+                sent = Sent::Maybe;
+            }
+            error.sent = sent;
+            match next {
                 Next::Stop => return Err(error),
                 Next::After(pause) => tokio::time::sleep(pause).await,
             }
@@ -330,9 +405,15 @@ impl<'a> Desk<'a> {
     }
 
     async fn attempt(&self, call: &Call, token: &SecretString) -> Result<Response<Vec<u8>>, DeskError> {
+        if !call.chat && self.calls() >= MAX_CALLS {
+            return Err(DeskError::no_response(call.name, Kind::CallLimit, Sent::No));
+        }
+        if let Some(pace) = self.connection.pace.filter(|_| !call.chat) {
+            pace.take().await;
+        }
         let left = self.connection.deadline.saturating_duration_since(Instant::now());
         if left < MIN_CALL {
-            return Err(DeskError::silent(call.name, Kind::TimedOut, Sent::No));
+            return Err(DeskError::no_response(call.name, Kind::TimedOut, Sent::No));
         }
         let request = self.request(call, token)?;
 
@@ -352,7 +433,7 @@ impl<'a> Desk<'a> {
 
     /// The token is marked as sensitive, so that no log of a library shows it.
     fn request(&self, call: &Call, token: &SecretString) -> Result<Request<Vec<u8>>, DeskError> {
-        let unusable = || DeskError::silent(call.name, Kind::Unauthorized, Sent::No);
+        let unusable = || DeskError::no_response(call.name, Kind::Unauthorized, Sent::No);
         let (base, name, token) = if call.chat {
             (&self.chat, "api-token", self.chat_token.as_ref().ok_or_else(unusable)?)
         } else {
@@ -368,7 +449,7 @@ impl<'a> Desk<'a> {
             request = request.header(header::CONTENT_TYPE, "application/json; charset=utf8");
         }
         let body = call.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        request.body(body).map_err(|_| DeskError::silent(call.name, Kind::Unreachable, Sent::No))
+        request.body(body).map_err(|_| DeskError::no_response(call.name, Kind::Unreachable, Sent::No))
     }
 
     fn token(&self) -> SecretString {
@@ -401,10 +482,10 @@ impl Call {
 
 fn no_answer(name: &'static str, error: TransportError) -> DeskError {
     match error {
-        TransportError::Unreachable => DeskError::silent(name, Kind::Unreachable, Sent::No),
-        TransportError::TimedOut => DeskError::silent(name, Kind::TimedOut, Sent::Maybe),
-        TransportError::Interrupted => DeskError::silent(name, Kind::Broken, Sent::Maybe),
-        TransportError::TooLarge(status) => DeskError::senseless(name, Some(status)),
+        TransportError::Unreachable => DeskError::no_response(name, Kind::Unreachable, Sent::No),
+        TransportError::TimedOut => DeskError::no_response(name, Kind::TimedOut, Sent::Maybe),
+        TransportError::Interrupted => DeskError::no_response(name, Kind::Unavailable, Sent::Maybe),
+        TransportError::TooLarge(status) => DeskError::invalid_response(name, Some(status)),
     }
 }
 

@@ -16,12 +16,28 @@ use crate::ticket::{StoredText, Ticket};
 pub(super) struct Page<'a> {
     /// How many there are in all, if Desk says so.
     pub(super) count: Option<u64>,
+    /// Desk says that no page follows.
+    pub(super) has_no_next: bool,
     pub(super) results: &'a [Value],
+}
+
+impl Page<'_> {
+    /// Whether nothing follows a page that begins here.
+    pub(super) fn is_last(&self, offset: u64) -> bool {
+        is_last(self.count, self.results.len() as u64, self.has_no_next, offset)
+    }
+}
+
+/// Whether nothing follows: Desk says so, or all came that there are, or none came any more.
+pub(super) fn is_last(count: Option<u64>, received: u64, has_no_next: bool, offset: u64) -> bool {
+    let counted = count.is_some_and(|count| offset + received >= count);
+    received == 0 || counted || (has_no_next && count.is_none())
 }
 
 pub(super) fn page(value: &Value) -> Option<Page<'_>> {
     let results = value.get("results")?.as_array()?;
-    Some(Page { count: value.get("count").and_then(Value::as_u64), results })
+    let has_no_next = value.get("next").is_some_and(Value::is_null);
+    Some(Page { count: value.get("count").and_then(Value::as_u64), has_no_next, results })
 }
 
 pub(super) fn ticket(value: &Value) -> Option<Ticket> {
@@ -98,9 +114,10 @@ pub struct NewTicket<'a> {
 }
 
 impl NewTicket<'_> {
-    /// Whether a ticket is the one asked for, as far as it is shown: another conversation of the customer has one too. A
-    /// title proves nothing: one that Desk spells in its own way would make every create look like a failed one.
-    pub(super) fn is(&self, shown: &Ticket) -> bool {
+    /// Whether a ticket can be the one asked for, as far as it is shown: it is this customer's, and if it names channels,
+    /// ours is among them. Title and values are no evidence: a Desk that spells them in its own way would make every create
+    /// look like a failed one.
+    pub(super) fn may_be(&self, shown: &Ticket) -> bool {
         let customer = shown.customer_id.is_none_or(|id| id == self.customer_id);
         let others = shown.related.as_deref().filter(|related| !related.is_empty());
         let related = |channel: &str| others.is_none_or(|related| related.iter().any(|url| url == channel));
@@ -207,7 +224,7 @@ mod tests {
     fn a_ticket_that_shows_another_customer_or_channel_is_not_the_one_asked_for() {
         let asked =
             NewTicket { title: "T", customer_id: 5, values: &[], priority: None, team: None, related: Some("ch_1") };
-        let is = |shown: Value| asked.is(&ticket(&shown).unwrap());
+        let is = |shown: Value| asked.may_be(&ticket(&shown).unwrap());
         let channels = "[{\"channel_url\": \"ch_0\"}, {\"channel_url\": \"ch_1\"}]";
         assert!(is(json!({"id": 1})));
         assert!(is(json!({"id": 1, "customer": {"id": 5}, "channelName": "t…", "relatedChannels": channels})));

@@ -11,8 +11,10 @@ use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement
 use aws_sdk_dynamodb::{Client, Config};
 use desk_handoff::aws::SharedClient;
 use desk_handoff::aws::dynamodb::Dynamodb;
-use desk_handoff::claims::{Answer, ClaimRequest, Claims, Permit, Record, Written};
+use desk_handoff::claims::{Attempt, ClaimRequest, ClaimResult, Claims as _, Customer, Permit, claim};
+use desk_handoff::handoff::{Conversation, Stamp};
 use desk_handoff::http_client;
+use desk_handoff::ticket::find::Names;
 use tokio::sync::OnceCell;
 
 use crate::harness::lossy::Lossy;
@@ -33,17 +35,29 @@ fn client() -> Client {
     Client::from_conf(config.build())
 }
 
-/// One table for all tests of the process, as template.yaml has it.
-pub(crate) async fn create_table() {
+/// The table of a test that has functions: customers of one name would meet in a common one.
+pub(crate) fn table_of(name: &str) -> String {
+    format!("claims-{name}")
+}
+
+/// Makes that table.
+pub(crate) async fn create_table_for(name: &str) {
+    create(&table_of(name)).await;
+}
+
+/// One table for the other tests of the process.
+async fn create_table() {
     static TABLES: OnceCell<()> = OnceCell::const_new();
-    let create = || async {
-        let pk = AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
-        let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
-        let table = client().create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
-        let table = table.attribute_definitions(pk.build().unwrap()).key_schema(key.build().unwrap());
-        table.send().await.unwrap();
-    };
-    TABLES.get_or_init(create).await;
+    TABLES.get_or_init(|| create(TABLE)).await;
+}
+
+/// As template.yaml has it.
+async fn create(name: &str) {
+    let pk = AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
+    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
+    let table = client().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let table = table.attribute_definitions(pk.build().unwrap()).key_schema(key.build().unwrap());
+    table.send().await.unwrap();
 }
 
 fn claims_at(endpoint: &str, table: &str) -> Dynamodb {
@@ -60,87 +74,88 @@ async fn stored(key: &str) -> HashMap<String, AttributeValue> {
     request.send().await.unwrap().item.unwrap()
 }
 
-fn request(key: &str, event: &str, token: &str) -> ClaimRequest {
-    let mut pending = Written::default();
-    pending.set("order-id", format!("digest of {event}"));
-    ClaimRequest { key: key.into(), event: event.into(), pending, now: 1_000, until: 1_034, token: token.into() }
+const STAMP: Stamp = Stamp { created: None, received: 1 };
+
+fn names() -> Names {
+    let id = Some("2647".to_owned());
+    Names::of(&Conversation { id, channel_url: None, channel_type: None })
 }
 
-async fn go(claims: &Dynamodb, request: ClaimRequest) -> Permit {
-    match claims.claim(&request).await.unwrap() {
-        Answer::Go(permit) => permit,
+fn request(key: &str, event: &str, token: &str) -> ClaimRequest {
+    let values = [("order-id", "1".to_owned())];
+    let attempt = Attempt::new(token, names(), event, STAMP, values, 1_034);
+    ClaimRequest { key: key.into(), attempt, now: 1_000, until: 1_034, token: token.into() }
+}
+
+async fn granted(claims: &Dynamodb, request: ClaimRequest, event: &str) -> (Permit, Customer) {
+    match claim(claims, &request, event).await.unwrap() {
+        ClaimResult::Granted(permit, customer) => (permit, customer),
         other => panic!("{other:?}"),
     }
 }
 
-fn ticket(id: u64) -> Record {
-    Record { ticket_id: Some(id), ..Record::default() }
-}
-
+/// What template.yaml and docs/security.md say of an item.
 #[tokio::test]
-async fn an_item_holds_what_the_page_of_the_table_says_and_its_end_moves_with_every_touch() {
+async fn item_has_its_documented_attributes() {
     let claims = claims().await;
     let month = 30 * 24 * 60 * 60;
-    let permit = go(&claims, request("form", "e1", "t1")).await;
-    let pending = r#"{"order-id":["digest of e1"]}"#;
-    let expected = [
-        ("pk", S("form".into())),
-        ("pending", Ss(vec![pending.into()])),
-        ("lease_until", N("1034".into())),
-        ("lease_token", S("t1".into())),
-        ("expires", N((1_000 + month).to_string())),
-    ];
-    assert_eq!(stored("form").await, expected.map(|(name, value)| (name.to_owned(), value)).into());
-    claims.complete(permit, ticket(7), 1_010).await.unwrap();
-    let expected = [
-        ("pk", S("form".into())),
-        ("record", S(r#"{"ticket_id":7,"customer_id":null,"written":{},"newest":null}"#.into())),
-        ("done", AttributeValue::L(vec![S("e1".into())])),
-        ("lease_token", S("t1".into())),
-        ("expires", N((1_010 + month).to_string())),
-    ];
-    assert_eq!(stored("form").await, expected.map(|(name, value)| (name.to_owned(), value)).into());
+    let (permit, mut customer) = granted(&claims, request("form", "e1", "t1"), "e1").await;
+    let item = stored("form").await;
+    let Some(Ss(attempts)) = item.get("attempts") else { panic!("{item:?}") };
+    assert!(attempts.len() == 1 && attempts[0].contains("order-id"), "{attempts:?}");
+    let others = ["pk", "lease_until", "lease_token", "expires"].map(|name| item[name].clone());
+    let expires = N((1_000 + month).to_string());
+    assert_eq!(others, [S("form".into()), N("1034".into()), S("t1".into()), expires]);
+
+    customer.desk_id = Some(7);
+    claims.give_back(permit, &customer, 1_010).await.unwrap();
+    let mut item = stored("form").await;
+    let Some(S(stored)) = item.remove("customer") else { panic!("{item:?}") };
+    assert_eq!(stored, r#"{"s":"t1","n":7}"#);
+    let expected =
+        [("pk", S("form".into())), ("lease_token", S("t1".into())), ("expires", N((1_010 + month).to_string()))];
+    assert_eq!(item, expected.map(|(name, value)| (name.to_owned(), value)).into());
 }
 
+/// What cannot be read is forgotten; the customer goes on.
 #[tokio::test]
-async fn an_item_that_cannot_be_read_costs_what_it_remembered_and_not_the_conversation() {
+async fn damaged_item_costs_only_its_memory() {
     let claims = claims().await;
-    for (n, damaged) in ["", "{", "[]", r#"{"ticket_id":"x"}"#].into_iter().enumerate() {
+    for (n, damaged) in ["", "{", "[]", r#"{"n":"x"}"#].into_iter().enumerate() {
         let key = format!("damaged-{n}");
-        let put = client().put_item().table_name(TABLE).item("pk", S(key.clone())).item("record", S(damaged.into()));
-        let put = put.item("pending", Ss(vec!["[".into(), r#"{"tier":["d"]}"#.into()]));
-        let put = put.item("done", AttributeValue::L(vec![N("1".into()), S("e0".into())]));
-        put.send().await.unwrap();
-        let answer = claims.claim(&request(&key, "e0", "t0")).await.unwrap();
-        assert!(matches!(&answer, Answer::Duplicate(record) if *record == Record::default()), "{answer:?}");
-        let permit = go(&claims, request(&key, "e1", "t1")).await;
-        assert!(permit.known.written.has("tier", &["d".into()]), "{damaged}: what can be read is");
-        assert_eq!(permit.known.ticket_id, None);
-        claims.complete(permit, ticket(7), 1_000).await.unwrap();
-        for event in ["e0", "e1"] {
-            let answer = claims.claim(&request(&key, event, "t2")).await.unwrap();
-            assert!(matches!(&answer, Answer::Duplicate(record) if *record == ticket(7)), "{answer:?}");
-        }
+        let put = client().put_item().table_name(TABLE).item("pk", S(key.clone()));
+        let put = put.item("customer", S(damaged.into()));
+        put.item("attempts", Ss(vec!["[".into()])).send().await.unwrap();
+
+        let (permit, mut customer) = granted(&claims, request(&key, "e1", "t1"), "e1").await;
+        assert_eq!(customer.desk_id, None);
+        customer.remember_done("e1", true, 1_000);
+        claims.give_back(permit, &customer, 1_000).await.unwrap();
+        let result = claim(&claims, &request(&key, "e1", "t2"), "e1").await.unwrap();
+        assert!(matches!(&result, ClaimResult::AlreadyDone(_)), "{result:?}");
     }
 }
 
+/// The SDK repeats a write whose answer was lost.
 #[tokio::test]
-async fn what_the_table_did_and_could_not_say_is_asked_again_and_done_once() {
+async fn lost_answers_of_the_table_change_nothing() {
     create_table().await;
     let line = Lossy::start().await;
     let claims = claims_at(line.endpoint(), TABLE);
-    let permit = go(&claims, request("lossy", "e1", "t1")).await;
-    claims.release(permit).await.unwrap();
-    let permit = go(&claims, request("lossy", "e1", "t2")).await;
-    claims.complete(permit, ticket(7), 1_000).await.unwrap();
-    assert_eq!(line.lost(), 4, "the answer to every first try");
-    let answer = claims.claim(&request("lossy", "e1", "t3")).await.unwrap();
-    assert!(matches!(&answer, Answer::Duplicate(record) if *record == ticket(7)), "{answer:?}");
+    let (permit, mut customer) = granted(&claims, request("lossy", "e1", "t1"), "e1").await;
+    customer.desk_id = Some(7);
+    customer.remember_done("e1", true, 1_000);
+    claims.give_back(permit, &customer, 1_000).await.unwrap();
+    assert_eq!(line.lost(), 2, "the answer to every first try");
+    let result = claim(&claims, &request("lossy", "e1", "t3"), "e1").await.unwrap();
+    let is_done = matches!(&result, ClaimResult::AlreadyDone(customer) if customer.desk_id == Some(7));
+    assert!(is_done, "{result:?}");
 }
 
 #[tokio::test]
-async fn no_table_and_no_service_are_failures_and_never_a_permit() {
-    let reason = async |claims: Dynamodb| claims.claim(&request("k", "e1", "t1")).await.unwrap_err().to_string();
+async fn missing_table_and_service_are_failures() {
+    let reason =
+        async |claims: Dynamodb| claim(&claims, &request("k", "e1", "t1"), "e1").await.unwrap_err().to_string();
     let no_table = reason(claims_at(moto::endpoint(), "no-such-table")).await;
     assert_eq!(no_table, "the claims table did not do its part: ResourceNotFoundException");
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

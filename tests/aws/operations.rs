@@ -15,7 +15,7 @@ use desk_emulator::{Emulator, Setup};
 use serde_json::{Value, json};
 
 use crate::bootstrap::{APP, Cloud, FIELDS, TOKEN};
-use crate::claims::create_table;
+use crate::claims::create_table_for;
 use crate::fixtures::desk_of;
 use crate::harness::operator::Operator;
 use crate::queue::Queues;
@@ -36,8 +36,8 @@ struct Deployed {
 impl Deployed {
     /// Its name is the parameters' prefix too. The Desk token that is stored is this one.
     async fn new(name: &'static str, desk_token: &str) -> Self {
-        create_table().await;
-        let desk = Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(FIELDS) }).await.unwrap();
+        create_table_for(name).await;
+        let desk = Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(&FIELDS) }).await.unwrap();
         let operator = Operator::new();
         let own = [("desk-handoff", name), ("YOUR-APPLICATION-ID", APP)];
         operator.paste("yours", &own).await;
@@ -48,7 +48,7 @@ impl Deployed {
             operator.answer("new-secret", secret).await;
             operator.paste(parameter, &[]).await;
         }
-        std::fs::write(operator.file("fields.json"), FIELDS).unwrap();
+        std::fs::write(operator.file("fields.json"), &*FIELDS).unwrap();
         operator.paste("fields-put", &[]).await;
         let [url, dead_url] = urls;
         Self { cloud: Cloud { desk, queues: Queues::at(url, dead_url), prefix: name }, operator }

@@ -87,7 +87,7 @@ impl Queues {
     }
 
     pub(crate) async fn postpone(&self, message: &Message, seconds: u32) {
-        self.sqs.postpone(message.receipt_handle.as_deref().unwrap(), seconds).await.unwrap();
+        self.sqs.change_visibility(message.receipt_handle.as_deref().unwrap(), seconds).await.unwrap();
     }
 
     pub(crate) async fn delete(&self, message: &Message) {

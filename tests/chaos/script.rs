@@ -183,7 +183,7 @@ fn event(rng: &mut Rng, place: usize, conversation: &Conversation, nth: usize) -
     context["support-team"] = json!(conversation.team);
     fields.insert("language", "en".to_owned());
     let body = json!({
-        "id": id, "category": "handoff", "created_at": "2026-03-01T10:00:00.000000Z",
+        "id": id, "category": "handoff", "created_at": format!("2026-03-01T10:{nth:02}:00.000000Z"),
         "data": {
             "ai_agent_id": "agent",
             "conversation": {

@@ -16,7 +16,7 @@ use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::Secrets;
-use desk_handoff::stack::{PAUSE, Stack};
+use desk_handoff::stack::{Health, PAUSE, Stack};
 use fastrand::Rng;
 use tokio::time::Instant;
 
@@ -31,7 +31,11 @@ use crate::sizes::Sizes;
 
 pub(crate) const APP: &str = "CHAOS-APP-0001";
 pub(crate) const SIGNING_SECRET: &str = "chaos-signing-secret";
-const FIELDS: &str = include_str!("../../fields.example.json");
+/// The example, without a grace: nothing here waits for a ticket of Desk's own.
+fn fields() -> String {
+    crate::fixtures::without_grace(include_str!("../../fields.example.json"))
+}
+
 const TOKEN: &str = "chaos-desk-token";
 /// How long a worker's invocation may take, in seconds; a lease outlives it by two.
 const FUNCTION_TIMEOUT: &str = "8";
@@ -78,8 +82,8 @@ impl Queue for Patient {
         })
     }
 
-    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.postpone(receipt_handle, seconds)
+    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.change_visibility(receipt_handle, seconds)
     }
 }
 
@@ -94,7 +98,7 @@ impl World {
             ("desk-api-token", TOKEN),
             ("chat-api-token", "emulator-chat-token"),
             ("signing-secret", SIGNING_SECRET),
-            ("fields", FIELDS),
+            ("fields", &fields()),
         ] {
             put_parameter(&client, &format!("/{name}/{APP}/{parameter}"), value).await;
         }
@@ -149,7 +153,18 @@ impl World {
         let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
         let queue = Box::new(Patient(sqs, self.queues.clone()));
         let transport = Box::new(HttpTransport(client));
-        Stack { config, secrets, transport, queue, claims, metrics: Metrics::new(Box::new(())), pause: PAUSE }
+        Stack {
+            config,
+            secrets,
+            transport,
+            queue,
+            claims,
+            metrics: Metrics::new(Box::new(())),
+            pause: PAUSE,
+            pace: None,
+            health: Health::default(),
+            waits_for_desk: true,
+        }
     }
 
     /// The built worker, ready for its first invocation.
@@ -192,5 +207,5 @@ impl World {
 
 fn desk() -> Setup {
     let behaviour = Behaviour { any_chat_user: false, ..Behaviour::default() };
-    Setup { desk_token: TOKEN.into(), behaviour, ..desk_of(FIELDS) }
+    Setup { desk_token: TOKEN.into(), behaviour, ..desk_of(&fields()) }
 }

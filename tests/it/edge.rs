@@ -60,7 +60,7 @@ async fn a_body_may_have_256_kib_and_not_a_byte_more() {
     let most = format!("{{\"a\":\"{}\"}}", "x".repeat(256 * 1024 - 8));
     assert_eq!(most.len(), 256 * 1024);
     let answer = world.post_bytes("/handoffs", most.as_bytes()).await;
-    refused(&world, &answer, 400, "bad-body", "conversation: is required");
+    refused(&world, &answer, 400, "bad-body", "conversation_id: is required");
     let answer = world.post_bytes("/handoffs", format!("{most} ").as_bytes()).await;
     refused(&world, &answer, 413, "too-large", "262144");
 }
@@ -132,10 +132,7 @@ async fn a_body_that_is_no_handoff_is_named_by_its_place() {
         (b"[]", "must be an object"),
         (br#"{"conversation": {"id": 1, "user_id": {"deep": []}}}"#, "conversation.user_id"),
         (br#"{"category": "handoff", "id": "e", "data": {"conversation": {"id": 1}}}"#, "data.conversation.user_id"),
-        (
-            br#"{"category": "handoff", "id": "e", "data": {"conversation": {"id": 1, "user_id": "u", "ai_agent_context": {"context": []}}}}"#,
-            "data.conversation.ai_agent_context.context",
-        ),
+        (br#"{"conversation": {"id": 1, "user_id": "u"}, "context": []}"#, "context"),
     ] {
         refused(&world, &world.post_bytes("/handoffs", body).await, 400, "bad-body", place);
     }
@@ -150,7 +147,7 @@ async fn every_problem_of_a_shape_is_listed_and_no_value_repeated() {
     let answer = world.post("/handoffs", &body).await;
     refused(&world, &answer, 400, "bad-body", "conversation.user_id");
     let paths: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
-    assert_eq!(paths, ["ticket.priority", "conversation.user_id", "conversation", "context"]);
+    assert_eq!(paths, ["conversation.user_id", "conversation", "context", "ticket.priority"]);
 }
 
 #[tokio::test]

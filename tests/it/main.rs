@@ -13,7 +13,6 @@ mod fixtures;
 mod handoffs;
 mod house_rules;
 mod metrics;
-mod model;
 mod once;
 mod policies;
 mod round_trips;

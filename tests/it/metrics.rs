@@ -98,14 +98,14 @@ async fn a_handoff_that_fills_nothing_says_so() {
 
 #[tokio::test]
 async fn a_failed_handoff_is_recorded_with_what_desk_cost() {
-    let world = World::new().await;
-    world.desk.inject(Fault::on(Call::CreateTicket).always().with(Trouble::Html { status: 502 }));
-    world.hand_over(json!({"order-id": planted("1")})).await.is(502, "desk-failed");
+    let world = World::new().await.without_queue();
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
+    world.hand_over(json!({"order-id": planted("1")})).await.is(502, "desk-unavailable");
     let line = world.only_record();
     let read = read(&line);
     assert_eq!(read.number("Failed"), 1.0);
     assert_eq!(read.number("DeskCalls"), world.desk.requests().len() as f64);
-    assert!(line["reason"].as_str().unwrap().contains("create ticket"), "{line}");
+    assert!(line["reason"].as_str().unwrap().contains("tickets of customer"), "{line}");
 }
 
 #[tokio::test]
@@ -124,8 +124,9 @@ async fn the_webhook_and_the_worker_have_a_record_each() {
     assert_eq!((read(created).number("ColdStart"), read(queued).number("ColdStart")), (0.0, 1.0));
 }
 
+/// The event source delivers one message at a time; of more than one, those behind a failed one are not tried.
 #[tokio::test]
-async fn what_only_waits_behind_a_failing_handoff_has_a_record_too() {
+async fn message_behind_failed_one_has_no_record() {
     let world = World::new().await;
     for id in ["first", "second"] {
         let mut body = handoff(json!({"order-id": planted(id)}));
@@ -135,12 +136,13 @@ async fn what_only_waits_behind_a_failing_handoff_has_a_record_too() {
     world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
     let entries = world.queue.entries();
     let messages: Vec<_> = entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 1)).collect();
-    desk_handoff::worker::handle(&world.stack, crate::webhook::batch(&messages), &world.invocation()).await;
-    let told = |record: &Value| (record["event_id"].to_string(), record["status"].to_string());
-    let [.., failed, waiting] = &*world.records() else { panic!("no records") };
-    assert_eq!(told(failed), ("\"first\"".to_owned(), "\"Failed\"".to_owned()));
-    assert_eq!(told(waiting), ("\"second\"".to_owned(), "\"Postponed\"".to_owned()));
-    assert_eq!((&waiting["app_id"], read(waiting).number("Postponed")), (&json!(APP), 1.0));
+    let batch = crate::webhook::batch(&messages);
+    let response = desk_handoff::worker::handle(&world.stack, batch, &world.invocation()).await;
+    assert_eq!(response.batch_item_failures.len(), 2);
+    let records = world.records();
+    let worked: Vec<_> = records.iter().filter(|record| record["Route"] == "queue").collect();
+    assert_eq!(worked.len(), 1, "{worked:#?}");
+    assert_eq!((&worked[0]["event_id"], &worked[0]["status"]), (&json!("first"), &json!("Failed")));
 }
 
 #[tokio::test]
@@ -172,11 +174,11 @@ async fn a_health_check_leaves_no_record() {
 
 #[tokio::test]
 async fn every_line_of_a_handoff_says_whose_it_is() {
-    let world = World::new().await;
-    world.desk.inject(Fault::on(Call::CreateTicket).always().with(Trouble::Html { status: 502 }));
+    let world = World::new().await.without_queue();
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
     let mut body = handoff(json!({"order-id": planted("1")}));
     body["event_id"] = json!("event-of-the-log-test");
-    world.post("/handoffs", &body).await.is(502, "desk-failed");
+    world.post("/handoffs", &body).await.is(502, "desk-unavailable");
     let log = log_text();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ours: Vec<&Value> = lines.iter().filter(|line| line["span"]["event_id"] == "event-of-the-log-test").collect();
@@ -251,6 +253,8 @@ fn full(status: Status, outcomes: &[Outcome]) -> Record {
     record.duration = Duration::from_millis(50);
     (record.queue_delay, record.receive_count) = (Some(Duration::from_secs(2)), Some(1));
     (record.cold_start, record.stale_secrets) = (true, 1);
+    (record.other_open_tickets, record.is_invisible) = (1, true);
+    record.remarks = vec!["created_at".into()];
     record
 }
 

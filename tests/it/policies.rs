@@ -22,7 +22,7 @@ fn on_channel(fields: &[(&str, &str)]) -> Seed {
 
 #[tokio::test]
 async fn a_missing_ticket_is_left_to_desk_for_now_or_for_good() {
-    let world_retry = world(json!({"when_missing": "retry"})).await;
+    let world_retry = world(json!({"when_missing": "retry"})).await.without_queue();
     let answer = world_retry.hand_over(json!({"order-id": "1"})).await;
     answer.is(504, "no-ticket-yet");
     assert_eq!(answer.headers["retry-after"], "5");
@@ -45,8 +45,8 @@ async fn a_preview_of_a_ticket_that_desk_is_to_make_says_that_it_is_not_there() 
 
 #[tokio::test]
 async fn a_ticket_that_desk_makes_a_little_later_is_found_by_a_later_try() {
-    let world = world(json!({"when_missing": "retry"})).await;
-    world.desk.set_behaviour(|behaviour| behaviour.visible_after_lookups = 3);
+    let world = world(json!({"when_missing": "retry"})).await.without_queue();
+    world.desk.set_behaviour(|behaviour| behaviour.visible_after_lookups = 1);
     let id = world.desk.seed_ticket(on_channel(&[]));
     world.hand_over(json!({"order-id": "1"})).await.is(504, "no-ticket-yet");
     let answer = world.hand_over(json!({"order-id": "1"})).await;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::SqsEvent;
-use desk_handoff::queue::Message;
+use desk_handoff::handoff::message::Message;
 use desk_handoff::worker;
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ async fn whatever_its_depth_a_body_that_the_webhook_takes_is_one_that_the_worker
         if answer.status == 200 {
             taken += 1;
             let entry = world.queue.entries().pop().unwrap();
-            assert!(Message::parse(&entry.body).is_ok(), "depth {depth} was taken and cannot be read");
+            assert!(Message::parse(&entry.body, None).is_ok(), "depth {depth} was taken and cannot be read");
         } else {
             answer.is(400, "bad-body");
         }

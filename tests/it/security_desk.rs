@@ -29,7 +29,7 @@ async fn heard(sent: Receiver<usize>) -> usize {
 }
 
 async fn world_at(base: &str) -> World {
-    World::with_desk(Setup::default(), &[("DESK_BASE_URL", base)]).await
+    World::with_desk(Setup::default(), &[("DESK_BASE_URL", base)]).await.without_queue()
 }
 
 /// Sends `head` and then `chunk` again and again to everybody, until they hang up. Gives what it managed to send to one.
@@ -61,7 +61,7 @@ async fn an_answer_without_end_is_cut_off_by_its_size() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     let (base, sent) = endless(head, chunk, Duration::ZERO);
     let world = world_at(&base).await;
-    world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-failed");
+    world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-unavailable");
     let sent = heard(sent).await;
     // What lies in the two machines' buffers is beyond our saying.
     assert!(sent < MAX_ANSWER + 16 * 1024 * 1024, "{sent}");
@@ -71,7 +71,7 @@ async fn an_answer_without_end_is_cut_off_by_its_size() {
 async fn headers_without_end_are_cut_off_by_their_size() {
     let (base, sent) = endless("HTTP/1.1 200 OK\r\n", b"x-more: 0123456789abcdef\r\n".repeat(1_000), Duration::ZERO);
     let world = world_at(&base).await;
-    world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-failed");
+    world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-unavailable");
     assert!(heard(sent).await < 16 * 1024 * 1024);
 }
 
@@ -109,7 +109,7 @@ async fn a_packed_answer_is_not_unpacked() {
         .concat();
     let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 44\r\nconnection: close\r\n\r\n";
     let (base, _) = endless(head, packed, Duration::ZERO);
-    world_at(&base).await.post("/handoffs/preview", &body).await.is(502, "desk-failed");
+    world_at(&base).await.post("/handoffs/preview", &body).await.is(502, "desk-unavailable");
 }
 
 /// A TLS server for `localhost` that says what the first one who got through its handshake sent, and its certificate.

@@ -98,13 +98,11 @@ fn dependencies(manifest: &Path) -> Vec<String> {
 #[test]
 fn the_page_names_an_item_of_the_table_as_the_code_does() {
     let page = page();
-    assert!(page.contains("ITEM=\"$APP_ID#$(printf %s \"$CHANNEL\" | sha256sum | cut -d' ' -f1)\""));
-    let handoff = serde_json::from_value(serde_json::json!({
-        "event_id": "e", "user_id": "u", "context": {}, "ticket": {},
-        "conversation": {"id": "1", "channel_url": "a channel"}
-    }));
-    let key = item_key(&AppId::parse("APP-1").unwrap(), &handoff.unwrap());
-    assert_eq!(key, format!("APP-1#{}", hex::encode(Sha256::digest("a channel"))));
+    let item = "ITEM=\"$APP_ID#customer#$(printf %s \"$USER_ID\" | sha256sum | cut -c 1-40)\"";
+    assert!(page.contains(item));
+    let key = item_key(&AppId::parse("APP-1").unwrap(), "a user");
+    let digest = hex::encode(Sha256::digest("a user"));
+    assert_eq!(key, format!("APP-1#customer#{}", &digest[..40]));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::SqsEvent;
-use desk_emulator::{Call, Fault, Trouble};
+use desk_emulator::{Call, Fault, Setup, Trouble};
+use desk_handoff::stack::Invocation;
 use desk_handoff::worker;
 use serde_json::{Value, json};
 
@@ -79,50 +80,99 @@ async fn what_is_queued_becomes_a_ticket_in_the_worker() {
     world.post("/handoffs", &event("e1", "ch", json!({"order-id": planted("1")}))).await.is(200, "duplicate");
 }
 
+/// The event source delivers one message at a time; the code holds the order with more, too.
 #[tokio::test]
-async fn a_failed_message_stops_its_conversations_later_ones_and_no_others() {
+async fn failed_message_stops_later_ones() {
     let world = World::new().await;
-    // The ticket of a is there, so that its handoffs alone write fields by themselves: those of b come with its ticket.
-    let a = world.post("/handoffs", &event("a0", "a", json!({"order-id": "a0"}))).await.is(201, "created").ticket_id();
-    for (id, channel) in [("a1", "a"), ("b1", "b"), ("a2", "a")] {
+    for (id, channel) in [("a1", "a"), ("b1", "b")] {
         world.post("/webhooks/handoff", &event(id, channel, json!({"order-id": id}))).await;
     }
     let entries = world.queue.entries();
-    world.desk.inject(Fault::on(Call::PatchFields).always().with(Trouble::Html { status: 502 }));
+    assert_eq!(entries[0].group, entries[1].group, "of one customer");
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
     let messages: Vec<(&str, &str, u32)> =
         entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 2)).collect();
-    assert_eq!(failures(&world, &messages).await, ["m0", "m2"]);
-    assert_eq!(world.queue.postponed(), [("r0".to_owned(), 60), ("r2".to_owned(), 60)]);
-    let reasons: Vec<Value> = world.records().into_iter().map(|record| record["reason"].clone()).collect();
-    let waited = json!("an earlier handoff of the conversation is not done");
-    assert_eq!(reasons.iter().filter(|reason| **reason == waited).count(), 1, "{reasons:?}");
-    let orders = || {
-        let ids = world.desk.tickets().into_iter().filter_map(|ticket| ticket["id"].as_u64());
-        let mut orders: Vec<_> = ids.map(|id| world.desk.field(id, "order-id")).collect();
-        orders.sort();
-        orders
-    };
-    assert_eq!(orders(), [Some("a0".to_owned()), Some("b1".to_owned())]);
+    assert_eq!(failures(&world, &messages).await, ["m0", "m1"]);
+    assert_eq!(world.queue.postponed(), [("r0".to_owned(), 60)]);
     world.desk.clear_faults();
     assert_eq!(failures(&world, &messages).await, Vec::<String>::new());
-    assert_eq!(orders(), [Some("a2".to_owned()), Some("b1".to_owned())]);
-    assert_eq!(world.desk.field(a, "order-id"), Some("a2".to_owned()));
+}
+
+/// No later try can do it: it is to reach the dead-letter queue soon.
+#[tokio::test]
+async fn foreign_and_refused_messages_come_again_soon() {
+    let world = World::new().await;
+    world.post("/webhooks/handoff", &event("e1", "ch", json!({}))).await;
+    let entry = world.queue.entries().remove(0);
+    let foreign = entry.body.replace("DEMO-APP-0001", "ANOTHER");
+    world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = false);
+    for (n, body) in ["not json", &foreign, &entry.body].into_iter().enumerate() {
+        assert_eq!(failures(&world, &[(body, "x", 12)]).await, ["m0"]);
+        assert_eq!(world.queue.postponed()[n], ("r0".to_owned(), 10));
+    }
+}
+
+/// Desk may be making a ticket of its own: the queue waits, not the function.
+#[tokio::test]
+async fn webhook_waits_out_its_grace() {
+    let mut world = World::new().await;
+    world.stack.waits_for_desk = true;
+    world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": "1"}))).await;
+    let entry = world.queue.entries().remove(0);
+    assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, ["m0"]);
+    let (_, seconds) = world.queue.postponed().remove(0);
+    assert!((13..=16).contains(&seconds), "{seconds}");
+    assert_eq!(world.writes(), 0);
+
+    let later = Invocation::new("later", SystemTime::now() + Duration::from_secs(16), world.time);
+    let batch = batch(&[(&entry.body, &entry.group, 2)]);
+    let response = worker::handle(&world.stack, batch, &later).await;
+    assert!(response.batch_item_failures.is_empty());
+    world.only_ticket();
 }
 
 #[tokio::test]
-async fn a_message_that_is_none_of_ours_comes_again_and_holds_nobody_up() {
-    let world = World::new().await;
-    let entry = {
-        world.post("/webhooks/handoff", &event("e1", "ch", json!({}))).await;
-        world.queue.entries().remove(0)
-    };
-    let foreign = entry.body.replace("DEMO-APP-0001", "ANOTHER");
-    let failed = failures(&world, &[("not json", "x", 1), (&foreign, "x", 12), (&entry.body, "x", 1)]).await;
-    assert_eq!(failed, ["m0", "m1"]);
-    let mut postponed = world.queue.postponed();
-    postponed.sort();
-    assert_eq!(postponed, [("r0".to_owned(), 30), ("r1".to_owned(), 900)]);
+async fn direct_handoff_on_queue_has_no_grace() {
+    let mut world = World::new().await;
+    world.stack.waits_for_desk = true;
+    let body = event("e1", "ch", json!({"order-id": "1"})).to_string();
+    let signature = desk_handoff::auth::sign(body.as_bytes(), crate::world::SIGNING_SECRET);
+    let headers = [("x-sendbird-signature", signature.as_str()), ("prefer", "wait=5, respond-async")];
+    let answer = world.send(http::Method::POST, "/handoffs", &headers, body.as_bytes()).await;
+    answer.is(202, "queued");
+    assert_eq!(world.desk.requests().len(), 0);
+    let entry = world.queue.entries().remove(0);
+    assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, Vec::<String>::new());
     world.only_ticket();
+}
+
+/// Nothing is written, and the message ends in the dead-letter queue, where it is kept.
+#[tokio::test]
+async fn preview_mode_keeps_message() {
+    let world = World::with_desk(Setup::default(), &[("MODE", "preview")]).await;
+    world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")}))).await;
+    let entry = world.queue.entries().remove(0);
+    for count in 1..=3 {
+        assert_eq!(failures(&world, &[(&entry.body, &entry.group, count)]).await, ["m0"]);
+    }
+    assert_eq!(world.queue.postponed().last(), Some(&("r0".to_owned(), 1)));
+    let records = world.records();
+    let worked: Vec<_> = records.iter().filter(|record| record["Route"] == "queue").collect();
+    assert_eq!((worked.len(), &worked[0]["status"], world.writes()), (1, &json!("Previewed"), 0));
+}
+
+/// Whatever else is wrong with it.
+#[tokio::test]
+async fn webhook_is_not_lost_for_optional_part() {
+    let world = World::new().await;
+    let agent_context = json!({"context": "x", "language": ["en"]});
+    let conversation = json!({"id": 1, "user_id": "user_1", "ai_agent_context": agent_context});
+    let body = json!({"id": "e", "category": "handoff", "data": {"conversation": conversation}});
+    world.post("/webhooks/handoff", &body).await.is(200, "queued");
+    let record = world.records().remove(0);
+    let path = "data.conversation.ai_agent_context";
+    assert_eq!(record["remarks"], json!(format!("{path}.context, {path}.language")));
+    assert_eq!(record["Remarks"], 2);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Invocation, Stack};
+use desk_handoff::stack::{Health, Invocation, Stack};
 use desk_handoff::{http_client, logs};
 use http::{HeaderMap, Method, StatusCode};
 use lambda_http::{Body, Request};
@@ -89,7 +89,7 @@ impl Queue for Recorder {
         Box::pin(std::future::ready(answer))
     }
 
-    fn postpone<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
         self.postponed.lock().unwrap().push((receipt_handle.to_owned(), seconds));
         Box::pin(std::future::ready(Ok(())))
     }
@@ -157,8 +157,17 @@ impl World {
             claims: Box::new(Memory::default()),
             metrics: Metrics::new(Box::new(Emf::new("test-stack".to_owned(), records.clone()))),
             pause: Duration::from_millis(1),
+            pace: None,
+            health: Health::default(),
+            waits_for_desk: false,
         };
         Self { desk, stack, queue, parameters, records, time: Duration::from_secs(20) }
+    }
+
+    /// From now on the queue takes nothing, so that a direct caller hears why a handoff is not done.
+    pub(crate) fn without_queue(self) -> Self {
+        self.queue.broken.store(true, Ordering::Relaxed);
+        self
     }
 
     /// A signed `POST`.

@@ -109,10 +109,10 @@ fn what_a_whole_number_and_a_link_must_be_is_told_in_full() {
 }
 
 #[test]
-fn an_alias_whose_field_is_filled_already_is_explained_as_such() {
+fn superseded_alias_is_explained() {
     let context = json!({"order-link": "https://a.example", "orderUrl": "https://b.example"});
     let ended = call_with(context.to_string().as_bytes(), &["preview", "-"]);
-    assert!(ended.out.contains(r#"An alias of "order-link", which another key filled"#), "{ended:?}");
+    assert!(ended.out.contains(r#""order-link" filled the field instead"#), "{ended:?}");
 }
 
 #[test]

@@ -323,7 +323,7 @@ fn a_desk_of_ones_own_is_used_with_the_token_of_the_environment() {
     assert_eq!(serving.post("/handoffs", &direct(json!({"order-id": "A-1"}))).0, 201);
     assert_eq!(theirs.tickets().len(), 1);
     let refused = Serving::start_as(command.env("DESK_API_TOKEN", "wrong"));
-    assert_eq!(refused.post("/handoffs", &direct(json!({}))).0, 502);
+    assert_eq!(refused.post("/handoffs/preview", &direct(json!({}))).0, 502);
 }
 
 #[test]

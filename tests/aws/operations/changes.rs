@@ -15,7 +15,7 @@ pub(super) const PASTED: [&str; 11] = [
     "failures",
     "fields-get",
     "rotate-chat",
-    "rotate-desk-drop",
+    "rotate-drop",
     "setting",
 ];
 
@@ -53,7 +53,8 @@ async fn settings_fields_and_secrets_are_changed_as_the_page_says_and_only_they(
 async fn delete_everything(operator: &Operator) {
     operator.paste("delete-dead-letters", &[]).await;
     operator.paste("delete-parameters", &[]).await;
-    operator.try_to("rotate-desk-drop").await;
+    operator.run("NAME=signing-secret").await;
+    operator.try_to("rotate-drop").await;
     let left =
         operator.run(r#"aws ssm get-parameters-by-path --path "$PARAMETERS" --query 'length(Parameters)'"#).await;
     assert_eq!(left.trim(), "0", "what cannot be read is not replaced by nothing");

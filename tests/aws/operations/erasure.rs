@@ -3,7 +3,7 @@
 use desk_handoff::claims::item_key;
 use desk_handoff::config::AppId;
 use desk_handoff::handoff::Handoff;
-use desk_handoff::queue::Message;
+use desk_handoff::handoff::message::Message;
 use serde_json::json;
 
 use super::Deployed;
@@ -32,20 +32,20 @@ async fn a_customers_traces_are_erased_by_the_pages_commands_and_nobody_elses_ar
     let theirs =
         [(&other, "ann", "9".to_owned()), (&app, "ann", "ann-1".to_owned()), (&app, "ann", "ann-2".to_owned())];
     for (app, user, conversation) in others.chain(theirs) {
-        dead.send_entry(&Message::new(app, handoff(user, &conversation)).entry()).await;
+        dead.send_entry(&Message::new(app, handoff(user, &conversation), false).entry()).await;
     }
-    for conversation in ["ann-1", "8"] {
-        let item = item_key(&app, &handoff("any", conversation));
+    for user in ["ann", "somebody"] {
+        let item = item_key(&app, user);
         let put = format!(
             "aws dynamodb put-item --table-name \"$(of TableName)\" --item '{{\"pk\": {{\"S\": \"{item}\"}}}}'"
         );
         operator.run(&put).await;
     }
 
-    operator.paste("erase-item", &[("THE-CHANNEL", "ch_ann-1")]).await;
+    operator.paste("erase-item", &[("THE-USER-ID", "ann")]).await;
     let left =
         operator.run("aws dynamodb scan --table-name \"$(of TableName)\" --query 'Items[].pk.S' --output text").await;
-    assert_eq!(left.trim(), item_key(&app, &handoff("any", "8")));
+    assert_eq!(left.trim(), item_key(&app, "somebody"));
 
     let said = operator.paste("erase-letters", &[("THE-USER-ID", "ann")]).await;
     assert_eq!(said.trim().lines().collect::<Vec<_>>(), ["deleted", "deleted"]);

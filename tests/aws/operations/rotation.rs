@@ -17,7 +17,7 @@ use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::secrets::{KEEP, Secrets};
-use desk_handoff::stack::{Invocation, PAUSE, Stack};
+use desk_handoff::stack::{Health, Invocation, PAUSE, Stack};
 use serde_json::json;
 
 use super::{Deployed, SIGNING_SECRET};
@@ -56,7 +56,18 @@ fn receiver(cloud: &Cloud) -> Stack {
     let claims = Box::new(Dynamodb::new(&aws, shared.clone(), TABLE.to_owned()));
     let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
     let transport = Box::new(HttpTransport(client));
-    Stack { config, secrets, transport, queue, claims, metrics: Metrics::new(Box::new(())), pause: PAUSE }
+    Stack {
+        config,
+        secrets,
+        transport,
+        queue,
+        claims,
+        metrics: Metrics::new(Box::new(())),
+        pause: PAUSE,
+        pace: None,
+        health: Health::default(),
+        waits_for_desk: true,
+    }
 }
 
 impl Traffic {

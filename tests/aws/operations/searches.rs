@@ -100,7 +100,7 @@ async fn the_searches_ask_for_what_the_logs_hold() {
     let access = |name: &String| template.contains(&format!("\"{name}\":\"$context."));
     let logged = logged(&log);
     let searches = searches();
-    assert_eq!(searches.len(), 12, "{searches:#?}");
+    assert_eq!(searches.len(), 13, "{searches:#?}");
     for search in searches {
         for member in members(&search) {
             let known = logged.contains(&member) || NOT_OURS.contains(&&*member) || access(&member);

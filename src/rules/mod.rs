@@ -19,7 +19,7 @@ pub const MAX_VALUE: usize = 190;
 pub const MAX_TITLE: usize = 100;
 
 /// A whole `fields` document; the default is what holds without one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Rules {
     /// The ticket fields, in the order of the document; `None` sends every legal key as text.
     pub fields: Option<Vec<Field>>,
@@ -27,8 +27,22 @@ pub struct Rules {
     pub aliases: BTreeMap<String, FieldKey>,
     /// Context keys that are never sent.
     pub deny: BTreeSet<String>,
+    /// Whether keys that look like credentials are never sent either, but those of defined fields.
+    pub deny_credentials: bool,
     /// How the ticket itself is treated.
     pub ticket: TicketRules,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            fields: None,
+            aliases: BTreeMap::new(),
+            deny: BTreeSet::new(),
+            deny_credentials: true,
+            ticket: TicketRules::default(),
+        }
+    }
 }
 
 /// One ticket field as the dashboard defines it (Settings > Desk > Ticket fields).
@@ -124,6 +138,12 @@ impl BuiltIn {
         ("event.id", Self::EventId),
     ];
 
+    /// As it is written, without `$` or braces.
+    pub fn name(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, built_in)| *built_in == self);
+        known.map(|(name, _)| *name).expect("every built-in has a name")
+    }
+
     fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, built_in)| *built_in)
     }
@@ -134,7 +154,7 @@ impl BuiltIn {
 }
 
 /// The `ticket` part of the document.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct TicketRules {
     /// What a new ticket is called.
     pub title: Title,
@@ -151,6 +171,29 @@ pub struct TicketRules {
     /// Posted as the customer on a new ticket, which no agent sees before the customer's first message
     /// (desk-wire section 3.3).
     pub opening_message: Option<String>,
+    /// How long a webhook's handoff whose ticket is not there waits for one that Desk may be making itself, in seconds after
+    /// its receipt.
+    pub grace_seconds: u64,
+}
+
+/// How long Desk has for a ticket of its own, in seconds, unless the document says otherwise.
+const GRACE_SECONDS: u64 = 15;
+/// The longest grace, in seconds: a message may be delayed no longer between two deliveries.
+pub const MAX_GRACE_SECONDS: u64 = 900;
+
+impl Default for TicketRules {
+    fn default() -> Self {
+        Self {
+            title: Title::default(),
+            priority: None,
+            team: None,
+            when_missing: WhenMissing::default(),
+            when_closed: WhenClosed::default(),
+            overwrite: Overwrite::default(),
+            opening_message: None,
+            grace_seconds: GRACE_SECONDS,
+        }
+    }
 }
 
 impl TicketRules {
@@ -235,8 +278,8 @@ pub enum WhenMissing {
     /// Make one.
     #[default]
     Create,
-    /// Fail for now: Desk itself makes the ticket and it may not be there yet.
-    Retry,
+    /// Wait: Desk makes the ticket itself and it may not be there yet.
+    Wait,
     /// End calmly without one.
     Leave,
 }
@@ -282,9 +325,17 @@ impl Title {
         &self.0
     }
 
-    /// Whether two conversations always get two titles, so that a title can tell a conversation's ticket.
-    pub fn names_the_conversation(&self) -> bool {
-        self.0.contains(&TitlePart::Place(BuiltIn::ConversationId))
+    /// Whether all tickets of a conversation get this title and no other conversation's do: it holds the conversation's id and
+    /// nothing that may change.
+    pub fn identifies_conversation(&self) -> bool {
+        let names = |part: &TitlePart| *part == TitlePart::Place(BuiltIn::ConversationId);
+        let is_constant = |part: &TitlePart| match part {
+            TitlePart::Text(_) => true,
+            TitlePart::Place(place) => {
+                matches!(place, BuiltIn::ConversationId | BuiltIn::UserId)
+            }
+        };
+        self.0.iter().any(names) && self.0.iter().all(is_constant)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -313,6 +364,9 @@ impl Default for Title {
     }
 }
 
+/// The parts of a document. An editor finds the schema by `$schema`; here it means nothing.
+const PARTS: [&str; 6] = ["$schema", "fields", "aliases", "deny", "deny_credentials", "ticket"];
+
 impl Rules {
     /// Reads a document.
     ///
@@ -331,14 +385,15 @@ impl Rules {
 
 impl Reader {
     fn rules(&mut self, document: &Value) -> Rules {
-        let Some(parts) = self.closed_object("", document, &["fields", "aliases", "deny", "ticket"]) else {
+        let Some(parts) = self.closed_object("", document, &PARTS) else {
             return Rules::default();
         };
         let fields = parts.get("fields").map(|value| self.fields(value));
         let aliases = parts.get("aliases").map(|value| self.aliases(value, fields.as_deref())).unwrap_or_default();
         let deny = parts.get("deny").map(|value| self.deny(value)).unwrap_or_default();
+        let deny_credentials = parts.get("deny_credentials").is_none_or(|value| self.truth("deny_credentials", value));
         let ticket = parts.get("ticket").map(|value| self.ticket(value)).unwrap_or_default();
-        Rules { fields, aliases, deny, ticket }
+        Rules { fields, aliases, deny, deny_credentials, ticket }
     }
 
     fn fields(&mut self, value: &Value) -> Vec<Field> {
@@ -430,7 +485,16 @@ impl Reader {
     }
 
     fn ticket(&mut self, value: &Value) -> TicketRules {
-        let known = ["title", "priority", "team", "when_missing", "when_closed", "overwrite", "opening_message"];
+        let known = [
+            "title",
+            "priority",
+            "team",
+            "when_missing",
+            "grace_seconds",
+            "when_closed",
+            "overwrite",
+            "opening_message",
+        ];
         let Some(parts) = self.closed_object("ticket", value, &known) else { return TicketRules::default() };
         let mut ticket = TicketRules::default();
         if let Some(value) = parts.get("title") {
@@ -445,8 +509,17 @@ impl Reader {
         ticket.when_missing = self.one_of(
             parts,
             "when_missing",
-            &[("create", WhenMissing::Create), ("retry", WhenMissing::Retry), ("leave", WhenMissing::Leave)],
+            &[
+                ("create", WhenMissing::Create),
+                ("wait", WhenMissing::Wait),
+                ("leave", WhenMissing::Leave),
+                // As the first edition wrote it.
+                ("retry", WhenMissing::Wait),
+            ],
         );
+        if let Some(value) = parts.get("grace_seconds") {
+            ticket.grace_seconds = self.grace("ticket.grace_seconds", value);
+        }
         ticket.when_closed =
             self.one_of(parts, "when_closed", &[("create", WhenClosed::Create), ("leave", WhenClosed::Leave)]);
         ticket.overwrite = self.one_of(
@@ -459,6 +532,21 @@ impl Reader {
             .and_then(|value| self.filled("ticket.opening_message", value))
             .map(str::to_owned);
         ticket
+    }
+
+    fn truth(&mut self, path: &str, value: &Value) -> bool {
+        if !value.is_boolean() {
+            self.report(path, "must be true or false");
+        }
+        value.as_bool().unwrap_or(true)
+    }
+
+    fn grace(&mut self, path: &str, value: &Value) -> u64 {
+        let seconds = value.as_u64().filter(|seconds| *seconds <= MAX_GRACE_SECONDS);
+        seconds.unwrap_or_else(|| {
+            self.report(path, format!("must be a whole number from 0 to {MAX_GRACE_SECONDS}"));
+            GRACE_SECONDS
+        })
     }
 
     fn title(&mut self, path: &str, value: &Value) -> Option<Title> {
@@ -534,7 +622,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_repository_is_a_valid_document() {
-        let rules = Rules::parse(include_str!("../fields.example.json")).unwrap();
+        let rules = Rules::parse(include_str!("../../fields.example.json")).unwrap();
         let fields = rules.fields.unwrap();
         assert!(fields.iter().any(|field| matches!(&field.kind, FieldKind::Dropdown(options) if options.len() > 1)));
         assert!(fields.iter().any(|field| field.from == Some(Source::BuiltIn(BuiltIn::Language))));
@@ -546,7 +634,7 @@ mod tests {
         let rules = Rules::parse("{}").unwrap();
         assert!(rules.fields.is_none() && rules.aliases.is_empty() && rules.deny.is_empty());
         assert_eq!(rules.ticket.when_missing, WhenMissing::Create);
-        assert!(rules.ticket.title.names_the_conversation());
+        assert!(rules.ticket.title.identifies_conversation());
     }
 
     #[test]
@@ -639,7 +727,7 @@ mod tests {
         let expected =
             [TitlePart::Place(BuiltIn::Language), text(": handoff of "), TitlePart::Place(BuiltIn::UserId), text("!")];
         assert_eq!(title.parts(), expected);
-        assert!(!title.names_the_conversation());
+        assert!(!title.identifies_conversation());
         assert!(Title::parse("{user.id").unwrap_err().contains("without"));
     }
 

@@ -1,17 +1,25 @@
 //! The heart: context keys against ticket fields, exactly, key for key, with a stated outcome for every key.
 //!
-//! Pure, and in the same order every time. A value is either sent as it is, cut at Desk's limit, or not sent at all:
-//! Desk drops unknown keys and wrong types in silence (desk-wire section 4), so nothing leaves that it would drop.
+//! Pure, and in the same order every time. What fills a field: the context key that equals the field's key, exactly; else an
+//! alias; else the field's `from`. An empty value counts as absent, a denied key is no source. Desk drops unknown keys and
+//! wrong types in silence (desk-wire section 4), so nothing leaves that it would drop.
+
+mod credentials;
+mod outcome;
+mod suggestion;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
 
+pub use self::credentials::looks_like_credential;
+pub use self::outcome::{Entry, FieldOutcomes, Outcome, Private};
+use self::suggestion::{Candidates, Likened, legal_form};
+use self::value::{convert, is_empty};
+pub use self::value::{cut, cut_bytes, fits};
 use crate::handoff::Handoff;
-use crate::rules::{BuiltIn, Choice, Field, FieldKey, FieldKind, MAX_KEY, MAX_VALUE, Priority, Rules, Source, TeamKey};
+use crate::rules::{BuiltIn, Choice, FieldKey, FieldKind, Priority, Rules, Source, TeamKey};
 
 /// The most fields that a ticket holds (desk-wire section 4).
 pub const MAX_FIELDS: usize = 20;
@@ -20,88 +28,8 @@ pub const MAX_FIELDS: usize = 20;
 /// thousands, and each would be held against every field.
 const MAX_LIKENED: usize = 100;
 
-/// What became of a context key or of a field with a source of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Sent, and Desk's answer holds it.
-    Written,
-    /// As written, cut to the field's limit at a character boundary.
-    Truncated,
-    /// Desk already holds this value.
-    Unchanged,
-    /// Desk holds another value that this function did not write.
-    Kept,
-    /// No field has this key.
-    Unmatched,
-    /// Breaks the key rule, so can never match.
-    InvalidKey,
-    /// Not an integer, not an http(s) link, or a link too long to be sent whole.
-    WrongType,
-    /// Not among the dropdown's options.
-    NotAnOption,
-    /// An object or an array.
-    NotScalar,
-    /// Null or blank: never sent, so never clears a field.
-    Empty,
-    /// On the deny list.
-    Denied,
-    /// Beyond Desk's 20 fields.
-    OverLimit,
-    /// Sent, and Desk refused it or its answer does not hold it.
-    Rejected,
-    /// Would have been sent, but the rules leave the ticket alone (`when_missing`, `when_closed`).
-    Left,
-}
-
-impl Outcome {
-    /// Whether the human agent finds the value in the ticket.
-    pub fn is_filled(self) -> bool {
-        matches!(self, Self::Written | Self::Truncated | Self::Unchanged)
-    }
-}
-
-/// One line of the result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The context key, or the key of a field with a source of its own.
-    pub key: String,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The ticket field that it went to, where the name differs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// What would have matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// What would be sent: in a preview only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Private>,
-}
-
-/// A customer's value. Serialises as itself, prints as nothing.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Private(String);
-
-impl Private {
-    /// The value itself, on its way to Desk or into a preview.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Private {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Private {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(private)")
-    }
-}
+/// The hint for a key that looks like a credential.
+const ALLOW_HINT: &str = "define a field of exactly this key to allow it";
 
 /// A value that Desk's rules allow, for a field of the ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,34 +56,16 @@ pub struct Matched {
     rows: Vec<Row>,
 }
 
-/// What became of the things sent, in the places of [`Matched`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdicts {
-    /// One for each of [`Matched::values`].
-    pub values: Vec<Outcome>,
-    /// Of the priority.
-    pub priority: Outcome,
-    /// Of the team.
-    pub team: Outcome,
-}
-
-impl Verdicts {
-    /// The same outcome for everything that `matched` sends.
-    pub fn all(matched: &Matched, outcome: Outcome) -> Self {
-        Self { values: vec![outcome; matched.values.len()], priority: outcome, team: outcome }
-    }
-}
-
 #[derive(Debug, Clone)]
 struct Row {
     key: String,
     field: Option<String>,
-    fate: Fate,
+    resolution: Resolution,
 }
 
 /// Decided here, or by what Desk says of the thing sent.
 #[derive(Debug, Clone)]
-enum Fate {
+enum Resolution {
     Decided(Refusal),
     Value(usize),
     Priority,
@@ -166,39 +76,60 @@ enum Fate {
 struct Refusal {
     outcome: Outcome,
     hint: Option<String>,
+    by: Option<String>,
+    agrees: bool,
 }
 
 impl From<Outcome> for Refusal {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, hint: None }
+        Self { outcome, hint: None, by: None, agrees: false }
+    }
+}
+
+impl Refusal {
+    fn with_hint(outcome: Outcome, hint: Option<String>) -> Self {
+        Self { hint, ..outcome.into() }
     }
 }
 
 impl Matched {
     /// The result's lines: one for every context key and every field with a source of its own. Configured fields come
     /// first, in their order, the rest by name.
-    pub fn entries(&self, verdicts: &Verdicts, with_values: bool) -> Vec<Entry> {
-        let entry = |row: &Row| {
-            let (outcome, hint, value) = match &row.fate {
-                Fate::Decided(refusal) => (refusal.outcome, refusal.hint.clone(), None),
-                Fate::Value(index) => (verdicts.values[*index], None, Some(self.values[*index].text.clone())),
-                Fate::Priority => {
-                    (verdicts.priority, None, self.priority.map(|priority| priority.as_str().to_owned().into()))
-                }
-                Fate::Team => (verdicts.team, None, self.team.as_ref().map(|team| team.as_str().to_owned().into())),
-            };
-            let value = value.filter(|_| with_values);
-            Entry { key: row.key.clone(), outcome, field: row.field.clone(), hint, value }
+    pub fn entries(&self, outcomes: &FieldOutcomes, with_values: bool) -> Vec<Entry> {
+        self.rows.iter().map(|row| self.entry(row, outcomes, with_values)).collect()
+    }
+
+    fn entry(&self, row: &Row, outcomes: &FieldOutcomes, with_values: bool) -> Entry {
+        let (key, field) = (row.key.clone(), row.field.clone());
+        let (outcome, value) = match &row.resolution {
+            Resolution::Decided(Refusal { outcome, hint, by, agrees }) => {
+                let (hint, by) = (hint.clone(), by.clone());
+                let (outcome, agrees) = (*outcome, *agrees);
+                return Entry { key, outcome, field, hint, by, value: None, agrees };
+            }
+            Resolution::Value(index) => (outcomes.values[*index], Some(self.values[*index].text.clone())),
+            Resolution::Priority => {
+                let text = self.priority.map(|priority| priority.as_str().to_owned().into());
+                (outcomes.priority, text)
+            }
+            Resolution::Team => (outcomes.team, self.team.as_ref().map(|team| team.as_str().to_owned().into())),
         };
-        self.rows.iter().map(entry).collect()
+        let value = value.filter(|_| with_values);
+        Entry { key, outcome, field, hint: None, by: None, value, agrees: false }
     }
 }
 
 /// Matches the handoff's context against the rules.
 pub fn match_fields(rules: &Rules, handoff: &Handoff) -> Matched {
-    let mut matching = Matching { rules, handoff, matched: Matched::default(), fates: BTreeMap::new() };
+    let fields = rules.fields.as_deref().unwrap_or_default();
+    let defined = fields.iter().map(|field| field.key.as_str()).collect();
+    let mut matching = Matching { rules, handoff, defined, matched: Matched::default(), resolutions: BTreeMap::new() };
     match &rules.fields {
-        Some(fields) => fields.iter().for_each(|field| matching.configured(field)),
+        Some(fields) => {
+            for field in fields {
+                matching.fill(&field.key, &field.kind, field.from.as_ref());
+            }
+        }
         None => matching.every_legal_key(),
     }
     matching.priority();
@@ -222,82 +153,164 @@ pub fn built_in(handoff: &Handoff, name: BuiltIn) -> Option<&str> {
     }
 }
 
+/// Something that may fill a field.
+struct Candidate {
+    /// The context key, or the built-in after a `$`.
+    name: String,
+    /// Whether it is a key of the context object: then it has a line of its own.
+    is_context: bool,
+    value: Value,
+}
+
 struct Matching<'a> {
     rules: &'a Rules,
     handoff: &'a Handoff,
+    /// The keys of the fields that are defined.
+    defined: BTreeSet<&'a str>,
     matched: Matched,
-    /// Context keys that something was made of, and their place among the rows if they have one.
-    fates: BTreeMap<&'a str, (Option<String>, Fate)>,
+    /// Context keys that something was made of and that have no row yet, each with the field it went to.
+    resolutions: BTreeMap<String, (Option<String>, Resolution)>,
 }
 
-impl<'a> Matching<'a> {
+impl Matching<'_> {
+    /// Why a context key may not be used, if it may not.
+    fn denial(&self, key: &str) -> Option<Refusal> {
+        if self.rules.deny.contains(key) {
+            return Some(Outcome::Denied.into());
+        }
+        let is_credential = self.rules.deny_credentials && !self.defined.contains(key) && looks_like_credential(key);
+        is_credential.then(|| Refusal::with_hint(Outcome::Denied, Some(ALLOW_HINT.to_owned())))
+    }
+
     /// A context value that may be used: there, and not denied.
-    fn context(&self, key: &str) -> Result<Option<&'a Value>, Refusal> {
-        if self.rules.deny.contains(key) && self.handoff.context.0.contains_key(key) {
-            return Err(Outcome::Denied.into());
+    fn context(&self, key: &str) -> Result<Option<&Value>, Refusal> {
+        let value = self.handoff.context.0.get(key);
+        match value.and_then(|_| self.denial(key)) {
+            Some(denial) => Err(denial),
+            None => Ok(value),
         }
-        Ok(self.handoff.context.0.get(key))
     }
 
-    fn configured(&mut self, field: &'a Field) {
-        match &field.from {
-            Some(source) => self.sourced(field, source),
-            None => {
-                let Some(key) = self.matching_key(&field.key) else { return };
-                let fate = self
-                    .context(key)
-                    .and_then(|value| convert(&field.kind, value))
-                    .map_or_else(Fate::Decided, |(text, truncated)| {
-                        self.send(&field.key, &field.kind, text, truncated)
-                    });
-                self.row(key, &field.key, fate);
+    /// Everything that says something for this field, the best first.
+    fn candidates(&self, field: &FieldKey, from: Option<&Source>) -> Vec<Candidate> {
+        let context = &self.handoff.context.0;
+        let mut candidates = Vec::new();
+        let mut of_context = |key: &str| {
+            if let Some(value) = context.get(key) {
+                let (name, value) = (key.to_owned(), value.clone());
+                candidates.push(Candidate { name, is_context: true, value });
             }
-        }
-    }
+        };
 
-    /// The context key that fills this field: its own, else the first alias that is there. One that is empty, or an alias
-    /// that is denied, stands back behind one that has a value.
-    fn matching_key(&mut self, field: &FieldKey) -> Option<&'a str> {
-        let (rules, context) = (self.rules, &self.handoff.context.0);
-        let own = context.get_key_value(field.as_str()).map(|(key, _)| key.as_str());
         // Without a list of fields a key may have an alias and be one.
-        let own = own.filter(|own| !rules.aliases.contains_key(*own));
-        let aliases = rules.aliases.iter().filter(|(alias, target)| *target == field && context.contains_key(*alias));
-        let keys: Vec<&'a str> = own.into_iter().chain(aliases.map(|(alias, _)| alias.as_str())).collect();
-        let stands_back = |key: &&&str| match self.context(key) {
-            Ok(value) => is_empty(value),
-            Err(_) => Some(**key) != own,
-        };
-        let empty = keys.iter().take_while(stands_back).count();
-        let Some(chosen) = keys.get(empty) else { return keys.first().copied() };
-        for key in &keys[..empty] {
-            if !rules.deny.contains(*key) {
-                self.fates.insert(key, (None, Fate::Decided(Outcome::Empty.into())));
-            }
+        if !self.rules.aliases.contains_key(field.as_str()) {
+            of_context(field.as_str());
         }
-        Some(chosen)
+        for (alias, _) in self.rules.aliases.iter().filter(|(_, target)| *target == field) {
+            of_context(alias);
+        }
+        if let Some(Source::Context(key)) = from
+            && key != field.as_str()
+        {
+            of_context(key);
+        }
+        self.add_others(field, from, &mut candidates);
+        candidates
     }
 
-    /// A field with a source of its own has a line of its own; the context key it draws on shares its fate.
-    fn sourced(&mut self, field: &'a Field, source: &'a Source) {
-        let value = match source {
-            Source::Context(key) => self.context(key).map(|value| value.cloned()),
-            Source::BuiltIn(name) => Ok(built_in(self.handoff, *name).map(Value::from)),
-        };
-        let fate = value
-            .and_then(|value| convert(&field.kind, value.as_ref()))
-            .map_or_else(Fate::Decided, |(text, truncated)| self.send(&field.key, &field.kind, text, truncated));
-        if let Source::Context(key) = source
-            && key != field.key.as_str()
-            && let Some((key, _)) = self.handoff.context.0.get_key_value(key)
-        {
-            self.fates.entry(key).or_insert_with(|| (Some(field.key.as_str().to_owned()), fate.clone()));
+    /// What is no key of the context object: a reserved key of the flat form, as good as the exact one, and a built-in.
+    fn add_others(&self, field: &FieldKey, from: Option<&Source>, candidates: &mut Vec<Candidate>) {
+        let key = field.as_str();
+        if let Some(value) = self.handoff.reserved.0.get(key).filter(|_| self.defined.contains(key)) {
+            let (name, value) = (key.to_owned(), value.clone());
+            candidates.insert(0, Candidate { name, is_context: false, value });
         }
-        self.matched.rows.push(Row { key: field.key.as_str().to_owned(), field: None, fate });
+        if let Some(Source::BuiltIn(built_in_name)) = from
+            && let Some(text) = built_in(self.handoff, *built_in_name)
+        {
+            let name = format!("${}", built_in_name.name());
+            candidates.push(Candidate { name, is_context: false, value: text.into() });
+        }
+    }
+
+    /// Fills a field from its best source that has a value, and says of every other source what became of it.
+    fn fill(&mut self, field: &FieldKey, kind: &FieldKind, from: Option<&Source>) {
+        let candidates = self.candidates(field, from);
+        let is_usable = |candidate: &Candidate| {
+            let is_denied = candidate.is_context && self.denial(&candidate.name).is_some();
+            !is_empty(Some(&candidate.value)) && !is_denied
+        };
+        let winner = candidates.iter().position(is_usable);
+        let resolution = match winner {
+            Some(winner) => self.send(field, kind, &candidates[winner].value),
+            None => {
+                let denials = candidates.iter().filter(|candidate| candidate.is_context);
+                let denial = denials.filter_map(|candidate| self.denial(&candidate.name)).next();
+                Resolution::Decided(denial.unwrap_or_else(|| Outcome::Empty.into()))
+            }
+        };
+
+        let key = field.as_str();
+        for (place, candidate) in candidates.iter().enumerate() {
+            if candidate.is_context {
+                let became = if winner == Some(place) {
+                    resolution.clone()
+                } else {
+                    self.lost(candidate, winner.map(|winner| &candidates[winner]))
+                };
+                let target = (candidate.name != key).then(|| key.to_owned());
+                self.resolve(&candidate.name, target, became);
+            }
+        }
+        let own_source = from.is_some() || self.handoff.reserved.0.contains_key(key);
+        let shown = candidates.get(winner.unwrap_or(0));
+        self.add_rows(field, own_source, shown, resolution);
+    }
+
+    /// What becomes of a source that does not fill its field.
+    fn lost(&self, candidate: &Candidate, winner: Option<&Candidate>) -> Resolution {
+        if let Some(denial) = self.denial(&candidate.name) {
+            return Resolution::Decided(denial);
+        }
+        match winner.filter(|_| !is_empty(Some(&candidate.value))) {
+            Some(winner) => Resolution::Decided(Refusal {
+                by: Some(winner.name.clone()),
+                agrees: text_of(&winner.value) == text_of(&candidate.value),
+                ..Outcome::Superseded.into()
+            }),
+            None => Resolution::Decided(Outcome::Empty.into()),
+        }
+    }
+
+    /// The rows in the place of this field: that of the key that fills it, and its own if it has a source of its own.
+    fn add_rows(&mut self, field: &FieldKey, has_own_source: bool, best: Option<&Candidate>, resolution: Resolution) {
+        let key = field.as_str();
+        let own = self.resolutions.get(key).cloned();
+        if has_own_source {
+            let is_denied = matches!(own, Some((_, Resolution::Decided(Refusal { outcome: Outcome::Denied, .. }))));
+            let resolution = match own {
+                Some((_, denied)) if is_denied => denied,
+                Some(_) | None => resolution,
+            };
+            self.row(key, None, resolution);
+        } else if let Some(best) = best {
+            let target = (best.name != key).then(|| key.to_owned());
+            self.row(&best.name, target, resolution);
+        }
+    }
+
+    /// The best that became of a context key: that it was sent, before that it was superseded.
+    fn resolve(&mut self, key: &str, target: Option<String>, became: Resolution) {
+        let is_sent = !matches!(became, Resolution::Decided(_));
+        let known_is_sent =
+            self.resolutions.get(key).is_some_and(|(_, known)| !matches!(known, Resolution::Decided(_)));
+        if !self.resolutions.contains_key(key) || (is_sent && !known_is_sent) {
+            self.resolutions.insert(key.to_owned(), (target, became));
+        }
     }
 
     /// Without a list of fields: whatever Desk could know, and the rules have no other use for, is sent as text, and its
-    /// answer tells what it kept.
+    /// answer says what it kept.
     fn every_legal_key(&mut self) {
         let rules = self.rules;
         let mut targets: BTreeSet<FieldKey> = BTreeSet::new();
@@ -305,53 +318,54 @@ impl<'a> Matching<'a> {
             targets.extend(rules.aliases.get(key).cloned().or_else(|| FieldKey::parse(key)));
         }
         for target in targets {
-            let Some(key) = self.matching_key(&target) else { continue };
-            let fate = self
-                .context(key)
-                .and_then(|value| convert(&FieldKind::Text, value))
-                .map_or_else(Fate::Decided, |(text, truncated)| self.send(&target, &FieldKind::Text, text, truncated));
-            self.row(key, &target, fate);
+            self.fill(&target, &FieldKind::Text, None);
         }
     }
 
-    fn send(&mut self, key: &FieldKey, kind: &FieldKind, text: String, truncated: bool) -> Fate {
+    fn send(&mut self, key: &FieldKey, kind: &FieldKind, value: &Value) -> Resolution {
+        let (text, truncated) = match convert(kind, Some(value)) {
+            Ok(converted) => converted,
+            Err(refusal) => return Resolution::Decided(refusal),
+        };
         if self.matched.values.len() == MAX_FIELDS {
-            return Fate::Decided(Outcome::OverLimit.into());
+            return Resolution::Decided(Outcome::OverLimit.into());
         }
         let is_integer = *kind == FieldKind::Integer;
-        self.matched.values.push(FieldValue { key: key.clone(), text: text.into(), is_integer, truncated });
-        Fate::Value(self.matched.values.len() - 1)
+        let value = FieldValue { key: key.clone(), text: text.into(), is_integer, truncated };
+        self.matched.values.push(value);
+        Resolution::Value(self.matched.values.len() - 1)
     }
 
-    fn row(&mut self, key: &'a str, field: &FieldKey, fate: Fate) {
-        let field = (key != field.as_str()).then(|| field.as_str().to_owned());
-        self.fates.insert(key, (field.clone(), fate.clone()));
-        self.matched.rows.push(Row { key: key.to_owned(), field, fate });
+    /// Adds a row, unless the key has one already.
+    fn row(&mut self, key: &str, field: Option<String>, resolution: Resolution) {
+        if self.matched.rows.iter().all(|row| row.key != key) {
+            self.matched.rows.push(Row { key: key.to_owned(), field, resolution });
+        }
     }
 
     fn priority(&mut self) {
-        let nearest = |text: &str| Refusal {
-            outcome: Outcome::NotAnOption,
-            hint: Candidates::from_iter(Priority::NAMES).near(text).map(str::to_owned),
+        let nearest = |text: &str| {
+            let near = Candidates::from_iter(Priority::NAMES).near(text).map(str::to_owned);
+            Refusal::with_hint(Outcome::NotAnOption, near)
         };
         let read = |text: &str| Priority::parse(text).ok_or_else(|| nearest(text));
         let (choice, wish) = (self.rules.ticket.priority.as_ref(), self.handoff.ticket.priority);
-        self.matched.priority = self.choose(choice, wish, read, Fate::Priority);
+        self.matched.priority = self.choose(choice, wish, read, Resolution::Priority);
     }
 
     fn team(&mut self) {
         let read = |text: &str| TeamKey::parse(text).ok_or_else(|| Outcome::NotAnOption.into());
         let (choice, wish) = (self.rules.ticket.team.as_ref(), self.handoff.ticket.team.clone());
-        self.matched.team = self.choose(choice, wish, read, Fate::Team);
+        self.matched.team = self.choose(choice, wish, read, Resolution::Team);
     }
 
     /// What the sender wishes, else what the rules say. A context key that is not followed has its outcome all the same.
     fn choose<T: Clone + PartialEq>(
         &mut self,
-        choice: Option<&'a Choice<T>>,
+        choice: Option<&Choice<T>>,
         wish: Option<T>,
         read: impl Fn(&str) -> Result<T, Refusal>,
-        fate: Fate,
+        resolution: Resolution,
     ) -> Option<T> {
         let read = |value: Option<&Value>| convert(&FieldKind::Text, value).and_then(|(text, _)| read(&text));
         let chosen = match choice {
@@ -360,57 +374,55 @@ impl<'a> Matching<'a> {
             Some(Choice::From(Source::BuiltIn(name))) => {
                 read(built_in(self.handoff, *name).map(Value::from).as_ref()).ok()
             }
-            Some(Choice::From(Source::Context(key))) => {
-                self.handoff.context.0.get_key_value(key).and_then(|(key, _)| {
-                    let chosen = self.context(key).and_then(read);
-                    let fate = match &chosen {
-                        Err(refusal) => Fate::Decided(refusal.clone()),
-                        Ok(chosen) if wish.as_ref().is_some_and(|wish| wish != chosen) => {
-                            Fate::Decided(Outcome::Kept.into())
-                        }
-                        Ok(_) => fate,
-                    };
-                    self.fates.entry(key).or_insert((None, fate));
-                    chosen.ok()
-                })
+            Some(Choice::From(Source::Context(key))) if self.handoff.context.0.contains_key(key) => {
+                let chosen = self.context(key).and_then(read);
+                let became = match &chosen {
+                    Err(refusal) => Resolution::Decided(refusal.clone()),
+                    Ok(chosen) if wish.as_ref().is_some_and(|wish| wish != chosen) => {
+                        Resolution::Decided(Outcome::Kept.into())
+                    }
+                    Ok(_) => resolution,
+                };
+                self.resolve(key, None, became);
+                chosen.ok()
             }
+            Some(Choice::From(Source::Context(_))) => None,
         };
         wish.or(chosen)
     }
 
-    /// A line for every context key that has none yet.
+    /// A row for every context key that has none yet.
     fn remaining_keys(&mut self) {
-        let fields = self.rules.fields.as_deref().unwrap_or_default();
-        let mut fields = Likened { fields: fields.iter().map(|field| field.key.as_str()).collect(), left: MAX_LIKENED };
-        let has_row: BTreeSet<&str> = self.matched.rows.iter().map(|row| row.key.as_str()).collect();
-        let mut rows = Vec::new();
-        for key in sorted_keys(self.handoff).filter(|key| !has_row.contains(key)) {
-            let (field, fate) = match self.fates.remove(key) {
+        let mut fields = Likened::new(self.defined.iter().copied());
+        let has_row: BTreeSet<String> = self.matched.rows.iter().map(|row| row.key.clone()).collect();
+        let keys: Vec<&str> = sorted_keys(self.handoff).filter(|key| !has_row.contains(*key)).collect();
+        for key in keys {
+            let (field, resolution) = match self.resolutions.remove(key) {
                 Some(known) => known,
-                None => (None, Fate::Decided(self.unmatched(key, &mut fields))),
+                None => (None, Resolution::Decided(self.unmatched(key, &mut fields))),
             };
-            rows.push(Row { key: key.to_owned(), field, fate });
+            self.matched.rows.push(Row { key: key.to_owned(), field, resolution });
         }
-        self.matched.rows.extend(rows);
     }
 
     fn unmatched(&self, key: &str, fields: &mut Likened<'_>) -> Refusal {
-        if self.rules.deny.contains(key) {
-            return Outcome::Denied.into();
-        }
-        if let Some(target) = self.rules.aliases.get(key) {
-            // Its field was filled by a better key.
-            return Refusal { outcome: Outcome::Unmatched, hint: Some(target.as_str().to_owned()) };
+        if let Some(denial) = self.denial(key) {
+            return denial;
         }
         let known = fields.near(key);
         match FieldKey::parse(key) {
-            Some(_) => Refusal { outcome: Outcome::Unmatched, hint: known.map(str::to_owned) },
+            Some(_) => Refusal::with_hint(Outcome::Unmatched, known.map(str::to_owned)),
             None => {
                 let hint = known.map(str::to_owned).or_else(|| legal_form(key));
-                Refusal { outcome: Outcome::InvalidKey, hint }
+                Refusal::with_hint(Outcome::InvalidKey, hint)
             }
         }
     }
+}
+
+/// A value as the text that a text field would get.
+fn text_of(value: &Value) -> Option<String> {
+    convert(&FieldKind::Text, Some(value)).ok().map(|(text, _)| text.trim().to_owned())
 }
 
 fn sorted_keys(handoff: &Handoff) -> impl Iterator<Item = &str> {
@@ -418,147 +430,11 @@ fn sorted_keys(handoff: &Handoff) -> impl Iterator<Item = &str> {
     keys.into_iter()
 }
 
-/// Null or blank.
-fn is_empty(value: Option<&Value>) -> bool {
-    value.is_none_or(|value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()))
-}
-
-/// The text to send for a value, and whether it was cut; or why none is sent.
-fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String, bool), Refusal> {
-    let text = match value {
-        None | Some(Value::Null) => return Err(Outcome::Empty.into()),
-        Some(Value::Array(_) | Value::Object(_)) => return Err(Outcome::NotScalar.into()),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Bool(truth)) => truth.to_string(),
-    };
-    if text.trim().is_empty() {
-        return Err(Outcome::Empty.into());
-    }
-    match kind {
-        FieldKind::Text => {
-            let cut = cut(&text, MAX_VALUE);
-            let truncated = cut.len() < text.len();
-            if cut.trim().is_empty() { Err(Outcome::Empty.into()) } else { Ok((cut.to_owned(), truncated)) }
-        }
-        _ if fits(kind, &text) => Ok((text, false)),
-        FieldKind::Integer | FieldKind::Link => Err(Outcome::WrongType.into()),
-        FieldKind::Dropdown(options) => Err(Refusal {
-            outcome: Outcome::NotAnOption,
-            hint: Candidates::from_iter(options.iter().map(String::as_str)).near(&text).map(str::to_owned),
-        }),
-    }
-}
-
-/// Whether a field of this type takes the text; a text field takes any, if need be cut.
-pub fn fits(kind: &FieldKind, text: &str) -> bool {
-    match kind {
-        FieldKind::Text => true,
-        FieldKind::Integer => is_integer(text),
-        FieldKind::Link => is_link(text),
-        FieldKind::Dropdown(options) => options.iter().any(|option| option == text),
-    }
-}
-
-/// As much of the text's beginning as fits into `limit` UTF-16 units, without half a character.
-pub fn cut(text: &str, limit: usize) -> &str {
-    let mut units = 0;
-    let end = text.char_indices().find(|(_, char)| {
-        units += char.len_utf16();
-        units > limit
-    });
-    end.map_or(text, |(at, _)| &text[..at])
-}
-
-/// As much of the text's beginning as fits into `limit` bytes, without half a character.
-pub fn cut_bytes(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
-}
-
-/// Decimal digits with at most one minus sign, within 64 bits.
-fn is_integer(text: &str) -> bool {
-    text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok()
-}
-
-/// An http or https address that arrives whole: half a link is a wrong one. Browsers read `HTTPS:\\a.b` as one too; what
-/// Desk does with it nobody knows.
-fn is_link(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let web = rest.is_some_and(|rest| !rest.starts_with(['/', '\\'])) && Url::parse(text).is_ok();
-    let clean = !text.chars().any(|char| char.is_whitespace() || char.is_control());
-    clean && web && text.encode_utf16().count() <= MAX_VALUE
-}
-
-/// What a text may have been meant for, each beside its letters and digits.
-struct Candidates<'c>(Vec<(&'c str, String)>);
-
-impl<'c> FromIterator<&'c str> for Candidates<'c> {
-    fn from_iter<I: IntoIterator<Item = &'c str>>(texts: I) -> Self {
-        Self(texts.into_iter().map(|text| (text, letters(text))).collect())
-    }
-}
-
-impl<'c> Candidates<'c> {
-    /// The candidate that was probably meant: the same letters and digits in the same order, else one slip of the pen
-    /// away.
-    fn near(&self, text: &str) -> Option<&'c str> {
-        if text.len() > 4 * MAX_VALUE {
-            return None;
-        }
-        let wanted = letters(text);
-        let same = self.0.iter().find(|(_, letters)| *letters == wanted);
-        let close = |(text, letters): &&(&str, String)| {
-            let comparable = text.len() <= MAX_VALUE && wanted.len().min(letters.len()) >= 4;
-            comparable && wanted.len().abs_diff(letters.len()) <= 4 && strsim::osa_distance(&wanted, letters) <= 1
-        };
-        same.or_else(|| self.0.iter().find(close)).map(|(text, _)| *text)
-    }
-}
-
-/// The fields, for so many keys that may be likened to them.
-struct Likened<'c> {
-    fields: Candidates<'c>,
-    left: usize,
-}
-
-impl<'c> Likened<'c> {
-    fn near(&mut self, key: &str) -> Option<&'c str> {
-        self.left = self.left.checked_sub(1)?;
-        self.fields.near(key)
-    }
-}
-
-fn letters(text: &str) -> String {
-    text.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// The key as Desk could know it: `orderId`, `order_id`, `Order Id` become `order-id`; too long a one ends at a dash.
-fn legal_form(key: &str) -> Option<String> {
-    let mut form = String::new();
-    let mut after_small = false;
-    for char in key.chars().take(4 * MAX_KEY) {
-        if char.is_ascii_alphanumeric() {
-            if char.is_ascii_uppercase() && after_small {
-                form.push('-');
-            }
-            form.push(char.to_ascii_lowercase());
-        } else if !form.ends_with('-') {
-            form.push('-');
-        }
-        after_small = char.is_ascii_lowercase() || char.is_ascii_digit();
-    }
-    let mut form = form.trim_matches('-').replace("--", "-");
-    if form.len() > MAX_KEY {
-        let end = form[..=MAX_KEY].rfind('-').unwrap_or(MAX_KEY);
-        form.truncate(end);
-    }
-    FieldKey::parse(&form).map(|key| key.as_str().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handoff::{Context, Conversation, TicketWish};
+    use crate::handoff::{Context, Conversation};
+    use crate::rules::{MAX_KEY, MAX_VALUE};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -574,10 +450,7 @@ mod tests {
             user_id: "user_1".into(),
             context: Context(context),
             language: Some("en".into()),
-            country: None,
-            ai_agent_id: None,
-            handoff_at: None,
-            ticket: TicketWish::default(),
+            ..Handoff::default()
         }
     }
 
@@ -588,7 +461,7 @@ mod tests {
     /// The lines as `key outcome[ ->field][ ?hint]`, with everything sent counted as written.
     fn outcomes(rules: &Rules, context: Value) -> Vec<String> {
         let matched = match_fields(rules, &handoff(context));
-        let entries = matched.entries(&Verdicts::all(&matched, Outcome::Written), false);
+        let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
         let line = |entry: Entry| {
             let outcome = json!(entry.outcome);
             let field = entry.field.map(|field| format!(" ->{field}")).unwrap_or_default();
@@ -747,7 +620,7 @@ mod tests {
             "fields": [{"key": "order-id", "type": "text"}], "aliases": {"orderId": "order-id", "order": "order-id"}
         }));
         assert_eq!(outcomes(&rules, json!({"orderId": "1"})), ["orderId written ->order-id"]);
-        let lines = ["order-id written", "order unmatched ?order-id", "orderId unmatched ?order-id"];
+        let lines = ["order-id written", "order superseded ->order-id", "orderId superseded ->order-id"];
         assert_eq!(outcomes(&rules, json!({"orderId": "1", "order": "2", "order-id": "3"})), lines);
         assert_eq!(sent(&rules, json!({"orderId": "1", "order": "2"})), [("order-id".into(), "2".into())]);
     }
@@ -762,7 +635,7 @@ mod tests {
         };
         let mut listed = rules(document(&[]));
         for _ in 0..2 {
-            let lines = ["orderId written ->order-id", "order empty", "order-id empty"];
+            let lines = ["orderId written ->order-id", "order empty ->order-id", "order-id empty"];
             assert_eq!(outcomes(&listed, json!({"order-id": null, "order": " ", "orderId": "A"})), lines);
             assert_eq!(sent(&listed, json!({"order": "", "orderId": "A"})), [("order-id".into(), "A".into())]);
             assert_eq!(outcomes(&listed, json!({"order-id": "", "order": null}))[0], "order-id empty");
@@ -770,10 +643,10 @@ mod tests {
             listed.fields = None;
         }
         let denied = rules(document(&["order"]));
-        let lines = ["orderId written ->order-id", "order denied"];
+        let lines = ["orderId written ->order-id", "order denied ->order-id"];
         assert_eq!(outcomes(&denied, json!({"order": "B", "orderId": "A"})), lines);
         let denied = rules(document(&["order-id"]));
-        let lines = ["order-id denied", "orderId unmatched ?order-id"];
+        let lines = ["orderId written ->order-id", "order-id denied"];
         assert_eq!(outcomes(&denied, json!({"order-id": "B", "orderId": "A"})), lines);
     }
 
@@ -786,9 +659,89 @@ mod tests {
         }));
         let matched = match_fields(&rules, &handoff(json!({"token": "t", "authToken": "t"})));
         assert!(matched.values.is_empty() && matched.team.is_none());
-        let lines = ["token denied", "other denied", "authToken denied"];
+        let lines = ["token denied", "other denied", "authToken denied ->token"];
         assert_eq!(outcomes(&rules, json!({"token": "t", "authToken": "t"})), lines);
         assert_eq!(outcomes(&rules, json!({"authToken": "t"})), ["authToken denied ->token", "other empty"]);
+    }
+
+    /// The exact key comes first, then an alias, then `from`; each loser says who won, and is no miss if it said the same.
+    #[test]
+    fn better_source_supersedes_the_others() {
+        let rules = rules(json!({
+            "fields": [{"key": "tier", "type": "text", "from": "level"}], "aliases": {"memberTier": "tier"}
+        }));
+        let entries = |context: Value| {
+            let matched = match_fields(&rules, &handoff(context));
+            let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), true);
+            let line = |entry: Entry| {
+                let missed = entry.is_missed();
+                (entry.key, json!(entry.outcome), entry.by.unwrap_or_default(), missed)
+            };
+            entries.into_iter().map(line).collect::<Vec<_>>()
+        };
+        let line = |key: &str, outcome: &str, by: &str, missed| (key.into(), json!(outcome), by.into(), missed);
+        assert_eq!(
+            entries(json!({"tier": "gold", "memberTier": "silver", "level": "gold"})),
+            [
+                line("tier", "written", "", false),
+                line("level", "superseded", "tier", false),
+                line("memberTier", "superseded", "tier", true),
+            ]
+        );
+        assert_eq!(
+            entries(json!({"tier": " ", "memberTier": "silver", "level": "gold"})),
+            [
+                line("tier", "written", "", false),
+                line("level", "superseded", "memberTier", true),
+                line("memberTier", "written", "", false),
+            ]
+        );
+        assert_eq!(
+            entries(json!({"level": "gold"})),
+            [line("tier", "written", "", false), line("level", "written", "", false)]
+        );
+    }
+
+    /// A better source that the field does not take keeps its outcome: what was meant for the field is there, and wrong.
+    #[test]
+    fn wrong_better_source_is_not_replaced() {
+        let rules = rules(json!({"fields": [{"key": "n", "type": "integer", "from": "m"}]}));
+        assert_eq!(outcomes(&rules, json!({"n": "x", "m": 1})), ["n wrong-type", "m superseded ->n"]);
+        assert!(sent(&rules, json!({"n": "x", "m": 1})).is_empty());
+    }
+
+    #[test]
+    fn credential_is_denied_unless_defined() {
+        let document = |allow: bool| json!({"deny_credentials": allow, "aliases": {"authToken": "note"}});
+        let lines = [
+            format!("authToken denied ->note ?{ALLOW_HINT}"),
+            "order-id written".to_owned(),
+            format!("api_key denied ?{ALLOW_HINT}"),
+        ];
+        let context = json!({"authToken": "t", "api_key": "k", "order-id": "1"});
+        assert_eq!(outcomes(&rules(document(true)), context.clone()), lines);
+        assert_eq!(outcomes(&rules(document(false)), context)[0], "authToken written ->note");
+        let defined = rules(json!({"fields": [{"key": "token", "type": "text"}]}));
+        assert_eq!(outcomes(&defined, json!({"token": "t"})), ["token written"]);
+        let listed = rules(json!({"fields": [{"key": "token", "type": "text"}], "deny": ["token"]}));
+        assert_eq!(outcomes(&listed, json!({"token": "t"})), ["token denied"]);
+    }
+
+    /// Of the flat form: it fills the field of that very key, if there is one.
+    #[test]
+    fn reserved_key_fills_its_own_field() {
+        let mut flat = handoff(json!({"tier": "gold"}));
+        let reserved = json!({"language": "de", "title": "Broken lid", "user_id": "u"});
+        flat.reserved = Context(reserved.as_object().unwrap().clone());
+        let with_field = rules(json!({"fields": [{"key": "title", "type": "text"}]}));
+        let lines = |rules: &Rules| {
+            let matched = match_fields(rules, &flat);
+            let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
+            entries.into_iter().map(|entry| (entry.key, entry.outcome)).collect::<Vec<_>>()
+        };
+        let expected = [("title".to_owned(), Outcome::Written), ("tier".to_owned(), Outcome::Unmatched)];
+        assert_eq!(lines(&with_field), expected);
+        assert_eq!(lines(&Rules::default()), [("tier".to_owned(), Outcome::Written)]);
     }
 
     #[test]
@@ -800,7 +753,8 @@ mod tests {
         ]}));
         let lines = ["lang written", "land empty", "tier written", "membershipTier written ->tier"];
         assert_eq!(outcomes(&rules, json!({"membershipTier": "gold"})), lines);
-        assert_eq!(outcomes(&rules, json!({"lang": "ignored"})), ["lang written", "land empty", "tier empty"]);
+        assert_eq!(outcomes(&rules, json!({"lang": "fr"})), ["lang written", "land empty", "tier empty"]);
+        assert_eq!(sent(&rules, json!({"lang": "fr"})), [("lang".into(), "fr".into())]);
     }
 
     #[test]
@@ -833,7 +787,7 @@ mod tests {
         wished.ticket.team = TeamKey::parse("vip");
         let lines = |wished: &Handoff| {
             let matched = match_fields(&rules, wished);
-            let entries = matched.entries(&Verdicts::all(&matched, Outcome::Written), false);
+            let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
             entries.into_iter().map(|entry| (entry.key, entry.outcome)).collect::<Vec<_>>()
         };
         assert_eq!(lines(&wished), [("pri".into(), Outcome::Kept), ("team".into(), Outcome::NotAnOption)]);
@@ -883,12 +837,12 @@ mod tests {
     #[test]
     fn a_preview_shows_values_and_nothing_else_does() {
         let matched = match_fields(&one("text"), &handoff(json!({"f": "secret"})));
-        let verdicts = Verdicts::all(&matched, Outcome::Written);
+        let outcomes = FieldOutcomes::all(&matched, Outcome::Written);
         assert_eq!(
-            json!(matched.entries(&verdicts, true)),
+            json!(matched.entries(&outcomes, true)),
             json!([{"key": "f", "outcome": "written", "value": "secret"}])
         );
-        assert_eq!(json!(matched.entries(&verdicts, false)), json!([{"key": "f", "outcome": "written"}]));
+        assert_eq!(json!(matched.entries(&outcomes, false)), json!([{"key": "f", "outcome": "written"}]));
         assert!(!format!("{matched:?}").contains("secret"));
     }
 
@@ -936,7 +890,7 @@ mod tests {
         ) {
             let handoff = handoff(Value::Object(context.clone().into_iter().collect()));
             let matched = match_fields(&rules, &handoff);
-            let entries = matched.entries(&Verdicts::all(&matched, Outcome::Written), false);
+            let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
             let mut keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
             keys.sort_unstable();
             let mut expected: Vec<&str> = context.keys().map(String::as_str).collect();
@@ -946,7 +900,7 @@ mod tests {
             expected.dedup();
             prop_assert_eq!(keys, expected);
             let again = match_fields(&rules, &handoff);
-            prop_assert_eq!(entries, again.entries(&Verdicts::all(&again, Outcome::Written), false));
+            prop_assert_eq!(entries, again.entries(&FieldOutcomes::all(&again, Outcome::Written), false));
         }
 
         #[test]

@@ -1,16 +1,23 @@
-//! What was handed over: the two body forms, read into one [`Handoff`].
+//! What was handed over: the three bodies, read into one [`Handoff`].
 //!
-//! Pure. Takes only a body that [`crate::auth`] let through. Unknown properties are ignored, and a time is read only to
-//! order handoffs: the sender's own samples hold some that cannot be (desk-wire section 8). What is missing or misshapen is
-//! reported with its JSON path and never with its value.
+//! Pure. Takes only a body that [`crate::auth`] let through. The AI agent's event ([`envelope`]) is told by its `category`, the
+//! nested direct form ([`nested`]) by its `conversation`, and what has neither is the flat form ([`flat`]) that tools send.
+//! Unknown properties are ignored. What is missing or of a wrong type is reported with its JSON path and never with its
+//! value. [`order`] says which of two handoffs is the newer one, [`message`] what lies on the queue.
+
+mod envelope;
+mod flat;
+pub mod message;
+mod nested;
+pub mod order;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+
+pub use self::order::Stamp;
 
 use crate::auth::Authenticated;
 use crate::config::AppId;
@@ -19,6 +26,8 @@ use crate::shape::{self, Problem, Reader, join, present};
 
 /// The longest identifier taken, in characters. Sendbird's own are far shorter.
 pub const MAX_ID: usize = 512;
+/// How many parts of an event that could not be read are named in its record.
+const MAX_REMARKS: usize = 10;
 
 /// What a body turned out to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,17 +38,39 @@ pub enum Event {
     Ignored(String),
 }
 
+/// Which of the three bodies a handoff came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// The AI agent's event.
+    Envelope,
+    /// A direct body with a `conversation`.
+    #[default]
+    Nested,
+    /// A direct body of one level, as tools send it.
+    Flat,
+}
+
 /// One conversation handed over to a human.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Handoff {
     /// Tells one delivery from another: the same event has the same id.
     pub event_id: String,
+    /// Whether the sender gave the id. Else it is the digest of the body, which names the event for ten minutes only.
+    #[serde(default = "yes")]
+    pub event_is_named: bool,
+    /// The body it came in.
+    #[serde(default)]
+    pub form: Form,
     /// The AI agent's conversation.
     pub conversation: Conversation,
     /// The customer's Sendbird user id.
     pub user_id: String,
     /// The facts about the customer.
     pub context: Context,
+    /// Of the flat form: its reserved keys with their values, each of which also fills the ticket field of that very key.
+    #[serde(default, skip_serializing_if = "Context::is_empty")]
+    pub reserved: Context,
     /// Such as `en`.
     pub language: Option<String>,
     /// Such as `US`.
@@ -48,12 +79,25 @@ pub struct Handoff {
     pub ai_agent_id: Option<String>,
     /// As the sender wrote it, readable or not.
     pub handoff_at: Option<String>,
+    /// Of an event: when the sender made it, as it wrote it, readable or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When API Gateway received it, in milliseconds since 1970.
+    #[serde(default)]
+    pub received: i64,
     /// What the sender says of the ticket.
     pub ticket: TicketWish,
+    /// Paths of the parts of an event that could not be read and count as absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The AI agent's conversation: `id` or `channel_url` is there, mostly both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Conversation {
     /// Its number, as text.
     pub id: Option<String>,
@@ -64,11 +108,9 @@ pub struct Conversation {
 }
 
 impl Handoff {
-    /// When it was handed over, in microseconds since 1970, if the sender's time can be read: some of its own samples
-    /// cannot. Orders handoffs, and decides nothing where it is missing.
-    pub fn micros(&self) -> Option<i64> {
-        let time = OffsetDateTime::parse(self.handoff_at.as_deref()?, &Rfc3339).ok()?;
-        i64::try_from(time.unix_timestamp_nanos() / 1_000).ok()
+    /// By which it is ordered among the handoffs of its conversation.
+    pub fn stamp(&self) -> Stamp {
+        Stamp::new(self.created_at.as_deref(), self.received)
     }
 }
 
@@ -92,10 +134,16 @@ pub struct TicketWish {
     pub team: Option<TeamKey>,
 }
 
-/// The key-value facts about the customer. Prints nothing but its size: a value may be a token.
+/// Keys and values about the customer. Prints nothing but its size: a value may be a token.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Context(pub Map<String, Value>);
+
+impl Context {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,14 +173,20 @@ pub enum BadBody {
     Shape(Vec<Problem>),
 }
 
-/// Reads a body of either form for the application that was chosen.
+/// Reads a body of any form for the application that was chosen.
 ///
 /// `idempotency_key` is the header of that name: the event id of a direct body that has none of its own. Without either
-/// it is the SHA-256 digest of the body.
+/// it is the SHA-256 digest of the body. `received` is the time at which API Gateway received the request, in milliseconds
+/// since 1970.
 ///
 /// # Errors
 /// [`BadBody`], which names the place and no value.
-pub fn parse(body: Authenticated<'_>, app_id: &AppId, idempotency_key: Option<&str>) -> Result<Event, BadBody> {
+pub fn parse(
+    body: Authenticated<'_>,
+    app_id: &AppId,
+    idempotency_key: Option<&str>,
+    received: i64,
+) -> Result<Event, BadBody> {
     let bytes = body.body();
     if bytes.trim_ascii().is_empty() {
         return Err(BadBody::Empty);
@@ -140,96 +194,54 @@ pub fn parse(body: Authenticated<'_>, app_id: &AppId, idempotency_key: Option<&s
     let text = std::str::from_utf8(bytes).map_err(|error| BadBody::NotUtf8(error.valid_up_to()))?;
     let value: Value =
         shape::json(text).map_err(|error| BadBody::NotJson { line: error.line(), column: error.column() })?;
+
     let mut reader = Reader::default();
     let event = reader.event(&value, app_id, |reader| match idempotency_key {
-        Some(key) => reader.identifier("Idempotency-Key", &Value::from(key)),
-        None => Some(hex::encode(Sha256::digest(bytes))),
+        Some(key) => Some((reader.identifier("Idempotency-Key", &Value::from(key))?, true)),
+        None => Some((hex::encode(Sha256::digest(bytes)), false)),
+    });
+    let event = event.map(|event| match event {
+        Event::Handoff(handoff) => Event::Handoff(Box::new(Handoff { received, ..*handoff })),
+        ignored @ Event::Ignored(_) => ignored,
     });
     reader.finish(event).map_err(BadBody::Shape)
 }
 
+/// The event id of a direct body that has none of its own, and whether the sender gave it.
+trait FallbackId: FnOnce(&mut Reader) -> Option<(String, bool)> {}
+impl<F: FnOnce(&mut Reader) -> Option<(String, bool)>> FallbackId for F {}
+
 impl Reader {
-    fn event(
-        &mut self,
-        value: &Value,
-        app_id: &AppId,
-        fallback_id: impl FnOnce(&mut Self) -> Option<String>,
-    ) -> Option<Event> {
+    fn event(&mut self, value: &Value, app_id: &AppId, fallback_id: impl FallbackId) -> Option<Event> {
         let body = self.object("", value)?;
         if let Some(theirs) = present(body, "app_id")
-            && theirs.as_str() != Some(app_id.as_str())
+            && theirs.as_str().map(str::trim) != Some(app_id.as_str())
         {
             self.report("app_id", "is not the application that was addressed");
         }
-        let Some(category) = body.get("category") else { return self.direct(body, fallback_id) };
-        match self.string("category", category)? {
-            "handoff" => self.envelope(body),
-            other => Some(Event::Ignored(other.chars().take(64).collect())),
+
+        let handoff = match body.get("category") {
+            Some(category) => match self.string("category", category)? {
+                "handoff" => self.envelope(body),
+                other => return Some(Event::Ignored(other.chars().take(64).collect())),
+            },
+            None if body.contains_key("conversation") => self.nested(body, fallback_id),
+            None => self.flat(body, fallback_id),
+        };
+        Some(Event::Handoff(Box::new(handoff?)))
+    }
+
+    /// The id of a direct body, and whether the sender gave it.
+    fn direct_id(&mut self, body: &Map<String, Value>, fallback_id: impl FallbackId) -> Option<(String, bool)> {
+        match filled(body, "event_id") {
+            Some(id) => Some((self.identifier("event_id", id)?, true)),
+            None => fallback_id(self),
         }
     }
 
-    /// The event envelope, as documented by the sender (desk-wire section 8).
-    fn envelope(&mut self, body: &Map<String, Value>) -> Option<Event> {
-        let event_id = self.required_identifier("", body, "id");
-        let data = self.required("", body, "data").and_then(|value| self.object("data", value))?;
-        let path = "data.conversation";
-        let conversation = self.required("data", data, "conversation").and_then(|value| self.object(path, value))?;
-        let nothing = Map::new();
-        let path_of_facts = "data.conversation.ai_agent_context";
-        let facts = present(conversation, "ai_agent_context").and_then(|value| self.object(path_of_facts, value));
-        let ticket = TicketWish { id: present(data, "external_case").and_then(desk_case), ..TicketWish::default() };
-        self.handoff(event_id, (path, conversation), (path_of_facts, facts.unwrap_or(&nothing)), ("data", data), ticket)
-    }
-
-    /// The direct form: a tool call, a script, a person with curl.
-    fn direct(
-        &mut self,
-        body: &Map<String, Value>,
-        fallback_id: impl FnOnce(&mut Self) -> Option<String>,
-    ) -> Option<Event> {
-        let event_id = match present(body, "event_id") {
-            Some(id) => self.identifier("event_id", id),
-            None => fallback_id(self),
-        };
-        let path = "conversation";
-        let conversation = self.required("", body, path).and_then(|value| self.object(path, value))?;
-        let ticket = present(body, "ticket").map(|value| self.wish(value)).unwrap_or_default();
-        self.handoff(event_id, (path, conversation), ("", body), ("", body), ticket)
-    }
-
-    /// What both forms say, each at a place of its own: of the conversation, of the customer (`facts`), and the rest.
-    fn handoff(
-        &mut self,
-        event_id: Option<String>,
-        (path, conversation): (&str, &Map<String, Value>),
-        (path_of_facts, facts): (&str, &Map<String, Value>),
-        (path_of_rest, rest): (&str, &Map<String, Value>),
-        ticket: TicketWish,
-    ) -> Option<Event> {
-        let user_id = self.required_identifier(path, conversation, "user_id");
-        let conversation = self.conversation(path, conversation);
-        let context = self.context(path_of_facts, facts);
-        let language = self.optional_identifier(path_of_facts, facts, "language");
-        let country = self.optional_identifier(path_of_facts, facts, "country");
-        let ai_agent_id = self.optional_identifier(path_of_rest, rest, "ai_agent_id");
-        // An unusable time is no reason to lose a handoff.
-        let handoff_at = Self::default().optional_identifier(path_of_rest, rest, "handoff_at");
-        Some(Event::Handoff(Box::new(Handoff {
-            event_id: event_id?,
-            conversation: conversation?,
-            user_id: user_id?,
-            context,
-            language,
-            country,
-            ai_agent_id,
-            handoff_at,
-            ticket,
-        })))
-    }
-
     fn conversation(&mut self, path: &str, parts: &Map<String, Value>) -> Option<Conversation> {
-        let known = filled(parts, "id").or(filled(parts, "channel_url"));
-        if known.is_none() {
+        let is_named = filled(parts, "id").or(filled(parts, "channel_url")).is_some();
+        if !is_named {
             self.report(path, "must have an id or a channel_url");
         }
         let conversation = Conversation {
@@ -237,50 +249,42 @@ impl Reader {
             channel_url: self.optional_identifier(path, parts, "channel_url"),
             channel_type: self.optional_identifier(path, parts, "channel_type"),
         };
-        known.map(|_| conversation)
+        is_named.then_some(conversation)
     }
 
-    /// The context object; a missing one is empty. Of an array or an object in it, which no field takes, only that it is one
-    /// is kept: nested deeply enough, a body that can be read would become a message that cannot.
+    /// The context object; a missing one is empty.
     fn context(&mut self, path: &str, parts: &Map<String, Value>) -> Context {
         let object = present(parts, "context").and_then(|value| self.object(&join(path, "context"), value));
-        let emptied = |value: &Value| match value {
-            Value::Array(_) => Value::Array(Vec::new()),
-            Value::Object(_) => Value::Object(Map::new()),
-            scalar => scalar.clone(),
-        };
-        Context(object.into_iter().flatten().map(|(key, value)| (key.clone(), emptied(value))).collect())
+        Context(object.into_iter().flatten().map(emptied).collect())
     }
 
-    fn wish(&mut self, value: &Value) -> TicketWish {
-        let Some(parts) = self.object("ticket", value) else { return TicketWish::default() };
-        let mut chosen = |name: &str, rule: &str, legal: &dyn Fn(&str) -> bool| {
-            let path = join("ticket", name);
-            let text = present(parts, name).and_then(|value| self.filled(&path, value))?;
-            if !legal(text) {
-                self.report(&path, rule);
-            }
-            Some(text)
-        };
-        let priority =
-            chosen("priority", "must be LOW, MEDIUM, HIGH or URGENT", &|text| Priority::parse(text).is_some());
-        let team = chosen("team", "must be a team key: lowercase letters, digits, - and _", &|text| {
-            TeamKey::parse(text).is_some()
-        });
-        let title = chosen("title", "must not be empty", &|_| true);
-        let id = present(parts, "id").and_then(|value| {
-            let id = ticket_id(value);
-            if id.is_none() {
-                self.report("ticket.id", "must be a whole number");
-            }
-            id
-        });
-        TicketWish {
-            id,
-            title: title.map(str::to_owned),
-            priority: priority.and_then(Priority::parse),
-            team: team.and_then(TeamKey::parse),
+    /// A priority, if it is there.
+    fn priority(&mut self, path: &str, parts: &Map<String, Value>) -> Option<Priority> {
+        let (path, value) = (join(path, "priority"), filled(parts, "priority")?);
+        let priority = Priority::parse(self.string(&path, value)?);
+        if priority.is_none() {
+            self.report(&path, "must be LOW, MEDIUM, HIGH or URGENT");
         }
+        priority
+    }
+
+    /// A team's key, if it is there.
+    fn team(&mut self, path: &str, parts: &Map<String, Value>) -> Option<TeamKey> {
+        let (path, value) = (join(path, "team"), filled(parts, "team")?);
+        let team = TeamKey::parse(self.string(&path, value)?.trim());
+        if team.is_none() {
+            self.report(&path, "must be a team key: lowercase letters, digits, - and _");
+        }
+        team
+    }
+
+    /// A ticket's id under this name, if it is there.
+    fn ticket_id(&mut self, path: &str, parts: &Map<String, Value>, name: &str) -> Option<u64> {
+        let id = ticket_id(filled(parts, name)?);
+        if id.is_none() {
+            self.report(&join(path, name), "must be a whole number");
+        }
+        id
     }
 
     fn required_identifier(&mut self, path: &str, parts: &Map<String, Value>, name: &str) -> Option<String> {
@@ -292,17 +296,17 @@ impl Reader {
         self.identifier(&join(path, name), filled(parts, name)?)
     }
 
-    /// A short text or a number: what identifies something, on one line.
+    /// A short text or a number: what identifies something, on one line. White space around it is no part of it.
     fn identifier(&mut self, path: &str, value: &Value) -> Option<String> {
         let text = match value {
-            Value::String(text) => text.clone(),
+            Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
-            _ => {
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
                 self.report(path, "must be a string or a number");
                 return None;
             }
         };
-        let problem = if text.trim().is_empty() {
+        let problem = if text.is_empty() {
             "must not be empty"
         } else if text.chars().count() > MAX_ID {
             "is longer than 512 characters"
@@ -316,20 +320,25 @@ impl Reader {
     }
 }
 
-/// A property that is there and neither null nor blank.
-fn filled<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
-    present(parts, name).filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
+/// Of an array or an object, which no field takes, only that it is one is kept: nested deeply enough, a body that can be
+/// read would become a message that cannot.
+fn emptied((key, value): (&String, &Value)) -> (String, Value) {
+    let value = match value {
+        Value::Array(_) => Value::Array(Vec::new()),
+        Value::Object(_) => Value::Object(Map::new()),
+        scalar => scalar.clone(),
+    };
+    (key.clone(), value)
 }
 
-/// The ticket id in an `external_case`, if its type says that the case is one of Desk's. Which types Sendbird sends is
-/// not known (desk-wire section 9, question 7), so anything else is no error.
-fn desk_case(case: &Value) -> Option<u64> {
-    let kind = case.get("type")?.as_str()?;
-    matches!(kind, "sendbird_desk" | "desk").then(|| ticket_id(case.get("case_id")?)).flatten()
+/// A property that is there and neither null nor blank.
+fn filled<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    let is_blank = |value: &&Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+    present(parts, name).filter(|value| !is_blank(value))
 }
 
 fn ticket_id(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok()).filter(|id| *id > 0)
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|id| *id > 0)
 }
 
 #[cfg(test)]
@@ -340,12 +349,15 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    /// 30 July 2025, 08:35:30.
+    const RECEIVED: i64 = 1_753_864_530_000;
+
     fn read(body: &[u8], idempotency_key: Option<&str>) -> Result<Event, BadBody> {
         let keys = Keys { signing: vec!["s".into()], ..Keys::default() };
         let mut headers = HeaderMap::new();
         headers.insert("x-sendbird-signature", HeaderValue::from_str(&sign(body, "s")).unwrap());
         let body = authenticate(body, &headers, &keys, std::time::UNIX_EPOCH).unwrap();
-        parse(body, &AppId::parse("APP-1").unwrap(), idempotency_key)
+        parse(body, &AppId::parse("APP-1").unwrap(), idempotency_key, RECEIVED)
     }
 
     fn handoff(body: &Value) -> Handoff {
@@ -388,14 +400,20 @@ mod tests {
         assert_eq!(handoff.handoff_at.as_deref(), Some("2025-07-30T08:30:32.d48s"));
     }
 
+    /// A time in a direct body never decides.
     #[test]
-    fn a_time_orders_only_where_it_can_be_read() {
-        let mut handoff = handoff(&envelope());
-        assert_eq!(handoff.micros(), None);
-        handoff.handoff_at = Some("2025-07-30T08:35:25.5Z".into());
-        assert_eq!(handoff.micros(), Some(1_753_864_525_500_000));
-        handoff.handoff_at = Some("2025-07-30T10:35:25.5+02:00".into());
-        assert_eq!(handoff.micros(), Some(1_753_864_525_500_000));
+    fn only_events_carry_senders_time() {
+        let mut body = envelope();
+        body["created_at"] = json!("2025-07-30T08:35:25.5Z");
+        let event = handoff(&body).stamp();
+        assert_eq!(event, Stamp { created: Some(1_753_864_525_500_000), received: RECEIVED });
+        let direct = json!({
+            "created_at": "2025-07-30T08:35:25.5Z", "handoff_at": "2025-07-30T08:35:25.5Z",
+            "conversation": {"id": 1, "user_id": "u"}
+        });
+        assert_eq!(handoff(&direct).stamp(), Stamp { created: None, received: RECEIVED });
+        let flat = json!({"created_at": "2025-07-30T08:35:25.5Z", "conversation_id": 1, "user_id": "u"});
+        assert_eq!(handoff(&flat).stamp().created, None);
     }
 
     #[test]
@@ -463,26 +481,120 @@ mod tests {
         let mut body = envelope();
         body["app_id"] = json!("APP-2");
         body["data"]["conversation"]["user_id"] = json!(["u"]);
-        body["data"]["conversation"]["ai_agent_context"]["context"] = json!("x");
-        body["data"]["conversation"]["ai_agent_context"]["country"] = json!("U\nS");
-        assert_eq!(
-            paths(&body),
-            [
-                "app_id",
-                "data.conversation.user_id",
-                "data.conversation.ai_agent_context.context",
-                "data.conversation.ai_agent_context.country"
-            ]
-        );
+        assert_eq!(paths(&body), ["app_id", "data.conversation.user_id"]);
         assert_eq!(paths(&json!({"category": "handoff"})), ["id", "data"]);
         assert_eq!(paths(&json!({"category": 5})), ["category"]);
         assert_eq!(paths(&json!([])), [""]);
         assert_eq!(paths(&json!({"conversation": {"user_id": "u"}})), ["conversation"]);
+        let direct = json!({
+            "conversation": {"id": 1, "user_id": "u"}, "context": "x", "country": "U\nS", "language": []
+        });
+        assert_eq!(paths(&direct), ["context", "language", "country"]);
         let wishes = json!({"id": -1, "priority": "top", "team": "V I P", "title": " "});
         assert_eq!(
             paths(&json!({"conversation": {"id": 1, "user_id": "u"}, "ticket": wishes})),
-            ["ticket.priority", "ticket.team", "ticket.title", "ticket.id"]
+            ["ticket.id", "ticket.title", "ticket.priority", "ticket.team"]
         );
+    }
+
+    /// Whatever else is wrong with it, an event that says whose conversation it is becomes a handoff.
+    #[test]
+    fn optional_parts_of_event_cost_nothing() {
+        let mut body = envelope();
+        body["created_at"] = json!(["now"]);
+        body["data"]["ai_agent_id"] = json!({});
+        body["data"]["handoff_at"] = json!(true);
+        body["data"]["external_case"] = json!("desk");
+        body["data"]["conversation"]["channel_url"] = json!("x".repeat(600));
+        body["data"]["conversation"]["channel_type"] = json!([]);
+        body["data"]["conversation"]["ai_agent_context"]["context"] = json!("x");
+        body["data"]["conversation"]["ai_agent_context"]["country"] = json!("U\nS");
+        let handoff = handoff(&body);
+        assert_eq!((handoff.conversation.id.as_deref(), handoff.conversation.channel_url), (Some("2647"), None));
+        assert_eq!(
+            handoff.remarks,
+            [
+                "data.conversation.channel_url",
+                "data.conversation.channel_type",
+                "data.conversation.ai_agent_context.context",
+                "data.conversation.ai_agent_context.country",
+                "data.ai_agent_id",
+                "data.handoff_at",
+                "created_at",
+                "data.external_case",
+            ]
+        );
+        body["data"]["conversation"]["id"] = json!(false);
+        let wrong = ["data.conversation", "data.conversation.id", "data.conversation.channel_url"];
+        assert_eq!(paths(&body), wrong, "neither name can be used");
+    }
+
+    fn flat() -> Value {
+        json!({
+            "conversation_id": "2647", "user_id": " user_1 ", "language": "en", "country": "", "title": "Broken lid",
+            "priority": "high", "team": "vip", "ticket_id": "7", "order-id": "ORD-1", "is-new": true, "cart": 3
+        })
+    }
+
+    /// One JSON object of texts, numbers and booleans, as the tools of AI agents send it.
+    #[test]
+    fn flat_form_is_read() {
+        let handoff = handoff(&flat());
+        assert_eq!((handoff.form, handoff.user_id.as_str()), (Form::Flat, "user_1"));
+        assert_eq!((handoff.language.as_deref(), handoff.country.as_deref()), (Some("en"), None));
+        let TicketWish { id, title, priority, team } = &handoff.ticket;
+        assert_eq!((*id, title.as_deref(), *priority), (Some(7), Some("Broken lid"), Some(Priority::High)));
+        assert_eq!(*team, TeamKey::parse("vip"));
+        assert_eq!(json!(handoff.context), json!({"order-id": "ORD-1", "is-new": true, "cart": 3}));
+        assert_eq!(handoff.reserved.0["language"], "en");
+        assert!(!handoff.event_is_named && handoff.event_id.len() == 64);
+    }
+
+    #[test]
+    fn channel_may_stand_as_conversation_id() {
+        let channel = "sendbird_group_channel_1_ab";
+        for body in [
+            json!({"conversation_id": channel, "user_id": "u"}),
+            json!({"conversation_id": channel, "channel_url": channel, "user_id": "u"}),
+            json!({"channel_url": channel, "user_id": "u"}),
+        ] {
+            let conversation = handoff(&body).conversation;
+            assert_eq!((conversation.id.as_deref(), conversation.channel_url.as_deref()), (None, Some(channel)));
+        }
+        let two = json!({"conversation_id": channel, "channel_url": "other", "user_id": "u"});
+        assert_eq!(paths(&two), ["conversation_id"]);
+    }
+
+    #[test]
+    fn wrong_reserved_key_is_named() {
+        let wrong = json!({
+            "conversation_id": {}, "user_id": [], "language": true, "title": 5, "priority": "top", "team": "V I P",
+            "ticket_id": "x", "event_id": {}
+        });
+        let named = ["event_id", "user_id", "conversation_id", "language", "title", "ticket_id", "priority", "team"];
+        assert_eq!(paths(&wrong), named);
+        assert_eq!(paths(&json!({})), ["user_id", "conversation_id"]);
+        assert_eq!(paths(&json!({"user_id": "u", "conversation_id": ""})), ["conversation_id"]);
+    }
+
+    /// One handoff in the three bodies.
+    #[test]
+    fn three_forms_say_the_same() {
+        let facts = |handoff: Handoff| {
+            (handoff.user_id, handoff.conversation.id, handoff.context.0, handoff.language, handoff.event_id)
+        };
+        let envelope = json!({
+            "id": "e", "category": "handoff",
+            "data": {"conversation": {"id": 1, "user_id": "u", "ai_agent_context": {
+                "language": "en", "context": {"a": "b"}
+            }}}
+        });
+        let nested = json!({
+            "event_id": "e", "conversation": {"id": "1", "user_id": "u"}, "context": {"a": "b"}, "language": "en"
+        });
+        let flat = json!({"event_id": "e", "conversation_id": "1", "user_id": "u", "a": "b", "language": "en"});
+        assert_eq!(facts(handoff(&envelope)), facts(handoff(&nested)));
+        assert_eq!(facts(handoff(&envelope)), facts(handoff(&flat)));
     }
 
     #[test]
@@ -555,7 +667,65 @@ mod tests {
         assert_eq!(handoff.context.0["summary"], json!("lid \u{fffd}"));
     }
 
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((property(), inner), 0..4)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn property() -> impl Strategy<Value = String> {
+        let known = [
+            "id",
+            "category",
+            "data",
+            "conversation",
+            "user_id",
+            "channel_url",
+            "context",
+            "external_case",
+            "ai_agent_context",
+            "created_at",
+            "ticket",
+            "language",
+        ];
+        prop_oneof![prop::sample::select(known.to_vec()).prop_map(str::to_owned), "[a-z]{1,5}"]
+    }
+
     proptest! {
+        #[test]
+        fn needed_parts_make_a_handoff(
+            body in prop::collection::btree_map(property(), any_json(), 0..6),
+            data in prop::collection::btree_map(property(), any_json(), 0..6),
+            conversation in prop::collection::btree_map(property(), any_json(), 0..6),
+        ) {
+            let mut conversation: Map<String, Value> = conversation.into_iter().collect();
+            conversation.insert("id".into(), 1.into());
+            conversation.insert("user_id".into(), "u".into());
+            let mut data: Map<String, Value> = data.into_iter().collect();
+            data.insert("conversation".into(), conversation.into());
+            let mut body: Map<String, Value> = body.into_iter().collect();
+            body.insert("id".into(), "e".into());
+            body.insert("category".into(), "handoff".into());
+            body.insert("data".into(), data.into());
+            let read = read(Value::Object(body).to_string().as_bytes(), None);
+            prop_assert!(matches!(read, Ok(Event::Handoff(_))), "{read:?}");
+        }
+
+        #[test]
+        fn no_json_makes_it_panic(body in any_json()) {
+            let _ = read(body.to_string().as_bytes(), None);
+        }
+
         #[test]
         fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&body, None);

@@ -1,0 +1,781 @@
+//! Plays a history back and judges it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use crate::history::{AttemptNumber, By, CANARY, CallKind, HandoffNumber, History, Millis, Route, Sent, Shown, What};
+use crate::{Broken, Wanted, wanted};
+
+/// How long a create whose answer was lost keeps the next one from being made. A second less, for clocks that count seconds.
+const SETTLING: Millis = 59_000;
+/// The most calls to Desk that one attempt may make.
+const MAX_CALLS: usize = 30;
+
+/// Every promise that the history breaks, in the order of time.
+pub fn judge(history: &History) -> Vec<Broken> {
+    let mut replay = Replay { history, ..Replay::new(history) };
+    for (at, what) in &history.events {
+        replay.now = *at;
+        replay.event(what);
+        replay.find_done();
+    }
+    replay.broken
+}
+
+/// A value on a ticket.
+#[derive(Debug, Clone)]
+struct Held {
+    text: String,
+    by: By,
+    origin: Option<HandoffNumber>,
+    since: Millis,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    user: String,
+    /// The names of its conversation.
+    names: BTreeSet<String>,
+    is_open: bool,
+    open_since: Millis,
+    listed: Millis,
+    by: By,
+    fields: BTreeMap<String, Held>,
+    /// Every value that each field ever held, and until when.
+    past: BTreeMap<String, Vec<(String, Millis)>>,
+    /// Fields of which a response showed us a value that a human had set.
+    human_shown: BTreeSet<String>,
+    /// When a response last showed us that it is closed, if nothing showed it open since.
+    shown_closed: Option<Millis>,
+    shown: bool,
+    is_reopened: bool,
+    messages: usize,
+    our_message_arrived: bool,
+}
+
+#[derive(Debug, Default)]
+struct Attempt {
+    handoff: HandoffNumber,
+    user: String,
+    calls: usize,
+    first_write: Option<Millis>,
+    last_write: Option<Millis>,
+    last_look: Option<Millis>,
+    crashed: bool,
+    created: bool,
+    /// The last time each ticket was shown to it, and how.
+    shown: HashMap<u64, Shown>,
+}
+
+#[derive(Debug)]
+struct Handed {
+    sent: Sent,
+    wanted: Wanted,
+    names: BTreeSet<String>,
+    done: Option<Millis>,
+    enqueued: bool,
+    dead: bool,
+    accepted: Option<String>,
+    dropped: BTreeSet<String>,
+    attempts: usize,
+}
+
+struct Replay<'a> {
+    history: &'a History,
+    now: Millis,
+    broken: Vec<Broken>,
+    handoffs: BTreeMap<HandoffNumber, Handed>,
+    tickets: BTreeMap<u64, Ticket>,
+    attempts: BTreeMap<AttemptNumber, Attempt>,
+    /// Creates whose answer did not arrive: user, names, when.
+    lost_creates: Vec<(String, BTreeSet<String>, Millis)>,
+}
+
+impl<'a> Replay<'a> {
+    fn new(history: &'a History) -> Self {
+        Self {
+            history,
+            now: 0,
+            broken: Vec::new(),
+            handoffs: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            lost_creates: Vec::new(),
+        }
+    }
+
+    fn breaks(&mut self, promise: &'static str, what: String) {
+        self.broken.push(Broken { promise, at: self.now, what });
+    }
+
+    fn event(&mut self, what: &What) {
+        match what {
+            What::Sent(number, sent) => self.sent(*number, sent),
+            What::Answered(number, status, body) => self.answered(*number, *status, body),
+            What::Enqueued(number) => self.with(*number, |handed| handed.enqueued = true),
+            What::Deleted(number) => self.deleted(*number),
+            What::DeadLettered(number) => self.with(*number, |handed| handed.dead = true),
+            What::Redriven(number) => self.with(*number, |handed| handed.dead = false),
+            What::Began(attempt, handoff) => self.began(*attempt, *handoff),
+            What::Ended(attempt, crashed) => {
+                if let Some(attempt) = self.attempts.get_mut(attempt) {
+                    attempt.crashed = *crashed;
+                }
+            }
+            What::Created { ticket, user, channel, related, listed, by } => {
+                self.created(*ticket, user, channel, related, *listed, *by);
+            }
+            What::FieldSet(ticket, key, text, by) => self.field_set(*ticket, key, text, *by),
+            What::OpenSet(ticket, is_open, by) => self.open_set(*ticket, *is_open, *by),
+            What::Messaged(ticket, by) => self.messaged(*ticket, *by),
+            What::Called(attempt, kind) => self.called(*attempt, *kind),
+            What::Returned { .. } => self.returned(what),
+            What::Dropped(_, key, text) => {
+                if let Some(origin) = origin(text, &self.handoffs) {
+                    self.with(origin, |handed| {
+                        handed.dropped.insert(key.clone());
+                    });
+                }
+            }
+            What::Output(text) => {
+                if text.contains(CANARY) {
+                    self.breaks("S13", format!("a value is in an output: {text}"));
+                }
+            }
+            What::FaultsEnded => {}
+            What::Quiet => self.quiet(),
+        }
+    }
+
+    fn with(&mut self, number: HandoffNumber, change: impl FnOnce(&mut Handed)) {
+        if let Some(handed) = self.handoffs.get_mut(&number) {
+            change(handed);
+        }
+    }
+
+    fn sent(&mut self, number: HandoffNumber, sent: &Sent) {
+        let names = names(sent);
+        let handed = Handed {
+            sent: sent.clone(),
+            wanted: wanted(&sent.rules, &sent.context),
+            names,
+            done: None,
+            enqueued: false,
+            dead: false,
+            accepted: None,
+            dropped: BTreeSet::new(),
+            attempts: 0,
+        };
+        self.handoffs.insert(number, handed);
+    }
+
+    /// All names of the conversation that are linked so far: directly, or through handoffs that carried two.
+    fn linked(&self, user: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut all = names.clone();
+        loop {
+            let before = all.len();
+            let of_user = self.handoffs.values().filter(|handed| handed.sent.user == user);
+            for handed in of_user.filter(|handed| handed.sent.route != Route::Preview) {
+                if !handed.names.is_disjoint(&all) {
+                    all.extend(handed.names.iter().cloned());
+                }
+            }
+            if all.len() == before {
+                return all;
+            }
+        }
+    }
+
+    fn is_same(&self, user: &str, one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+        !self.linked(user, one).is_disjoint(other)
+    }
+
+    fn began(&mut self, number: AttemptNumber, handoff: HandoffNumber) {
+        let user = self.handoffs.get(&handoff).map(|handed| handed.sent.user.clone());
+        let attempt = Attempt { handoff, user: user.unwrap_or_default(), ..Attempt::default() };
+        self.attempts.insert(number, attempt);
+        self.with(handoff, |handed| handed.attempts += 1);
+    }
+
+    // --- Desk ------------------------------------------------------------------------------------------------------
+
+    fn created(&mut self, id: u64, user: &str, channel: &str, related: &[String], listed: Millis, by: By) {
+        let mut names = BTreeSet::new();
+        if let By::Us(number) = by {
+            names = self.judge_create(number, user);
+        } else {
+            names.extend(std::iter::once(channel).chain(related.iter().map(String::as_str)).map(channel_name));
+        }
+        let ticket = Ticket {
+            user: user.to_owned(),
+            names,
+            is_open: true,
+            open_since: self.now,
+            listed,
+            by,
+            fields: BTreeMap::new(),
+            past: BTreeMap::new(),
+            human_shown: BTreeSet::new(),
+            shown_closed: None,
+            shown: false,
+            is_reopened: false,
+            messages: 0,
+            our_message_arrived: false,
+        };
+        self.tickets.insert(id, ticket);
+    }
+
+    /// S1, S3, S4, S5, S12 of a create by us; gives the names of its conversation.
+    fn judge_create(&mut self, number: AttemptNumber, user: &str) -> BTreeSet<String> {
+        let Some(attempt) = self.attempts.get_mut(&number) else { return BTreeSet::new() };
+        attempt.created = true;
+        let (handoff, last_look) = (attempt.handoff, attempt.last_look.unwrap_or(0));
+        let Some(handed) = self.handoffs.get(&handoff) else { return BTreeSet::new() };
+        let (names, sent) = (handed.names.clone(), handed.sent.clone());
+        if sent.user != user {
+            self.breaks("S1", format!("handoff {handoff} of {} made a ticket for {user}", sent.user));
+        }
+        if sent.route == Route::Preview || self.history.is_preview_mode {
+            self.breaks("S12", format!("preview {handoff} made a ticket"));
+        }
+        let ticket_rules = &sent.rules["ticket"];
+        let when_missing = ticket_rules["when_missing"].as_str().unwrap_or("create");
+        let had_ticket =
+            self.tickets.values().any(|ticket| ticket.user == user && self.is_same(user, &names, &ticket.names));
+        if matches!(when_missing, "wait" | "retry") || (when_missing == "leave" && !had_ticket) {
+            self.breaks("S5", format!("handoff {handoff} made a ticket although the rule is {when_missing}"));
+        }
+
+        let open = self.tickets.iter().find(|(_, ticket)| {
+            let is_known = ticket.listed <= last_look || ticket.shown;
+            ticket.user == user
+                && ticket.is_open
+                && ticket.open_since < last_look
+                && is_known
+                && self.is_same(user, &names, &ticket.names)
+        });
+        if let Some((id, _)) = open {
+            let what = format!("handoff {handoff} made a ticket while {id} was open and listed");
+            self.breaks("S3", what);
+        }
+        let lost = self
+            .lost_creates
+            .iter()
+            .any(|(of, about, at)| of == user && self.now < at + SETTLING && self.is_same(user, &names, about));
+        if lost {
+            let what = format!("handoff {handoff} made a ticket within the settling time of a lost create");
+            self.breaks("S4", what);
+        }
+        names
+    }
+
+    fn field_set(&mut self, id: u64, key: &str, text: &str, by: By) {
+        if let By::Us(number) = by {
+            self.judge_write(id, key, text, number);
+        }
+        let origin = origin(text, &self.handoffs);
+        let now = self.now;
+        let Some(ticket) = self.tickets.get_mut(&id) else { return };
+        if let Some(held) = ticket.fields.remove(key) {
+            ticket.past.entry(key.to_owned()).or_default().push((held.text, now));
+        }
+        if !text.trim().is_empty() {
+            let held = Held { text: text.to_owned(), by, origin, since: now };
+            ticket.fields.insert(key.to_owned(), held);
+        }
+    }
+
+    /// S1, S2, S5, S6, S7, S9, S12 of a field that we set.
+    fn judge_write(&mut self, id: u64, key: &str, text: &str, number: AttemptNumber) {
+        let Some(from) = origin(text, &self.handoffs) else { return };
+        let (Some(ticket), Some(handed)) = (self.tickets.get(&id), self.handoffs.get(&from)) else { return };
+        let (user, names) = (handed.sent.user.clone(), handed.names.clone());
+        let rules = handed.sent.rules["ticket"].clone();
+        let rule = rules["overwrite"].as_str().unwrap_or("own");
+        let mut broken: Vec<(&'static str, String)> = Vec::new();
+        let about = format!("handoff {from} wrote {key} on ticket {id}");
+
+        if ticket.user != user {
+            broken.push(("S1", format!("{about} of {}", ticket.user)));
+        } else if !self.is_same(&user, &names, &ticket.names) && self.is_anothers(ticket, &user, &names) {
+            broken.push(("S2", format!("{about} of another conversation {:?}", ticket.names)));
+        }
+        if text.trim().is_empty() {
+            broken.push(("S7", format!("{about} and emptied it")));
+        }
+        if handed.sent.route == Route::Preview || self.history.is_preview_mode {
+            broken.push(("S12", format!("{about} although it is a preview")));
+        }
+        if ticket.shown_closed.is_some() && !ticket.is_open {
+            broken.push(("S5", format!("{about}, which a response had shown closed")));
+        }
+        if let Some(held) = ticket.fields.get(key).filter(|held| !is_same_text(&held.text, text)) {
+            let is_humans = held.by == By::Human;
+            if rule == "never" {
+                broken.push(("S7", format!("{about} over {:?} under never", held.text)));
+            }
+            if rule == "own" && is_humans && ticket.human_shown.contains(key) && !self.is_excused(key, held) {
+                broken.push(("S6", format!("{about} over a human's value that was shown")));
+            }
+            let newer = held.origin.filter(|_| !is_humans).and_then(|origin| self.handoffs.get(&origin));
+            if let Some(newer) = newer.filter(|newer| is_newer(&newer.sent, &handed.sent)) {
+                let what = format!("{about} over a newer handoff's, received at {}", newer.sent.received);
+                broken.push(("S9", what));
+            }
+        }
+        let _ = number;
+        for (promise, what) in broken {
+            self.breaks(promise, what);
+        }
+    }
+
+    /// Whether the ticket is surely another conversation's: of one that a handoff named, or that we made for one.
+    fn is_anothers(&self, ticket: &Ticket, user: &str, names: &BTreeSet<String>) -> bool {
+        let linked = self.linked(user, names);
+        let of_user = self.handoffs.values().filter(|handed| handed.sent.user == user);
+        let mut others = of_user.filter(|handed| handed.names.is_disjoint(&linked));
+        matches!(ticket.by, By::Us(_)) || others.any(|other| !other.names.is_disjoint(&ticket.names))
+    }
+
+    /// A human's value that is exactly what a killed attempt wanted may count as ours.
+    fn is_excused(&self, key: &str, held: &Held) -> bool {
+        self.attempts.values().filter(|attempt| attempt.crashed).any(|attempt| {
+            let wanted = self.handoffs.get(&attempt.handoff).map(|handed| &handed.wanted.fields);
+            wanted.and_then(|fields| fields.get(key)).is_some_and(|text| is_same_text(text, &held.text))
+        })
+    }
+
+    fn open_set(&mut self, id: u64, is_open: bool, _: By) {
+        let now = self.now;
+        if let Some(ticket) = self.tickets.get_mut(&id) {
+            ticket.is_reopened |= is_open;
+            (ticket.is_open, ticket.open_since) = (is_open, now);
+            if is_open {
+                ticket.shown_closed = None;
+            }
+        }
+    }
+
+    fn messaged(&mut self, id: u64, by: By) {
+        let again = self.tickets.get(&id).is_some_and(|ticket| ticket.our_message_arrived);
+        if matches!(by, By::Us(_)) && again {
+            self.breaks("S10", format!("a second opening message on ticket {id}"));
+        }
+        if let Some(ticket) = self.tickets.get_mut(&id) {
+            ticket.messages += 1;
+        }
+    }
+
+    // --- the wire --------------------------------------------------------------------------------------------------
+
+    fn called(&mut self, number: AttemptNumber, kind: CallKind) {
+        let now = self.now;
+        let Some(attempt) = self.attempts.get_mut(&number) else { return };
+        if kind != CallKind::Post {
+            attempt.calls += 1;
+            if attempt.calls == MAX_CALLS + 1 {
+                let what = format!("handoff {} took more than {MAX_CALLS} calls", attempt.handoff);
+                self.breaks("S14", what);
+                return;
+            }
+        }
+        let _ = now;
+    }
+
+    fn returned(&mut self, what: &What) {
+        let What::Returned { attempt: number, kind, ticket, began, effect, arrived, is_ok, shown } = what else {
+            return;
+        };
+        let Some(attempt) = self.attempts.get_mut(number) else { return };
+        let (handoff, user) = (attempt.handoff, attempt.user.clone());
+        if matches!(kind, CallKind::List | CallKind::View) && *is_ok {
+            attempt.last_look = Some(attempt.last_look.unwrap_or(0).max(effect.unwrap_or(*began)));
+        }
+        for seen in shown {
+            attempt.shown.insert(seen.ticket, seen.clone());
+        }
+        let is_write = kind.writes() || *kind == CallKind::Create;
+        if let (true, Some(at)) = (is_write, effect) {
+            self.judge_interleaving(*number, &user, *at);
+        }
+        if *kind == CallKind::Create && !*arrived {
+            let names = self.handoffs.get(&handoff).map(|handed| handed.names.clone());
+            self.lost_creates.push((user, names.unwrap_or_default(), effect.unwrap_or(*began)));
+        }
+        if *arrived {
+            for seen in shown {
+                self.show(seen, effect.unwrap_or(*began));
+            }
+            if let (CallKind::Post, true, Some(ticket)) =
+                (kind, *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id)))
+            {
+                ticket.our_message_arrived = true;
+            }
+        }
+    }
+
+    /// S8: a write of another attempt for the same customer between the first and the last write of one.
+    fn judge_interleaving(&mut self, number: AttemptNumber, user: &str, at: Millis) {
+        let amid = self.attempts.iter().find(|(other, attempt)| {
+            let of_customer = **other != number && attempt.user == user;
+            let own_first = self.attempts.get(&number).and_then(|own| own.first_write);
+            let wrote_since =
+                own_first.is_some_and(|first| attempt.last_write.is_some_and(|last| last > first && last < at));
+            of_customer && wrote_since
+        });
+        if let Some((other, _)) = amid {
+            let what = format!("attempt {other} wrote between two writes of attempt {number} for {user}");
+            self.breaks("S8", what);
+        }
+        if let Some(own) = self.attempts.get_mut(&number) {
+            own.first_write.get_or_insert(at);
+            own.last_write = Some(at);
+        }
+    }
+
+    /// What a response that arrived showed of a ticket, as it was at that time.
+    fn show(&mut self, seen: &Shown, at: Millis) {
+        let now = self.now;
+        let Some(ticket) = self.tickets.get_mut(&seen.ticket) else { return };
+        ticket.shown = true;
+        ticket.shown_closed = if seen.is_open { None } else { ticket.shown_closed.or(Some(now)) };
+        let Some(fields) = &seen.fields else { return };
+        let humans: Vec<String> = ticket
+            .fields
+            .iter()
+            .filter(|(key, held)| held.by == By::Human && held.since <= at && fields.get(*key) == Some(&held.text))
+            .map(|(key, _)| key.clone())
+            .collect();
+        ticket.human_shown.extend(humans);
+    }
+
+    // --- done ------------------------------------------------------------------------------------------------------
+
+    fn find_done(&mut self) {
+        let open: Vec<HandoffNumber> =
+            self.handoffs.iter().filter(|(_, handed)| handed.done.is_none()).map(|(number, _)| *number).collect();
+        for number in open {
+            if self.is_done(number) {
+                let now = self.now;
+                self.with(number, |handed| handed.done = Some(now));
+            }
+        }
+    }
+
+    fn is_done(&self, number: HandoffNumber) -> bool {
+        let handed = &self.handoffs[&number];
+        let sent = &handed.sent;
+        let message_needed = sent.rules["ticket"]["opening_message"].is_string() && !self.history.chat_refuses;
+        self.tickets.values().any(|ticket| {
+            let visible = !message_needed || ticket.messages > 0 || !matches!(ticket.by, By::Us(_));
+            ticket.is_open
+                && visible
+                && ticket.user == sent.user
+                && (self.is_same(&sent.user, &handed.names, &ticket.names)
+                    || !self.is_anothers(ticket, &sent.user, &handed.names)
+                        && self.has_all(handed, ticket)
+                        && !handed.wanted.fields.is_empty())
+                && self.has_all(handed, ticket)
+        })
+    }
+
+    fn has_all(&self, handed: &Handed, ticket: &Ticket) -> bool {
+        handed.wanted.fields.iter().all(|(key, text)| match ticket.fields.get(key) {
+            Some(held) if is_same_text(&held.text, text) => true,
+            Some(held) => self.may_stand(handed, held),
+            None => handed.dropped.contains(key) || ticket.fields.len() >= 20,
+        })
+    }
+
+    /// Whether another value may stand in the way of a handoff's.
+    fn may_stand(&self, handed: &Handed, held: &Held) -> bool {
+        let rule = handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own");
+        let newer = held.origin.and_then(|origin| self.handoffs.get(&origin));
+        let is_newer = newer.is_some_and(|newer| is_newer(&newer.sent, &handed.sent));
+        let humans = !matches!(held.by, By::Us(_)) && rule != "always";
+        is_newer || humans || rule == "never"
+    }
+
+    fn deleted(&mut self, number: HandoffNumber) {
+        let Some(handed) = self.handoffs.get(&number) else { return };
+        if handed.done.is_none() && !self.is_left(handed) && !self.is_repeated(number) {
+            self.breaks("S11", format!("the message of handoff {number} was deleted before it was done"));
+        }
+    }
+
+    /// The rules leave it: no open ticket, and the rules do not make one.
+    fn is_left(&self, handed: &Handed) -> bool {
+        let rules = &handed.sent.rules["ticket"];
+        rules["when_missing"] == "leave" || rules["when_closed"] == "leave"
+    }
+
+    /// The same event was done by another sending.
+    fn is_repeated(&self, number: HandoffNumber) -> bool {
+        let handed = &self.handoffs[&number];
+        self.handoffs.iter().any(|(other, one)| {
+            let same_event = one.sent.event.is_some() && one.sent.event == handed.sent.event;
+            let same_bytes = handed.sent.repeats == Some(*other)
+                || one.sent.repeats == Some(number)
+                || (one.sent.repeats.is_some() && one.sent.repeats == handed.sent.repeats);
+            *other != number && one.sent.user == handed.sent.user && (same_event || same_bytes) && one.done.is_some()
+        })
+    }
+
+    // --- answers ---------------------------------------------------------------------------------------------------
+
+    fn answered(&mut self, number: HandoffNumber, status: u16, body: &Value) {
+        let Some(handed) = self.handoffs.get(&number) else { return };
+        let route = handed.sent.route;
+        let word = body["status"].as_str().unwrap_or_default().to_owned();
+        if status >= 500 && !self.history.stores_failed && route != Route::Preview {
+            self.breaks("S15", format!("handoff {number} was answered {status}"));
+            return;
+        }
+        if (400..500).contains(&status) && status != 422 && route != Route::Preview {
+            self.breaks("S15", format!("handoff {number} was answered {status}: {}", body["detail"]));
+            return;
+        }
+        if route == Route::Preview || !(200..300).contains(&status) {
+            return;
+        }
+        self.with(number, |handed| handed.accepted = Some(word.clone()));
+        match word.as_str() {
+            "created" | "updated" | "unchanged" => self.judge_answer(number, &word, body),
+            "duplicate" => {
+                if !self.is_repeated(number) && self.handoffs[&number].done.is_none() {
+                    self.breaks("A5", format!("handoff {number} is no duplicate of anything done"));
+                }
+            }
+            "queued" => {
+                let is_known = self.handoffs[&number].enqueued || self.is_same_event_queued(number);
+                if !is_known {
+                    self.breaks("A6", format!("handoff {number} is queued and not on the queue"));
+                }
+            }
+            "left" => {
+                if !self.is_left(&self.handoffs[&number]) {
+                    self.breaks("A6", format!("handoff {number} was left, against the rules"));
+                }
+            }
+            "preview" if self.history.is_preview_mode => {}
+            other => {
+                let what = format!("handoff {number} was answered with the status {other:?}");
+                self.breaks("A1", what);
+            }
+        }
+    }
+
+    fn is_same_event_queued(&self, number: HandoffNumber) -> bool {
+        let handed = &self.handoffs[&number];
+        self.handoffs.iter().any(|(other, one)| {
+            let same_event = one.sent.event.is_some() && one.sent.event == handed.sent.event;
+            let same_bytes = handed.sent.repeats == Some(*other)
+                || one.sent.repeats == Some(number)
+                || (one.sent.repeats.is_some() && one.sent.repeats == handed.sent.repeats);
+            *other != number && one.enqueued && (same_event || same_bytes)
+        })
+    }
+
+    fn judge_answer(&mut self, number: HandoffNumber, word: &str, body: &Value) {
+        let handed = &self.handoffs[&number];
+        let id = body["ticket"]["id"].as_u64().unwrap_or(0);
+        let mut broken: Vec<(&'static str, String)> = Vec::new();
+        if handed.done.is_none() {
+            broken.push(("A1", format!("handoff {number} was answered {word} and is not done")));
+        }
+        let made = self.attempts.values().any(|attempt| {
+            attempt.created && (attempt.handoff == number || self.is_same_event(attempt.handoff, number))
+        });
+        if (word == "created") != made && !self.attempts.values().any(|attempt| attempt.crashed) {
+            broken.push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
+        }
+        let Some(ticket) = self.tickets.get(&id) else {
+            self.breaks("A1", format!("handoff {number} was answered with ticket {id}, which is not there"));
+            return;
+        };
+        let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
+        let shown = last.and_then(|attempt| attempt.shown.get(&id)).and_then(|shown| shown.fields.as_ref());
+        let entries = body["fields"].as_array().cloned().unwrap_or_default();
+        for key in handed.sent.context.keys() {
+            let found: Vec<&Value> = entries.iter().filter(|entry| entry["key"] == key.as_str()).collect();
+            let [entry] = found.as_slice() else {
+                broken.push(("A4", format!("handoff {number} has {} entries for {key}", found.len())));
+                continue;
+            };
+            let outcome = entry["outcome"].as_str().unwrap_or_default();
+            let field = entry["field"].as_str().unwrap_or(key);
+            if let Some(expected) = handed.wanted.settled.get(key)
+                && *expected != outcome
+            {
+                broken.push(("A4", format!("handoff {number}: {key} is {outcome} instead of {expected}")));
+                continue;
+            }
+            let Some(text) = handed.wanted.fields.get(field) else { continue };
+            let now = ticket.fields.get(field).map(|held| held.text.as_str());
+            let held_it = now.is_some_and(|now| is_same_text(now, text))
+                || ticket.past.get(field).is_some_and(|past| past.iter().any(|(past, _)| is_same_text(past, text)));
+            let last_shown = shown.and_then(|fields| fields.get(field));
+            match outcome {
+                "written" | "truncated" | "unchanged" if !held_it => {
+                    broken.push(("A2", format!("handoff {number}: {key} is {outcome} and was never there")));
+                }
+                "kept" if last_shown.is_none_or(|shown| is_same_text(shown, text)) && shown.is_some() => {
+                    broken.push(("A3", format!("handoff {number}: {key} is kept, and no other value was shown")));
+                }
+                "rejected" if last_shown.is_some_and(|shown| is_same_text(shown, text)) => {
+                    broken.push(("A3", format!("handoff {number}: {key} is rejected, and was shown")));
+                }
+                _ => {}
+            }
+        }
+        broken.extend(self.judge_others(number, id, body));
+        for (promise, what) in broken {
+            self.breaks(promise, what);
+        }
+    }
+
+    fn is_same_event(&self, one: HandoffNumber, other: HandoffNumber) -> bool {
+        let (Some(one_of), Some(other_of)) = (self.handoffs.get(&one), self.handoffs.get(&other)) else {
+            return false;
+        };
+        let same_bytes = one_of.sent.repeats == Some(other)
+            || other_of.sent.repeats == Some(one)
+            || (one_of.sent.repeats.is_some() && one_of.sent.repeats == other_of.sent.repeats);
+        let same_id = one_of.sent.event.is_some() && one_of.sent.event == other_of.sent.event;
+        one_of.sent.user == other_of.sent.user && (same_id || same_bytes)
+    }
+
+    /// A8: the other open, listed tickets of the conversation, and only those.
+    fn judge_others(&self, number: HandoffNumber, id: u64, body: &Value) -> Vec<(&'static str, String)> {
+        let handed = &self.handoffs[&number];
+        let reported: BTreeSet<u64> =
+            body["other_open_tickets"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        let mut broken = Vec::new();
+        for other in &reported {
+            let fits = self.tickets.get(other).is_some_and(|ticket| {
+                *other != id
+                    && ticket.user == handed.sent.user
+                    && self.is_same(&ticket.user, &handed.names, &ticket.names)
+            });
+            if !fits {
+                broken.push(("A8", format!("handoff {number} names ticket {other} as another open one")));
+            }
+        }
+        broken
+    }
+
+    // --- at the end ------------------------------------------------------------------------------------------------
+
+    fn quiet(&mut self) {
+        let mut broken: Vec<(&'static str, String)> = Vec::new();
+        for (number, handed) in &self.handoffs {
+            let accepted = handed.accepted.is_some() && handed.sent.route != Route::Preview;
+            let is_over = handed.done.is_some()
+                || handed.dead
+                || self.is_left(handed)
+                || self.is_repeated(*number)
+                || self.history.is_preview_mode;
+            if accepted && !is_over {
+                broken.push(("L1", format!("handoff {number} was accepted ({:?}) and lost", handed.accepted)));
+            }
+        }
+        self.judge_tickets(&mut broken);
+        for (promise, what) in broken {
+            self.breaks(promise, what);
+        }
+    }
+
+    /// L3, L4, L5.
+    fn judge_tickets(&self, broken: &mut Vec<(&'static str, String)>) {
+        let ours = |ticket: &Ticket| matches!(ticket.by, By::Us(_));
+        for (id, ticket) in self.tickets.iter().filter(|(_, ticket)| ticket.is_open) {
+            let twin = self.tickets.iter().find(|(other, twin)| {
+                **other > *id
+                    && twin.is_open
+                    && ours(twin)
+                    && ours(ticket)
+                    && !ticket.is_reopened
+                    && twin.user == ticket.user
+                    && !twin.names.is_disjoint(&ticket.names)
+                    && !self.was_lost_late(ticket)
+            });
+            if let Some((other, _)) = twin {
+                broken.push(("L3", format!("tickets {id} and {other} of one conversation are open")));
+            }
+            let of_ticket: Vec<&Handed> = self
+                .handoffs
+                .values()
+                .filter(|handed| handed.done.is_some() && handed.sent.user == ticket.user)
+                .filter(|handed| self.is_same(&ticket.user, &handed.names, &ticket.names))
+                .collect();
+            self.judge_values(*id, ticket, &of_ticket, broken);
+            let configured = of_ticket.iter().any(|handed| handed.sent.rules["ticket"]["opening_message"].is_string());
+            if ours(ticket) && configured && ticket.messages == 0 && !self.history.chat_refuses {
+                broken.push(("L5", format!("ticket {id} is open and invisible to agents")));
+            }
+        }
+    }
+
+    /// A ticket that lists showed only after the settling time of its lost create.
+    fn was_lost_late(&self, ticket: &Ticket) -> bool {
+        self.lost_creates.iter().any(|(user, names, at)| {
+            *user == ticket.user && !names.is_disjoint(&ticket.names) && ticket.listed > at + SETTLING
+        })
+    }
+
+    fn judge_values(&self, id: u64, ticket: &Ticket, of_ticket: &[&Handed], broken: &mut Vec<(&'static str, String)>) {
+        for (key, held) in &ticket.fields {
+            let Some(origin) = held.origin.and_then(|origin| self.handoffs.get(&origin)) else { continue };
+            if !matches!(held.by, By::Us(_)) {
+                continue;
+            }
+            let better = of_ticket.iter().find(|handed| {
+                handed.wanted.fields.get(key).is_some_and(|text| !is_same_text(text, &held.text))
+                    && is_newer(&handed.sent, &origin.sent)
+                    && !handed.dropped.contains(key)
+                    && handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own") != "never"
+                    && handed.done.is_some_and(|done| done >= held.since)
+            });
+            if better.is_some() && !ticket.human_shown.contains(key) {
+                let what =
+                    format!("ticket {id} holds {:?} for {key}, and a newer handoff wanted another value", held.text);
+                broken.push(("L4", what));
+            }
+        }
+    }
+}
+
+fn names(sent: &Sent) -> BTreeSet<String> {
+    let id = sent.id.iter().map(|id| format!("id:{id}"));
+    id.chain(sent.channel.iter().map(|channel| channel_name(channel))).collect()
+}
+
+fn channel_name(channel: &str) -> String {
+    format!("channel:{channel}")
+}
+
+/// Whether the first is the newer one.
+fn is_newer(one: &Sent, other: &Sent) -> bool {
+    let believed = |sent: &Sent| sent.created.filter(|created| sent.is_envelope && *created <= sent.received + 300_000);
+    match (believed(one), believed(other)) {
+        (Some(one_created), Some(other_created)) if one_created != other_created => one_created > other_created,
+        _ => one.received > other.received,
+    }
+}
+
+/// Desk trims values and writes whole numbers in its own way.
+fn is_same_text(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    one == other || matches!((one.parse::<i64>(), other.parse::<i64>()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The handoff that a value comes from.
+fn origin(text: &str, handoffs: &BTreeMap<HandoffNumber, Handed>) -> Option<HandoffNumber> {
+    let holds = |value: &Value| match value {
+        Value::String(value) => is_same_text(value, text),
+        other => other.to_string().as_str() == text,
+    };
+    let found = handoffs.iter().find(|(_, handed)| handed.sent.context.values().any(holds));
+    found.map(|(number, handed)| handed.sent.repeats.unwrap_or(*number))
+}

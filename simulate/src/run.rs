@@ -1,0 +1,373 @@
+//! Plays a scenario to its end, until nothing is under way any more, and has it judged.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use desk_emulator::Seed;
+use desk_handoff::stack::Stack;
+use desk_handoff_judge::history::{self, By, HandoffNumber, History, Millis, Sent, What};
+use desk_handoff_judge::{Broken, judge};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::product::{self, APP};
+use crate::queue::Message;
+use crate::scenario::{Action, Form, Handoff, Human, Named, Route, Scenario};
+use crate::world::{ATTEMPT, World, user_id};
+
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Played {
+    /// What was seen.
+    pub history: History,
+    /// Which promises it breaks.
+    pub broken: Vec<Broken>,
+    /// How many handoffs were sent.
+    pub handoffs: usize,
+    /// What went wrong, by kind.
+    pub struck: BTreeMap<&'static str, u64>,
+    /// What humans did.
+    pub human_actions: usize,
+}
+
+/// After so long everything must be quiet, in virtual time: the queue's patience, twice, and what the clocks add.
+const PATIENCE: Duration = Duration::from_secs(12 * 60 * 60);
+/// How many workers run at once: `MaximumConcurrency` of template.yaml.
+const WORKERS: usize = 2;
+/// Lambda's time-outs of the two functions.
+const API_TIMEOUT: Duration = Duration::from_secs(29);
+const WORKER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Plays it.
+///
+/// # Panics
+/// If no runtime can be made.
+pub fn play(scenario: &Scenario) -> Played {
+    fastrand::seed(scenario.seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime of one thread can be made");
+    runtime.block_on(async {
+        let world = World::new(scenario.clone());
+        let play = Arc::new(Play {
+            stack: product::stack(&world),
+            world,
+            bodies: Mutex::default(),
+            running: AtomicUsize::new(0),
+            senders: AtomicUsize::new(0),
+        });
+        play.all().await;
+        let struck = play.world.struck();
+        let history = play.world.history();
+        let broken = judge(&history);
+        let human = |step: &&crate::scenario::Step| matches!(step.what, Action::Human { .. });
+        Played {
+            broken,
+            handoffs: play.bodies.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            human_actions: scenario.steps.iter().filter(human).count(),
+            struck,
+            history,
+        }
+    })
+}
+
+struct Play {
+    world: Arc<World>,
+    stack: Stack,
+    /// What was sent, in order.
+    bodies: Mutex<Vec<Body>>,
+    running: AtomicUsize,
+    senders: AtomicUsize,
+}
+
+#[derive(Clone)]
+struct Body {
+    handoff: Handoff,
+    text: String,
+    sent: Sent,
+}
+
+impl Play {
+    async fn all(self: &Arc<Self>) {
+        let workers = tokio::spawn(Arc::clone(self).serve());
+        let mut steps = self.world.scenario.steps.clone();
+        steps.sort_by_key(|step| step.at);
+        for step in steps {
+            let wait = step.at.saturating_sub(self.world.now());
+            sleep(Duration::from_millis(wait)).await;
+            self.step(step.what);
+        }
+        self.settle().await;
+        self.world.end_faults();
+        let redriven = self.world.queue().redrive(self.world.now());
+        for handoff in redriven {
+            self.world.record(What::Redriven(handoff));
+        }
+        self.world.changed.notify_one();
+        self.settle().await;
+        self.world.record(What::Quiet);
+        workers.abort();
+    }
+
+    /// Waits until no sender, no invocation and no message is under way.
+    async fn settle(&self) {
+        let quiet = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                let is_busy = self.senders.load(Ordering::Relaxed) > 0 || self.running.load(Ordering::Relaxed) > 0;
+                if !is_busy && self.world.queue().is_empty() {
+                    return;
+                }
+            }
+        };
+        // What is left after that, the judge sees.
+        let _ = timeout(PATIENCE, quiet).await;
+    }
+
+    fn step(self: &Arc<Self>, action: Action) {
+        match action {
+            Action::Send(handoff) => self.send(handoff, None),
+            Action::Again(place) => {
+                let known = self.bodies.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
+                if let Some(body) = known {
+                    let first = body.sent.repeats.unwrap_or(place);
+                    self.send(body.handoff, Some((first, body.text)));
+                }
+            }
+            Action::Human { user, does } => self.human(user, &does),
+            Action::DeskTicket { user, conversation } => {
+                let seed = Seed {
+                    sendbird_id: user_id(user),
+                    channel_url: Some(channel(user, conversation)),
+                    title: "Made by Desk".to_owned(),
+                    ..Seed::default()
+                };
+                self.world.desk.seed_ticket(seed);
+                self.world.record_changes(By::Desk);
+            }
+            Action::RotateToken => self.world.rotate_token(),
+        }
+    }
+
+    // --- senders ---------------------------------------------------------------------------------------------------
+
+    fn send(self: &Arc<Self>, handoff: Handoff, again: Option<(HandoffNumber, String)>) {
+        let number = {
+            let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = bodies.len();
+            let body = match again {
+                Some((first, text)) => {
+                    let sent = Sent {
+                        repeats: Some(first),
+                        received: self.world.millis_of_day(),
+                        ..bodies[first].sent.clone()
+                    };
+                    Body { handoff, text, sent }
+                }
+                None => self.body(handoff, number),
+            };
+            self.world.record(What::Sent(number, Box::new(body.sent.clone())));
+            bodies.push(body);
+            number
+        };
+        self.senders.fetch_add(1, Ordering::Relaxed);
+        let play = Arc::clone(self);
+        tokio::spawn(async move {
+            play.post(number).await;
+            play.senders.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// The webhook is tried up to three times until it is taken; the direct route once.
+    async fn post(&self, number: HandoffNumber) {
+        let body = self.bodies.lock().unwrap_or_else(PoisonError::into_inner)[number].clone();
+        let tries = if body.handoff.route == Route::Webhook { 3 } else { 1 };
+        for _ in 0..tries {
+            let answer = self.invoke_api(number, &body).await;
+            if let Some((status, answer)) = answer {
+                let is_taken = (200..300).contains(&status);
+                self.world.record(What::Answered(number, status, answer));
+                if is_taken {
+                    return;
+                }
+            }
+            sleep(Duration::from_secs(5)).await;
+        }
+    }
+
+    async fn invoke_api(&self, number: HandoffNumber, body: &Body) -> Option<(u16, Value)> {
+        let path = match body.handoff.route {
+            Route::Webhook => "/webhooks/handoff",
+            Route::Direct => "/handoffs",
+            Route::Preview => "/handoffs/preview",
+        };
+        let is_async = body.handoff.asynchronous;
+        let work = product::request(&self.world, &self.stack, path, body.text.as_bytes(), is_async);
+        self.attempt(number, API_TIMEOUT, work).await
+    }
+
+    /// One invocation: to its end, or until it is killed.
+    async fn attempt<T>(&self, number: HandoffNumber, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let attempt = self.world.begin(number);
+        let ended = ATTEMPT.scope(Arc::clone(&attempt), async {
+            tokio::select! {
+                biased;
+                () = attempt.killed.notified() => None,
+                ended = timeout(time, work) => ended.ok(),
+            }
+        });
+        let ended = ended.await;
+        self.world.record(What::Ended(attempt.number, ended.is_none()));
+        ended
+    }
+
+    fn body(&self, handoff: Handoff, number: HandoffNumber) -> Body {
+        let kinds = |key: &str| if key == "items" { "integer" } else { "text" };
+        let fact = |key: &String| (key.clone(), Value::from(history::value(number, key, kinds(key))));
+        let context: Map<String, Value> = handoff.keys.iter().map(fact).collect();
+        let (user, place) = (handoff.user, handoff.conversation);
+        let id = matches!(handoff.names, Named::Id | Named::Both).then(|| format!("{}", place + 1));
+        let channel = matches!(handoff.names, Named::Channel | Named::Both).then(|| channel(user, place));
+        let received = self.world.millis_of_day();
+        let created = handoff.age.map(|age| received - age * 1000);
+        let sent = Sent {
+            route: match handoff.route {
+                Route::Webhook => history::Route::Webhook,
+                Route::Direct => history::Route::Direct,
+                Route::Preview => history::Route::Preview,
+            },
+            is_envelope: handoff.form == Form::Envelope,
+            event: handoff.event.clone(),
+            id: id.clone(),
+            channel: channel.clone(),
+            user: user_id(user),
+            context: context.clone(),
+            created,
+            received,
+            repeats: None,
+            rules: self.world.scenario.rules.clone(),
+        };
+        let event = handoff.event.clone();
+        let text = match handoff.form {
+            Form::Envelope => json!({
+                "id": event.unwrap_or_else(|| format!("event-{number}")), "app_id": APP, "category": "handoff",
+                "created_at": created.map_or_else(|| "2025-07-30T08:30:32.d25Z".to_owned(), time_text),
+                "data": {
+                    "handoff_at": format!("h{number}"),
+                    "conversation": {
+                        "id": id, "channel_url": channel, "user_id": sent.user,
+                        "ai_agent_context": {"context": context}
+                    }
+                }
+            }),
+            Form::Nested => json!({
+                "event_id": event, "conversation": {"id": id, "channel_url": channel, "user_id": sent.user},
+                "context": context, "handoff_at": format!("h{number}")
+            }),
+            Form::Flat => {
+                let mut flat = context;
+                flat.insert("user_id".to_owned(), sent.user.clone().into());
+                let named = [("conversation_id", id), ("channel_url", channel), ("event_id", event)];
+                for (key, value) in named {
+                    flat.extend(value.map(|value| (key.to_owned(), Value::from(value))));
+                }
+                Value::Object(flat)
+            }
+        };
+        Body { handoff, text: text.to_string(), sent }
+    }
+
+    // --- the queue -------------------------------------------------------------------------------------------------
+
+    async fn serve(self: Arc<Self>) {
+        loop {
+            let now = self.world.now();
+            let is_free = self.running.load(Ordering::Relaxed) < WORKERS;
+            let (message, dead) = if is_free { self.world.queue().receive(now) } else { (None, Vec::new()) };
+            for handoff in dead {
+                self.world.record(What::DeadLettered(handoff));
+            }
+            match message {
+                Some(message) => {
+                    self.running.fetch_add(1, Ordering::Relaxed);
+                    tokio::spawn(Arc::clone(&self).work(message));
+                }
+                None => self.until_changed(now, is_free).await,
+            }
+        }
+    }
+
+    async fn until_changed(&self, now: Millis, is_free: bool) {
+        let changed = self.world.changed.notified();
+        let next = self.world.queue().next_change().filter(|next| is_free && *next > now);
+        match next {
+            Some(next) => {
+                let at = tokio::time::Instant::now() + Duration::from_millis(next - now);
+                tokio::select! {
+                    biased;
+                    () = changed => {}
+                    () = sleep_until(at) => {}
+                }
+            }
+            None => changed.await,
+        }
+    }
+
+    async fn work(self: Arc<Self>, message: Message) {
+        let work = product::deliver(&self.world, &self.stack, &message);
+        let is_done = self.attempt(message.handoff, WORKER_TIMEOUT, work).await;
+        if is_done == Some(true) {
+            // Judged before the message is gone.
+            self.world.record(What::Deleted(message.handoff));
+            self.world.queue().delete(message.id);
+        }
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        self.world.changed.notify_one();
+    }
+
+    // --- humans ----------------------------------------------------------------------------------------------------
+
+    fn human(&self, user: u8, does: &Human) {
+        let desk = &self.world.desk;
+        let tickets = desk.tickets();
+        let is_theirs = |ticket: &&Value| ticket["customer"]["sendbirdId"] == user_id(user).as_str();
+        let wants_open = !matches!(does, Human::Reopen);
+        let fits = |ticket: &&Value| {
+            (ticket["status2"] != "CLOSED") == wants_open && ticket["channelName"] != "A seeded ticket"
+        };
+        let newest = tickets.iter().filter(is_theirs).filter(fits).next_back();
+        let Some(id) = newest.and_then(|ticket| ticket["id"].as_u64()) else { return };
+        match does {
+            Human::Edit(key) => desk.edit_field(id, key, format!("human {}", self.world.now())),
+            Human::Agree(key, number) => {
+                let bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+                let value = bodies.get(*number).and_then(|body| body.sent.context.get(key)).cloned();
+                let value = value.and_then(|value| value.as_str().map(str::to_owned));
+                desk.edit_field(id, key, value.unwrap_or_else(|| history::value(*number, key, "text")));
+            }
+            Human::PutBack(key) => {
+                if let Some(former) = self.world.former(id, key) {
+                    desk.edit_field(id, key, former);
+                }
+            }
+            Human::Close => desk.close(id),
+            Human::Reopen => desk.reopen(id),
+            Human::DefaultPriority => desk.set_priority(id, "MEDIUM"),
+            Human::Rename => desk.rename(id, "Renamed by a human"),
+        }
+        self.world.record_changes(By::Human);
+    }
+}
+
+/// The Chat channel of a user's conversation with the AI agent.
+fn channel(user: u8, conversation: u8) -> String {
+    format!("sendbird_group_channel_ai_{user}_{conversation}")
+}
+
+fn time_text(millis: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
+    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}

@@ -1,0 +1,596 @@
+//! A world: the shipped code between an emulated Desk, a queue and senders, in one thread, on virtual time.
+//!
+//! Whatever the code waits for passes through here: calls to Desk and Chat, the table, the queue, the parameters. Each wait
+//! takes a time that the seed picks, so that the seed picks the order in which waiting work goes on; at each, an invocation can
+//! be killed. What anybody outside could see is written into the history.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use desk_emulator::{Behaviour, Emulator, FieldDefinition, FieldKind, Reaction, Seed, Setup};
+use desk_emulator::{StrangeRelated, WriteAnswer};
+use desk_handoff_judge::history::{AttemptNumber, By, CallKind, EPOCH, HandoffNumber, History, Millis, Shown, What};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use crate::queue::Fifo;
+use crate::scenario::{Call, Crash, Habits, Related, Scenario, Store, Trouble};
+
+tokio::task_local! {
+    /// The attempt that is at work.
+    pub(crate) static ATTEMPT: Arc<Attempt>;
+}
+
+/// One invocation.
+pub(crate) struct Attempt {
+    pub(crate) number: AttemptNumber,
+    pub(crate) handoff: HandoffNumber,
+    waits: Mutex<u32>,
+    crash: Option<Crash>,
+    /// Rung when it is killed.
+    pub(crate) killed: Notify,
+}
+
+/// A ticket as the world last saw it.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Snapshot {
+    fields: BTreeMap<String, String>,
+    is_open: bool,
+    messages: u64,
+}
+
+/// What changes.
+#[derive(Default)]
+struct State {
+    events: Vec<(Millis, What)>,
+    rng: fastrand::Rng,
+    calls: HashMap<Call, u32>,
+    stores: HashMap<Store, u32>,
+    attempts: AttemptNumber,
+    seen: BTreeMap<u64, Snapshot>,
+    /// Values that a field held before, for humans who put them back.
+    former: HashMap<(u64, String), String>,
+    faults_over: bool,
+    pub(crate) struck: BTreeMap<&'static str, u64>,
+    token: u32,
+}
+
+/// A world.
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) desk: Emulator,
+    began: Instant,
+    state: Mutex<State>,
+    queue: Mutex<Fifo>,
+    /// Rung when the queue changes or an invocation ends.
+    pub(crate) changed: Notify,
+}
+
+const FIRST_TOKEN: &str = "desk-token-0";
+
+impl World {
+    pub(crate) fn new(scenario: Scenario) -> Arc<Self> {
+        let desk = Emulator::in_process(setup(&scenario));
+        let rng = fastrand::Rng::with_seed(scenario.seed ^ 0x5eed);
+        let world = Self {
+            desk,
+            began: Instant::now(),
+            state: Mutex::new(State { rng, ..State::default() }),
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            scenario,
+        };
+        for user in 0..2 {
+            for _ in 0..world.scenario.desk.closed_before {
+                let seed = Seed { sendbird_id: user_id(user), status: "CLOSED".into(), ..Seed::default() };
+                world.desk.seed_ticket(seed);
+            }
+        }
+        // They are nobody's business.
+        for ticket in world.desk.tickets() {
+            let snapshot = snapshot(&ticket);
+            world.state().seen.insert(ticket["id"].as_u64().unwrap_or(0), snapshot);
+        }
+        Arc::new(world)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Fifo> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds since the world began.
+    pub(crate) fn now(&self) -> Millis {
+        Millis::try_from(self.began.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+
+    /// The time of day.
+    pub(crate) fn time_of_day(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.millis_of_day().unsigned_abs())
+    }
+
+    /// The time of day in milliseconds since 1970.
+    pub(crate) fn millis_of_day(&self) -> i64 {
+        EPOCH + i64::try_from(self.now()).unwrap_or(0)
+    }
+
+    pub(crate) fn record(&self, what: What) {
+        let now = self.now();
+        self.state().events.push((now, what));
+    }
+
+    pub(crate) fn chance<T>(&self, pick: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        pick(&mut self.state().rng)
+    }
+
+    pub(crate) fn strike(&self, what: &'static str) {
+        *self.state().struck.entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn struck(&self) -> BTreeMap<&'static str, u64> {
+        self.state().struck.clone()
+    }
+
+    pub(crate) fn end_faults(&self) {
+        self.state().faults_over = true;
+        self.record(What::FaultsEnded);
+    }
+
+    pub(crate) fn history(&self) -> History {
+        let events = std::mem::take(&mut self.state().events);
+        let chat_refuses = self.scenario.faults.iter().any(|fault| {
+            fault.call == Call::Post
+                && matches!(fault.trouble, Trouble::Refused | Trouble::NotFound | Trouble::Forbidden)
+        });
+        let stores_failed = !self.scenario.stores.is_empty() || !self.scenario.crashes.is_empty();
+        History { events, is_preview_mode: false, chat_refuses, stores_failed }
+    }
+
+    /// Desk's token as Parameter Store has it.
+    pub(crate) fn token(&self) -> String {
+        format!("desk-token-{}", self.state().token)
+    }
+
+    pub(crate) fn rotate_token(&self) {
+        self.state().token += 1;
+        self.desk.rotate_desk_token(self.token());
+    }
+
+    // --- attempts --------------------------------------------------------------------------------------------------
+
+    pub(crate) fn begin(&self, handoff: HandoffNumber) -> Arc<Attempt> {
+        let number = {
+            let mut state = self.state();
+            state.attempts += 1;
+            state.attempts - 1
+        };
+        let crashes = self.scenario.crashes.iter();
+        let crash = crashes.filter(|crash| crash.attempt as usize == number).cloned().next();
+        let crash = crash.filter(|_| !self.state().faults_over);
+        self.record(What::Began(number, handoff));
+        let (waits, killed) = (Mutex::new(0), Notify::new());
+        Arc::new(Attempt { number, handoff, waits, crash, killed })
+    }
+
+    /// A wait for something outside; it may be the last one of this invocation.
+    pub(crate) async fn wait(&self, after: bool) {
+        let millis = self.chance(|rng| if rng.u8(0..10) == 0 { rng.u64(50..800) } else { rng.u64(1..40) });
+        sleep(Duration::from_millis(millis)).await;
+        let Ok(attempt) = ATTEMPT.try_with(Arc::clone) else { return };
+        let number = {
+            let mut waits = attempt.waits.lock().unwrap_or_else(PoisonError::into_inner);
+            if !after {
+                *waits += 1;
+            }
+            *waits - 1
+        };
+        let is_end = attempt.crash.as_ref().is_some_and(|crash| crash.at == number && crash.after == after);
+        if is_end {
+            self.strike("crash");
+            attempt.killed.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether this invocation is killed once the present call has taken effect.
+    fn ends_after(&self) -> bool {
+        let Ok(attempt) = ATTEMPT.try_with(Arc::clone) else { return false };
+        let number = attempt.waits.lock().unwrap_or_else(PoisonError::into_inner).saturating_sub(1);
+        attempt.crash.as_ref().is_some_and(|crash| crash.at == number && crash.after)
+    }
+
+    /// What goes wrong with this call of the table or the queue: `Some(true)` if it takes effect all the same.
+    pub(crate) fn store_fault(&self, store: Store) -> Option<bool> {
+        let mut state = self.state();
+        let nth = state.stores.entry(store).or_default();
+        let this = *nth;
+        *nth += 1;
+        if state.faults_over {
+            return None;
+        }
+        let fault = self.scenario.stores.iter().find(|fault| fault.store == store && fault.nth == this)?;
+        *state.struck.entry("store").or_default() += 1;
+        Some(fault.after)
+    }
+
+    fn trouble(&self, call: Call) -> Option<Trouble> {
+        let mut state = self.state();
+        let nth = state.calls.entry(call).or_default();
+        let this = *nth;
+        *nth += 1;
+        if state.faults_over {
+            return None;
+        }
+        let strikes = |fault: &&crate::scenario::Fault| {
+            fault.call == call && (fault.nth..fault.nth + fault.times).contains(&this)
+        };
+        let trouble = self.scenario.faults.iter().find(strikes)?.trouble;
+        *state.struck.entry(name_of(trouble)).or_default() += 1;
+        Some(trouble)
+    }
+
+    // --- Desk ------------------------------------------------------------------------------------------------------
+
+    /// Carries one request of the shipped code.
+    pub(crate) async fn carry(
+        &self,
+        request: http::Request<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<http::Response<Vec<u8>>, Lost> {
+        let began = self.now();
+        let attempt = ATTEMPT.try_with(|attempt| attempt.number).unwrap_or(AttemptNumber::MAX);
+        let (call, ticket) = call_of(&request);
+        self.record(What::Called(attempt, kind_of(call)));
+        let mut returned = Returning { world: self, attempt, call, ticket, began, effect: None, is_over: false };
+
+        self.wait(false).await;
+        let trouble = self.trouble(call);
+        if let Some(outcome) = trouble.and_then(without_effect) {
+            self.note_refused(&request, call, ticket, trouble);
+            self.wait(true).await;
+            returned.is_over = true;
+            return match outcome {
+                Ok(response) => {
+                    self.record_return(&returned, Some(&response));
+                    Ok(response)
+                }
+                Err(lost) => {
+                    self.record_return(&returned, None);
+                    Err(lost)
+                }
+            };
+        }
+
+        let before = ticket.and_then(|id| self.desk.ticket(id));
+        let sent = request.body().clone();
+        let response = self.desk.call(request);
+        returned.effect = Some(self.now());
+        self.record_changes(By::Us(attempt));
+        self.note_dropped(call, &sent, &response, ticket);
+        if self.ends_after() {
+            returned.is_over = true;
+            self.record_return(&returned, None);
+        }
+        self.wait(true).await;
+        returned.is_over = true;
+        self.after_effect(trouble, response, before, timeout, &returned).await
+    }
+
+    async fn after_effect(
+        &self,
+        trouble: Option<Trouble>,
+        mut response: http::Response<Vec<u8>>,
+        before: Option<Value>,
+        timeout: Duration,
+        returned: &Returning<'_>,
+    ) -> Result<http::Response<Vec<u8>>, Lost> {
+        match trouble {
+            Some(Trouble::AnswerLost) => {
+                self.record_return(returned, None);
+                return Err(Lost::Interrupted);
+            }
+            Some(Trouble::Silent) => {
+                sleep(timeout).await;
+                self.record_return(returned, None);
+                return Err(Lost::TimedOut);
+            }
+            Some(Trouble::Stale) if kind_of(returned.call).writes() && response.status().is_success() => {
+                if let Some(before) = before {
+                    *response.body_mut() = before.to_string().into_bytes();
+                }
+            }
+            Some(Trouble::WrongTicket) => {
+                let ours = serde_json::from_slice::<Value>(response.body()).ok().and_then(|body| body["id"].as_u64());
+                let other = self.desk.tickets().into_iter().find(|ticket| ticket["id"].as_u64() != ours);
+                if let (Some(other), Some(_)) = (other, ours) {
+                    *response.body_mut() = other.to_string().into_bytes();
+                }
+            }
+            Some(Trouble::Empty) => response.body_mut().clear(),
+            Some(_) | None => {}
+        }
+        let is_misleading = matches!(trouble, Some(Trouble::Empty | Trouble::WrongTicket));
+        let is_lost = is_misleading && returned.call == Call::Create;
+        self.record_return(returned, (!is_lost).then_some(&response));
+        Ok(response)
+    }
+
+    fn record_return(&self, returned: &Returning<'_>, response: Option<&http::Response<Vec<u8>>>) {
+        let body = response.and_then(|response| serde_json::from_slice::<Value>(response.body()).ok());
+        let is_ok = response.is_some_and(|response| response.status().is_success());
+        let shown = body.as_ref().filter(|_| is_ok).map(shown).unwrap_or_default();
+        self.record(What::Returned {
+            attempt: returned.attempt,
+            kind: kind_of(returned.call),
+            ticket: returned.ticket,
+            began: returned.began,
+            effect: returned.effect,
+            is_ok,
+            arrived: response.is_some(),
+            shown,
+        });
+    }
+
+    /// Compares Desk's tickets with what was there before, and writes down what changed.
+    pub(crate) fn record_changes(&self, by: By) {
+        for ticket in self.desk.tickets() {
+            let id = ticket["id"].as_u64().unwrap_or(0);
+            let now = snapshot(&ticket);
+            let before = self.state().seen.insert(id, now.clone());
+            if before.as_ref() == Some(&now) {
+                continue;
+            }
+            if before.is_none() {
+                let listed = self.now() + self.scenario.desk.listed_after * 1000;
+                let text =
+                    |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+                self.record(What::Created {
+                    ticket: id,
+                    user: text("/customer/sendbirdId"),
+                    channel: text("/channelUrl"),
+                    related: related(&ticket),
+                    listed,
+                    by,
+                });
+            }
+            self.record_change(
+                id,
+                &before.unwrap_or_else(|| Snapshot { is_open: true, ..Snapshot::default() }),
+                &now,
+                by,
+            );
+        }
+    }
+
+    fn record_change(&self, id: u64, before: &Snapshot, now: &Snapshot, by: By) {
+        for (key, value) in &now.fields {
+            let former = before.fields.get(key);
+            if former != Some(value) {
+                if let Some(former) = former {
+                    self.state().former.insert((id, key.clone()), former.clone());
+                }
+                self.record(What::FieldSet(id, key.clone(), value.clone(), by));
+            }
+        }
+        if before.is_open != now.is_open {
+            self.record(What::OpenSet(id, now.is_open, by));
+        }
+        for _ in before.messages..now.messages {
+            self.record(What::Messaged(id, by));
+        }
+    }
+
+    pub(crate) fn former(&self, id: u64, key: &str) -> Option<String> {
+        self.state().former.get(&(id, key.to_owned())).cloned()
+    }
+
+    /// Values that Desk did not store of a write that it took.
+    fn note_dropped(&self, call: Call, sent: &[u8], response: &http::Response<Vec<u8>>, ticket: Option<u64>) {
+        if !matches!(call, Call::Create | Call::PatchFields) {
+            return;
+        }
+        let fields = sent_fields(sent);
+        let id = serde_json::from_slice::<Value>(response.body()).ok().and_then(|body| body["id"].as_u64());
+        let is_ok = response.status().is_success();
+        let Some(id) = id.filter(|_| is_ok).or(ticket) else { return };
+        if !is_ok && fields.len() != 1 {
+            return;
+        }
+        for (key, value) in fields {
+            if self.desk.field(id, &key).as_deref().map(str::trim) != Some(value.trim()) {
+                self.record(What::Dropped(id, key, value));
+            }
+        }
+    }
+
+    /// Desk refused this single key.
+    fn note_refused(
+        &self,
+        request: &http::Request<Vec<u8>>,
+        call: Call,
+        ticket: Option<u64>,
+        trouble: Option<Trouble>,
+    ) {
+        let refused = matches!(trouble, Some(Trouble::Refused | Trouble::Forbidden | Trouble::NotFound));
+        let fields = sent_fields(request.body());
+        if let (true, Call::PatchFields, Some(id)) = (refused && fields.len() == 1, call, ticket) {
+            for (key, value) in fields {
+                self.record(What::Dropped(id, key, value));
+            }
+        }
+    }
+}
+
+/// A call that goes out. If its invocation is killed meanwhile, its end is written down all the same.
+struct Returning<'a> {
+    world: &'a World,
+    attempt: AttemptNumber,
+    call: Call,
+    ticket: Option<u64>,
+    began: Millis,
+    effect: Option<Millis>,
+    is_over: bool,
+}
+
+impl Drop for Returning<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.world.record_return(self, None);
+        }
+    }
+}
+
+/// Why there is no response.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lost {
+    Unreachable,
+    Interrupted,
+    TimedOut,
+}
+
+fn setup(scenario: &Scenario) -> Setup {
+    let Habits { listed_after, closed_refuses, related, lists_show_fields, ignores, .. } = &scenario.desk;
+    let lacks = scenario.desk.lacks.as_deref();
+    let defined = scenario.rules["fields"].as_array().cloned().unwrap_or_default();
+    let fields = defined.iter().filter_map(|field| field["key"].as_str()).filter(|key| Some(*key) != lacks);
+    Setup {
+        desk_token: FIRST_TOKEN.to_owned(),
+        fields: fields.map(|key| FieldDefinition::new(key, FieldKind::Text)).collect(),
+        behaviour: Behaviour {
+            listed_after: Duration::from_secs(*listed_after),
+            closed_refuses_writes: *closed_refuses,
+            strange_related: match related {
+                Related::Take => StrangeRelated::Take,
+                Related::Drop => StrangeRelated::Drop,
+                Related::Refuse => StrangeRelated::Refuse,
+            },
+            lists_show_fields: *lists_show_fields,
+            ignored_parameters: ignores.iter().cloned().collect(),
+            write_answer: if scenario.desk.shows_after_write { WriteAnswer::Full } else { WriteAnswer::WithoutFields },
+            unknown_key: if scenario.desk.refuses_unknown { Reaction::Refuse } else { Reaction::Drop },
+            ..Behaviour::default()
+        },
+        ..Setup::default()
+    }
+}
+
+pub(crate) fn user_id(user: u8) -> String {
+    format!("user_{user}")
+}
+
+/// The outcome of a call that Desk never saw.
+fn without_effect(trouble: Trouble) -> Option<Result<http::Response<Vec<u8>>, Lost>> {
+    let answer = |status: u16, body: &str| {
+        let mut response = http::Response::new(body.as_bytes().to_vec());
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+        Some(Ok(response))
+    };
+    match trouble {
+        Trouble::Unreachable => Some(Err(Lost::Unreachable)),
+        Trouble::Cut => Some(Err(Lost::Interrupted)),
+        Trouble::RateLimited => answer(429, "{}"),
+        Trouble::Unavailable => answer(503, "<html>"),
+        Trouble::Refused => answer(400, r#"{"code": "desk400104"}"#),
+        Trouble::Forbidden => answer(403, "{}"),
+        Trouble::NotFound => answer(404, "{}"),
+        Trouble::Html => answer(200, "<html></html>"),
+        Trouble::AnswerLost | Trouble::Silent | Trouble::Stale | Trouble::WrongTicket | Trouble::Empty => None,
+    }
+}
+
+fn name_of(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::AnswerLost => "answer lost",
+        Trouble::Silent => "silent",
+        Trouble::Cut => "cut",
+        Trouble::Unreachable => "unreachable",
+        Trouble::RateLimited => "429",
+        Trouble::Unavailable => "503",
+        Trouble::Refused => "400",
+        Trouble::Forbidden => "403",
+        Trouble::NotFound => "404",
+        Trouble::Html => "html",
+        Trouble::Stale => "stale",
+        Trouble::WrongTicket => "wrong ticket",
+        Trouble::Empty => "empty",
+    }
+}
+
+fn kind_of(call: Call) -> CallKind {
+    match call {
+        Call::List => CallKind::List,
+        Call::View => CallKind::View,
+        Call::Create => CallKind::Create,
+        Call::PatchFields => CallKind::PatchFields,
+        Call::Update => CallKind::Update,
+        Call::Transfer => CallKind::Transfer,
+        Call::Customer => CallKind::Customer,
+        Call::Teams => CallKind::Teams,
+        Call::Post => CallKind::Post,
+    }
+}
+
+/// Which call a request is, and about which ticket.
+fn call_of(request: &http::Request<Vec<u8>>) -> (Call, Option<u64>) {
+    let path = request.uri().path();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').skip(2).collect();
+    let is_get = request.method() == http::Method::GET;
+    match parts.as_slice() {
+        ["tickets"] if is_get => (Call::List, None),
+        ["tickets"] => (Call::Create, None),
+        ["tickets", "transfer_to_group"] => (Call::Transfer, None),
+        ["tickets", id] => (if is_get { Call::View } else { Call::Update }, id.parse().ok()),
+        ["tickets", id, "custom_fields"] => (Call::PatchFields, id.parse().ok()),
+        ["groups", ..] => (Call::Teams, None),
+        ["customers", ..] => (Call::Customer, None),
+        _ => (Call::Post, channel_ticket(&parts)),
+    }
+}
+
+/// Desk's channels hold the number of their ticket.
+fn channel_ticket(parts: &[&str]) -> Option<u64> {
+    parts.get(1)?.strip_prefix("sendbird_group_channel_")?.split('_').next()?.parse().ok()
+}
+
+fn snapshot(ticket: &Value) -> Snapshot {
+    let fields = ticket["customFields"].as_array().into_iter().flatten();
+    let pair = |field: &Value| Some((field["key"].as_str()?.to_owned(), field["value"].as_str()?.to_owned()));
+    Snapshot {
+        fields: fields.filter_map(pair).collect(),
+        is_open: ticket["status2"] != "CLOSED",
+        messages: ticket["messageCount"].as_u64().unwrap_or(0),
+    }
+}
+
+fn related(ticket: &Value) -> Vec<String> {
+    let text = ticket["relatedChannels"].as_str().unwrap_or("[]");
+    let channels: Value = serde_json::from_str(text).unwrap_or_default();
+    let url = |channel: &Value| channel["channel_url"].as_str().map(str::to_owned);
+    channels.as_array().into_iter().flatten().filter_map(url).collect()
+}
+
+/// The tickets in a response.
+fn shown(body: &Value) -> Vec<Shown> {
+    let one = |ticket: &Value| {
+        let fields = ticket.get("customFields").is_some().then(|| snapshot(ticket).fields);
+        Some(Shown { ticket: ticket["id"].as_u64()?, is_open: ticket["status2"] != "CLOSED", fields })
+    };
+    match body["results"].as_array() {
+        Some(results) => results.iter().filter(|item| item.get("channelName").is_some()).filter_map(one).collect(),
+        None if body.get("channelName").is_some() => one(body).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn sent_fields(body: &[u8]) -> Vec<(String, String)> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = body["customFields"].as_str().unwrap_or("{}");
+    let fields: Value = serde_json::from_str(text).unwrap_or_default();
+    let pairs = fields.as_object().into_iter().flatten();
+    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}

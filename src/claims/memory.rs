@@ -1,0 +1,60 @@
+//! Claims of one process: for the local run and for tests.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::{Acquired, ClaimRequest, Claims, Customer, Item, MAX_ATTEMPTS, Permit, expiry, lease_lost};
+use crate::seam::{BoxFuture, StoreError};
+
+/// Items that end with the process.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<HashMap<String, Item>>);
+
+impl Memory {
+    fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, Item>) -> T) -> T {
+        work(&mut self.0.lock().expect("no holder of the claims panics"))
+    }
+}
+
+impl Claims for Memory {
+    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+        let acquired = self.with(|items| {
+            let before = items.get(&request.key).cloned();
+            let mut item = before.clone().unwrap_or_default();
+            if item.is_leased(request.now) {
+                return Acquired::Held(item);
+            }
+            if item.attempts.len() >= MAX_ATTEMPTS {
+                item.attempts.clear();
+            }
+            item.attempts.push(request.attempt.clone());
+            item.lease = Some((request.token.clone(), request.until));
+            item.expires = expiry(request.now);
+            items.insert(request.key.clone(), item);
+            Acquired::Lease(before)
+        });
+        Box::pin(std::future::ready(Ok(acquired)))
+    }
+
+    fn give_back<'a>(
+        &'a self,
+        permit: Permit,
+        customer: &'a Customer,
+        now: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let given_back = self.with(|items| {
+            let item = items.get_mut(&permit.key)?;
+            item.lease.take_if(|(token, _)| *token == permit.token)?;
+            item.customer = customer.clone();
+            item.attempts.clear();
+            item.expires = expiry(now);
+            Some(())
+        });
+        Box::pin(std::future::ready(given_back.ok_or_else(lease_lost)))
+    }
+
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+        let item = self.with(|items| items.get(key).cloned());
+        Box::pin(std::future::ready(Ok(item)))
+    }
+}

@@ -1,0 +1,87 @@
+//! The flat form: one JSON object of strings, numbers and booleans, as the tools of AI agents send it (desk-wire section 9).
+//!
+//! A few keys are reserved; everything else is the context. A tool sends an empty text for what it does not know, so that
+//! counts as absent; a wrong type is an error.
+
+use serde_json::{Map, Value};
+
+use super::{Context, Conversation, FallbackId, Form, Handoff, TicketWish, emptied, filled};
+use crate::shape::{Reader, present};
+
+/// The keys that say something else than a fact about the customer.
+const RESERVED: [&str; 10] = [
+    "conversation_id",
+    "channel_url",
+    "user_id",
+    "language",
+    "country",
+    "title",
+    "priority",
+    "team",
+    "ticket_id",
+    "event_id",
+];
+
+/// How the address of a Chat group channel begins; a tool may send it as the id of the conversation.
+const CHANNEL_PREFIX: &str = "sendbird_group_channel_";
+
+impl Reader {
+    pub(super) fn flat(&mut self, body: &Map<String, Value>, fallback_id: impl FallbackId) -> Option<Handoff> {
+        let event = self.direct_id(body, fallback_id);
+        let user_id = self.required_identifier("", body, "user_id");
+        let conversation = self.flat_conversation(body);
+        let language = self.optional_identifier("", body, "language");
+        let country = self.optional_identifier("", body, "country");
+        let title = filled(body, "title").and_then(|value| self.string("title", value));
+        let ticket = TicketWish {
+            id: self.ticket_id("", body, "ticket_id"),
+            title: title.map(str::to_owned),
+            priority: self.priority("", body),
+            team: self.team("", body),
+        };
+
+        let is_reserved = |key: &str| RESERVED.contains(&key);
+        let facts = body.iter().filter(|(key, _)| !is_reserved(key) && *key != "app_id");
+        let reserved = body.iter().filter(|(key, _)| is_reserved(key));
+        let (event_id, event_is_named) = event?;
+        Some(Handoff {
+            event_id,
+            event_is_named,
+            form: Form::Flat,
+            conversation: conversation?,
+            user_id: user_id?,
+            context: Context(facts.map(emptied).collect()),
+            reserved: Context(reserved.map(emptied).collect()),
+            language,
+            country,
+            ticket,
+            ..Handoff::default()
+        })
+    }
+
+    fn flat_conversation(&mut self, body: &Map<String, Value>) -> Option<Conversation> {
+        let has_name = filled(body, "conversation_id").or(filled(body, "channel_url")).is_some();
+        if !has_name {
+            let is_there = present(body, "conversation_id").or(present(body, "channel_url"));
+            let message = match is_there {
+                Some(_) => "must not be empty, unless channel_url is given",
+                None => "is required, unless channel_url is given",
+            };
+            self.report("conversation_id", message);
+            return None;
+        }
+        let id = self.optional_identifier("", body, "conversation_id");
+        let channel_url = self.optional_identifier("", body, "channel_url");
+        let (id, channel_url) = match (id, channel_url) {
+            (Some(id), Some(channel)) if id.starts_with(CHANNEL_PREFIX) => {
+                if id != channel {
+                    self.report("conversation_id", "is another channel than channel_url");
+                }
+                (None, Some(channel))
+            }
+            (Some(id), None) if id.starts_with(CHANNEL_PREFIX) => (None, Some(id)),
+            names => names,
+        };
+        (id.is_some() || channel_url.is_some()).then_some(Conversation { id, channel_url, channel_type: None })
+    }
+}
