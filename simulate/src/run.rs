@@ -338,7 +338,7 @@ impl Play {
         let fits = |ticket: &&Value| {
             (ticket["status2"] != "CLOSED") == wants_open && ticket["channelName"] != "A seeded ticket"
         };
-        let newest = tickets.iter().filter(is_theirs).filter(fits).next_back();
+        let newest = tickets.iter().filter(is_theirs).rfind(fits);
         let Some(id) = newest.and_then(|ticket| ticket["id"].as_u64()) else { return };
         match does {
             Human::Edit(key) => desk.edit_field(id, key, format!("human {}", self.world.now())),

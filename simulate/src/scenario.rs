@@ -484,16 +484,24 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
         copy
     };
     for n in 0..scenario.faults.len() {
-        found.push(with(&|copy| drop(copy.faults.remove(n))));
+        found.push(with(&|copy| {
+            copy.faults.remove(n);
+        }));
     }
     for n in 0..scenario.crashes.len() {
-        found.push(with(&|copy| drop(copy.crashes.remove(n))));
+        found.push(with(&|copy| {
+            copy.crashes.remove(n);
+        }));
     }
     for n in 0..scenario.stores.len() {
-        found.push(with(&|copy| drop(copy.stores.remove(n))));
+        found.push(with(&|copy| {
+            copy.stores.remove(n);
+        }));
     }
     for n in 0..scenario.steps.len() {
-        found.push(with(&|copy| drop(copy.steps.remove(n))));
+        found.push(with(&|copy| {
+            copy.steps.remove(n);
+        }));
     }
     if scenario.desk != Habits::default() {
         found.push(with(&|copy| copy.desk = Habits::default()));

@@ -169,8 +169,8 @@ impl World {
             state.attempts += 1;
             state.attempts - 1
         };
-        let crashes = self.scenario.crashes.iter();
-        let crash = crashes.filter(|crash| crash.attempt as usize == number).cloned().next();
+        let mut crashes = self.scenario.crashes.iter();
+        let crash = crashes.find(|crash| crash.attempt as usize == number).cloned();
         let crash = crash.filter(|_| !self.state().faults_over);
         self.record(What::Began(number, handoff));
         let (waits, killed) = (Mutex::new(0), Notify::new());

@@ -9,6 +9,7 @@ mod edge;
 mod events;
 mod faults;
 #[path = "../fixtures.rs"]
+#[allow(dead_code, reason = "the other test binaries use the rest")]
 mod fixtures;
 mod handoffs;
 mod house_rules;
