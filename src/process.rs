@@ -73,8 +73,8 @@ pub enum ProcessError {
     /// The answer to a create was lost; for so many seconds its ticket is waited for.
     #[error("a ticket may have been made already")]
     CreateInDoubt(u64),
-    /// Whatever ticket is found is closed before it can be written to.
-    #[error("the tickets are closed faster than they are filled")]
+    /// Whatever ticket is found is closed before it can be written to, or is listed as open and not there when it is asked for.
+    #[error("Desk shows the tickets in another state each time")]
     Unsettled,
 }
 
@@ -267,7 +267,7 @@ impl<'a> Work<'a> {
 
     /// Finds the conversation's ticket: the one that the sender names; else the one that is remembered; else the best of the
     /// customer's. All are asked for at once. A failed look-up is a failure, never "not found".
-    async fn look(&mut self) -> Result<Found, DeskError> {
+    async fn look(&mut self) -> Result<Found, ProcessError> {
         let desk = self.desk;
         let matcher = self.matcher();
         let remembered = self.customer.conversation(&self.names).latest().map(|ticket| ticket.id);
@@ -312,7 +312,7 @@ impl<'a> Work<'a> {
         named: Vec<Ticket>,
         mut closed: Vec<Ticket>,
         listed: Vec<Ticket>,
-    ) -> Result<Found, DeskError> {
+    ) -> Result<Found, ProcessError> {
         let mut seen: Vec<u64> = listed.iter().map(|ticket| ticket.id).collect();
         seen.extend(named.iter().chain(&closed).map(|ticket| ticket.id));
         let known_closed: Vec<u64> = closed.iter().map(|ticket| ticket.id).collect();
@@ -336,24 +336,23 @@ impl<'a> Work<'a> {
         Ok(Found { open, closed: closed.into_iter().next(), other_open: others, seen })
     }
 
-    /// The first of the candidates that is open when Desk shows it alone: a list may be stale.
+    /// The first of the candidates that is open when Desk shows it alone: a list may be stale. One that a list shows as open
+    /// and that is not there when it is asked for is a failure, never "not found": Desk deletes no tickets.
     async fn fresh(
         &self,
         matcher: &TicketMatcher<'_>,
         candidates: Vec<Ticket>,
         closed: &mut Vec<Ticket>,
         others: &mut Vec<u64>,
-    ) -> Result<Option<Ticket>, DeskError> {
+    ) -> Result<Option<Ticket>, ProcessError> {
         for candidate in candidates.into_iter().take(MAX_CANDIDATES) {
-            let shown = self.desk.ticket(candidate.id).await?;
-            let shown = shown.filter(|shown| matcher.strength(shown).is_some());
-            match shown {
-                Some(shown) if shown.open => return Ok(Some(shown)),
-                shown => {
-                    others.retain(|id| *id != candidate.id);
-                    closed.extend(shown);
-                }
+            let shown = self.desk.ticket(candidate.id).await?.ok_or(ProcessError::Unsettled)?;
+            let is_ours = matcher.strength(&shown).is_some();
+            if is_ours && shown.open {
+                return Ok(Some(shown));
             }
+            others.retain(|id| *id != candidate.id);
+            closed.extend(Some(shown).filter(|_| is_ours));
         }
         Ok(None)
     }

@@ -75,9 +75,17 @@ impl Fifo {
         None
     }
 
-    /// When a message can be received next.
+    /// When a message can be received next: the first of each group is what counts.
     pub(crate) fn next_change(&self) -> Option<Millis> {
-        self.messages.iter().map(|message| message.visible_at).min()
+        let mut groups: Vec<&str> = Vec::new();
+        let mut next = None;
+        for message in &self.messages {
+            if !groups.contains(&message.entry.group.as_str()) {
+                groups.push(&message.entry.group);
+                next = Some(next.map_or(message.visible_at, |next: Millis| next.min(message.visible_at)));
+            }
+        }
+        next
     }
 
     pub(crate) fn change_visibility(&mut self, id: u64, seconds: u32, now: Millis) {

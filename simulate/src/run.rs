@@ -185,7 +185,10 @@ impl Play {
     async fn post(&self, number: HandoffNumber) {
         let body = self.bodies.lock().unwrap_or_else(PoisonError::into_inner)[number].clone();
         let tries = if body.handoff.route == Route::Webhook { 3 } else { 1 };
-        for _ in 0..tries {
+        for nth in 0..tries {
+            if nth > 0 {
+                self.world.record(What::Retried(number, self.world.millis_of_day()));
+            }
             let answer = self.invoke_api(number, &body).await;
             if let Some((status, answer)) = answer {
                 let is_taken = (200..300).contains(&status);

@@ -238,6 +238,8 @@ pub enum Trouble {
     RateLimited,
     /// 503.
     Unavailable,
+    /// It takes effect, and is answered 503.
+    UnavailableAfter,
     /// 400.
     Refused,
     /// 403.
@@ -443,6 +445,7 @@ fn fault(rng: &mut fastrand::Rng) -> Fault {
             Trouble::Unreachable,
             Trouble::RateLimited,
             Trouble::Unavailable,
+            Trouble::UnavailableAfter,
             Trouble::Refused,
             Trouble::Forbidden,
             Trouble::NotFound,
@@ -518,5 +521,6 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
             }
         }
     }
+    found.retain(|candidate| candidate != scenario);
     found
 }

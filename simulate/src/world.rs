@@ -246,11 +246,13 @@ impl World {
         let attempt = ATTEMPT.try_with(|attempt| attempt.number).unwrap_or(AttemptNumber::MAX);
         let (call, ticket) = call_of(&request);
         self.record(What::Called(attempt, kind_of(call)));
-        let mut returned = Returning { world: self, attempt, call, ticket, began, effect: None, is_over: false };
+        let mut returned =
+            Returning { world: self, attempt, call, ticket, began, effect: None, is_over: false, left: true };
 
         self.wait(false).await;
         let trouble = self.trouble(call);
         if let Some(outcome) = trouble.and_then(without_effect) {
+            returned.left = !matches!(outcome, Err(Lost::Unreachable));
             self.note_refused(&request, call, ticket, trouble);
             self.wait(true).await;
             returned.is_over = true;
@@ -289,6 +291,7 @@ impl World {
         timeout: Duration,
         returned: &Returning<'_>,
     ) -> Result<http::Response<Vec<u8>>, Lost> {
+        let has_worked = response.status().is_success();
         match trouble {
             Some(Trouble::AnswerLost) => {
                 self.record_return(returned, None);
@@ -312,10 +315,14 @@ impl World {
                 }
             }
             Some(Trouble::Empty) => response.body_mut().clear(),
+            Some(Trouble::UnavailableAfter) => {
+                *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+                response.body_mut().clear();
+            }
             Some(_) | None => {}
         }
-        let is_misleading = matches!(trouble, Some(Trouble::Empty | Trouble::WrongTicket));
-        let is_lost = is_misleading && returned.call == Call::Create;
+        let is_misleading = matches!(trouble, Some(Trouble::Empty | Trouble::WrongTicket | Trouble::UnavailableAfter));
+        let is_lost = is_misleading && has_worked && returned.call == Call::Create;
         self.record_return(returned, (!is_lost).then_some(&response));
         Ok(response)
     }
@@ -332,6 +339,7 @@ impl World {
             effect: returned.effect,
             is_ok,
             arrived: response.is_some(),
+            left: returned.left,
             shown,
         });
     }
@@ -435,6 +443,7 @@ struct Returning<'a> {
     began: Millis,
     effect: Option<Millis>,
     is_over: bool,
+    left: bool,
 }
 
 impl Drop for Returning<'_> {
@@ -499,7 +508,12 @@ fn without_effect(trouble: Trouble) -> Option<Result<http::Response<Vec<u8>>, Lo
         Trouble::Forbidden => answer(403, "{}"),
         Trouble::NotFound => answer(404, "{}"),
         Trouble::Html => answer(200, "<html></html>"),
-        Trouble::AnswerLost | Trouble::Silent | Trouble::Stale | Trouble::WrongTicket | Trouble::Empty => None,
+        Trouble::AnswerLost
+        | Trouble::Silent
+        | Trouble::UnavailableAfter
+        | Trouble::Stale
+        | Trouble::WrongTicket
+        | Trouble::Empty => None,
     }
 }
 
@@ -511,6 +525,7 @@ fn name_of(trouble: Trouble) -> &'static str {
         Trouble::Unreachable => "unreachable",
         Trouble::RateLimited => "429",
         Trouble::Unavailable => "503",
+        Trouble::UnavailableAfter => "503 after it took effect",
         Trouble::Refused => "400",
         Trouble::Forbidden => "403",
         Trouble::NotFound => "404",

@@ -36,7 +36,7 @@ const ALLOW_HINT: &str = "define a field of exactly this key to allow it";
 pub struct FieldValue {
     /// The ticket field.
     pub key: FieldKey,
-    /// At most [`MAX_VALUE`] UTF-16 units, never blank.
+    /// At most [`crate::rules::MAX_VALUE`] UTF-16 units, never blank.
     pub text: Private,
     /// Whether Desk may answer with another spelling of the same number.
     pub is_integer: bool,

@@ -190,7 +190,8 @@ impl World {
 
     /// Returns when nothing is left on the queue; fails the test if that takes too long.
     pub(crate) async fn settle(&self) {
-        let patience = Duration::from_secs(90 + self.sizes.conversations as u64);
+        // A create in doubt is waited for a minute, and a killed worker may leave one twice.
+        let patience = Duration::from_secs(240 + self.sizes.conversations as u64);
         let until = Instant::now() + patience;
         loop {
             let depth = self.queues.depth().await;

@@ -121,6 +121,8 @@ impl CallKind {
 pub enum What {
     /// A sender sent a handoff.
     Sent(HandoffNumber, Box<Sent>),
+    /// It was sent once more because no answer came, and received at that time.
+    Retried(HandoffNumber, i64),
     /// It was answered.
     Answered(HandoffNumber, u16, Value),
     /// The queue took it.
@@ -175,6 +177,8 @@ pub enum What {
         is_ok: bool,
         /// Whether a response arrived at all.
         arrived: bool,
+        /// Whether the request left: no connection, no request.
+        left: bool,
         /// What it showed.
         shown: Vec<Shown>,
     },

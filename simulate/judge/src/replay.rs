@@ -74,6 +74,8 @@ struct Handed {
     wanted: Wanted,
     names: BTreeSet<String>,
     done: Option<Millis>,
+    /// The tickets on which it was done at that moment.
+    done_on: BTreeSet<u64>,
     enqueued: bool,
     dead: bool,
     accepted: Option<String>,
@@ -112,6 +114,7 @@ impl<'a> Replay<'a> {
     fn event(&mut self, what: &What) {
         match what {
             What::Sent(number, sent) => self.sent(*number, sent),
+            What::Retried(number, received) => self.with(*number, |handed| handed.sent.received = *received),
             What::Answered(number, status, body) => self.answered(*number, *status, body),
             What::Enqueued(number) => self.with(*number, |handed| handed.enqueued = true),
             What::Deleted(number) => self.deleted(*number),
@@ -161,6 +164,7 @@ impl<'a> Replay<'a> {
             wanted: wanted(&sent.rules, &sent.context),
             names,
             done: None,
+            done_on: BTreeSet::new(),
             enqueued: false,
             dead: false,
             accepted: None,
@@ -170,13 +174,15 @@ impl<'a> Replay<'a> {
         self.handoffs.insert(number, handed);
     }
 
-    /// All names of the conversation that are linked so far: directly, or through handoffs that carried two.
-    fn linked(&self, user: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
+    /// All names of the conversation that are linked so far: directly, or through handoffs that carried two. Under
+    /// `only_done`, through handoffs that are done: before that, nobody can know of the link.
+    fn linked(&self, user: &str, names: &BTreeSet<String>, only_done: bool) -> BTreeSet<String> {
         let mut all = names.clone();
         loop {
             let before = all.len();
             let of_user = self.handoffs.values().filter(|handed| handed.sent.user == user);
-            for handed in of_user.filter(|handed| handed.sent.route != Route::Preview) {
+            let links = of_user.filter(|handed| handed.sent.route != Route::Preview);
+            for handed in links.filter(|handed| !only_done || handed.done.is_some()) {
                 if !handed.names.is_disjoint(&all) {
                     all.extend(handed.names.iter().cloned());
                 }
@@ -188,7 +194,11 @@ impl<'a> Replay<'a> {
     }
 
     fn is_same(&self, user: &str, one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
-        !self.linked(user, one).is_disjoint(other)
+        !self.linked(user, one, false).is_disjoint(other)
+    }
+
+    fn is_known_same(&self, user: &str, one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+        !self.linked(user, one, true).is_disjoint(other)
     }
 
     fn began(&mut self, number: AttemptNumber, handoff: HandoffNumber) {
@@ -253,7 +263,7 @@ impl<'a> Replay<'a> {
                 && ticket.is_open
                 && ticket.open_since < last_look
                 && is_known
-                && self.is_same(user, &names, &ticket.names)
+                && self.is_known_same(user, &names, &ticket.names)
         });
         if let Some((id, _)) = open {
             let what = format!("handoff {handoff} made a ticket while {id} was open and listed");
@@ -262,7 +272,7 @@ impl<'a> Replay<'a> {
         let lost = self
             .lost_creates
             .iter()
-            .any(|(of, about, at)| of == user && self.now < at + SETTLING && self.is_same(user, &names, about));
+            .any(|(of, about, at)| of == user && self.now < at + SETTLING && self.is_known_same(user, &names, about));
         if lost {
             let what = format!("handoff {handoff} made a ticket within the settling time of a lost create");
             self.breaks("S4", what);
@@ -332,7 +342,7 @@ impl<'a> Replay<'a> {
 
     /// Whether the ticket is surely another conversation's: of one that a handoff named, or that we made for one.
     fn is_anothers(&self, ticket: &Ticket, user: &str, names: &BTreeSet<String>) -> bool {
-        let linked = self.linked(user, names);
+        let linked = self.linked(user, names, false);
         let of_user = self.handoffs.values().filter(|handed| handed.sent.user == user);
         let mut others = of_user.filter(|handed| handed.names.is_disjoint(&linked));
         matches!(ticket.by, By::Us(_)) || others.any(|other| !other.names.is_disjoint(&ticket.names))
@@ -384,7 +394,7 @@ impl<'a> Replay<'a> {
     }
 
     fn returned(&mut self, what: &What) {
-        let What::Returned { attempt: number, kind, ticket, began, effect, arrived, is_ok, shown } = what else {
+        let What::Returned { attempt: number, kind, ticket, began, effect, arrived, left, is_ok, shown } = what else {
             return;
         };
         let Some(attempt) = self.attempts.get_mut(number) else { return };
@@ -399,7 +409,7 @@ impl<'a> Replay<'a> {
         if let (true, Some(at)) = (is_write, effect) {
             self.judge_interleaving(*number, &user, *at);
         }
-        if *kind == CallKind::Create && !*arrived {
+        if *kind == CallKind::Create && *left && !*arrived {
             let names = self.handoffs.get(&handoff).map(|handed| handed.names.clone());
             self.lost_creates.push((user, names.unwrap_or_default(), effect.unwrap_or(*began)));
         }
@@ -456,18 +466,20 @@ impl<'a> Replay<'a> {
         let open: Vec<HandoffNumber> =
             self.handoffs.iter().filter(|(_, handed)| handed.done.is_none()).map(|(number, _)| *number).collect();
         for number in open {
-            if self.is_done(number) {
+            let done_on = self.done_on(number);
+            if !done_on.is_empty() {
                 let now = self.now;
-                self.with(number, |handed| handed.done = Some(now));
+                self.with(number, |handed| (handed.done, handed.done_on) = (Some(now), done_on));
             }
         }
     }
 
-    fn is_done(&self, number: HandoffNumber) -> bool {
+    /// The tickets on which it is done now.
+    fn done_on(&self, number: HandoffNumber) -> BTreeSet<u64> {
         let handed = &self.handoffs[&number];
         let sent = &handed.sent;
         let message_needed = sent.rules["ticket"]["opening_message"].is_string() && !self.history.chat_refuses;
-        self.tickets.values().any(|ticket| {
+        let is_done_on = |ticket: &Ticket| {
             let visible = !message_needed || ticket.messages > 0 || !matches!(ticket.by, By::Us(_));
             ticket.is_open
                 && visible
@@ -477,14 +489,17 @@ impl<'a> Replay<'a> {
                         && self.has_all(handed, ticket)
                         && !handed.wanted.fields.is_empty())
                 && self.has_all(handed, ticket)
-        })
+        };
+        self.tickets.iter().filter(|(_, ticket)| is_done_on(ticket)).map(|(id, _)| *id).collect()
     }
 
     fn has_all(&self, handed: &Handed, ticket: &Ticket) -> bool {
+        let first = handed.sent.repeats.and_then(|first| self.handoffs.get(&first)).unwrap_or(handed);
         handed.wanted.fields.iter().all(|(key, text)| match ticket.fields.get(key) {
             Some(held) if is_same_text(&held.text, text) => true,
+            _ if first.dropped.contains(key) => true,
             Some(held) => self.may_stand(handed, held),
-            None => handed.dropped.contains(key) || ticket.fields.len() >= 20,
+            None => ticket.fields.len() >= 20,
         })
     }
 
@@ -512,14 +527,14 @@ impl<'a> Replay<'a> {
 
     /// The same event was done by another sending.
     fn is_repeated(&self, number: HandoffNumber) -> bool {
-        let handed = &self.handoffs[&number];
-        self.handoffs.iter().any(|(other, one)| {
-            let same_event = one.sent.event.is_some() && one.sent.event == handed.sent.event;
-            let same_bytes = handed.sent.repeats == Some(*other)
-                || one.sent.repeats == Some(number)
-                || (one.sent.repeats.is_some() && one.sent.repeats == handed.sent.repeats);
-            *other != number && one.sent.user == handed.sent.user && (same_event || same_bytes) && one.done.is_some()
-        })
+        self.others_of_event(number).any(|other| other.done.is_some())
+    }
+
+    /// The other sendings of the same event.
+    fn others_of_event(&self, number: HandoffNumber) -> impl Iterator<Item = &Handed> {
+        let others =
+            self.handoffs.iter().filter(move |(other, _)| **other != number && self.is_same_event(**other, number));
+        others.map(|(_, other)| other)
     }
 
     // --- answers ---------------------------------------------------------------------------------------------------
@@ -532,7 +547,8 @@ impl<'a> Replay<'a> {
             self.breaks("S15", format!("handoff {number} was answered {status}"));
             return;
         }
-        if (400..500).contains(&status) && status != 422 && route != Route::Preview {
+        let is_refused = (400..500).contains(&status) && status != 422;
+        if is_refused && !self.history.stores_failed && route != Route::Preview {
             self.breaks("S15", format!("handoff {number} was answered {status}: {}", body["detail"]));
             return;
         }
@@ -543,7 +559,8 @@ impl<'a> Replay<'a> {
         match word.as_str() {
             "created" | "updated" | "unchanged" => self.judge_answer(number, &word, body),
             "duplicate" => {
-                if !self.is_repeated(number) && self.handoffs[&number].done.is_none() {
+                let was_left = self.others_of_event(number).any(|other| other.accepted.as_deref() == Some("left"));
+                if !self.is_repeated(number) && self.handoffs[&number].done.is_none() && !was_left {
                     self.breaks("A5", format!("handoff {number} is no duplicate of anything done"));
                 }
             }
@@ -567,14 +584,7 @@ impl<'a> Replay<'a> {
     }
 
     fn is_same_event_queued(&self, number: HandoffNumber) -> bool {
-        let handed = &self.handoffs[&number];
-        self.handoffs.iter().any(|(other, one)| {
-            let same_event = one.sent.event.is_some() && one.sent.event == handed.sent.event;
-            let same_bytes = handed.sent.repeats == Some(*other)
-                || one.sent.repeats == Some(number)
-                || (one.sent.repeats.is_some() && one.sent.repeats == handed.sent.repeats);
-            *other != number && one.enqueued && (same_event || same_bytes)
-        })
+        self.others_of_event(number).any(|other| other.enqueued)
     }
 
     fn judge_answer(&mut self, number: HandoffNumber, word: &str, body: &Value) {
@@ -604,7 +614,7 @@ impl<'a> Replay<'a> {
                 continue;
             };
             let outcome = entry["outcome"].as_str().unwrap_or_default();
-            let field = entry["field"].as_str().unwrap_or(key);
+            let field = handed.wanted.fills.get(key).unwrap_or(key);
             if let Some(expected) = handed.wanted.settled.get(key)
                 && *expected != outcome
             {
@@ -674,7 +684,7 @@ impl<'a> Replay<'a> {
             let is_over = handed.done.is_some()
                 || handed.dead
                 || self.is_left(handed)
-                || self.is_repeated(*number)
+                || self.others_of_event(*number).any(|other| other.done.is_some() || other.dead)
                 || self.history.is_preview_mode;
             if accepted && !is_over {
                 broken.push(("L1", format!("handoff {number} was accepted ({:?}) and lost", handed.accepted)));
@@ -711,7 +721,15 @@ impl<'a> Replay<'a> {
                 .collect();
             self.judge_values(*id, ticket, &of_ticket, broken);
             let configured = of_ticket.iter().any(|handed| handed.sent.rules["ticket"]["opening_message"].is_string());
-            if ours(ticket) && configured && ticket.messages == 0 && !self.history.chat_refuses {
+            // A second ticket is reported and never touched.
+            let is_second = self.tickets.iter().any(|(other, first)| {
+                other != id
+                    && first.is_open
+                    && first.user == ticket.user
+                    && self.is_same(&ticket.user, &first.names, &ticket.names)
+            });
+            let is_invisible = ours(ticket) && configured && ticket.messages == 0 && !is_second;
+            if is_invisible && !self.history.chat_refuses {
                 broken.push(("L5", format!("ticket {id} is open and invisible to agents")));
             }
         }
@@ -736,6 +754,8 @@ impl<'a> Replay<'a> {
                     && !handed.dropped.contains(key)
                     && handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own") != "never"
                     && handed.done.is_some_and(|done| done >= held.since)
+                    && handed.done_on.contains(&id)
+                    && handed.done_on.len() == 1
             });
             if better.is_some() && !ticket.human_shown.contains(key) {
                 let what =

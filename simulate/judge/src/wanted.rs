@@ -12,6 +12,8 @@ pub struct Wanted {
     pub fields: BTreeMap<String, String>,
     /// The outcome of every context key that is settled without Desk.
     pub settled: BTreeMap<String, &'static str>,
+    /// Which field each context key fills.
+    pub fills: BTreeMap<String, String>,
 }
 
 const MAX_FIELDS: usize = 20;
@@ -37,7 +39,7 @@ pub fn wanted(rules: &Value, context: &Map<String, Value>) -> Wanted {
         }
         None => {
             for (key, value) in context {
-                if is_legal(key) && !denied(key) && wanted.fields.len() < MAX_FIELDS {
+                if is_legal(key) && !denied(key) {
                     put(key, "text", &[], value, &mut wanted, key);
                 }
             }
@@ -46,7 +48,7 @@ pub fn wanted(rules: &Value, context: &Map<String, Value>) -> Wanted {
     for key in context.keys() {
         if denied(key) {
             wanted.settled.insert(key.clone(), "denied");
-        } else if !wanted.settled.contains_key(key) && listed.is_some() && !defined.contains(&key.as_str()) {
+        } else if !wanted.settled.contains_key(key) && !wanted.fills.contains_key(key) {
             wanted.settled.insert(key.clone(), if is_legal(key) { "unmatched" } else { "invalid-key" });
         }
     }
@@ -107,6 +109,7 @@ fn put(key: &str, kind: &str, options: &[&str], value: &Value, wanted: &mut Want
         None => {
             let text: String = text.chars().take(190).collect();
             wanted.fields.insert(key.to_owned(), text);
+            wanted.fills.insert(source.to_owned(), key.to_owned());
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `simulate SEEDS [FIRST]`: plays so many worlds, prints one line, and for a world that breaks a promise the smallest scenario
-//! that still does.
+//! that still does. `simulate - < SCENARIO` plays that one and prints what happened in it.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -11,19 +11,20 @@ use std::time::Instant;
 use desk_handoff_simulate::run::play;
 use desk_handoff_simulate::scenario::{generate, shrink};
 
-/// How many failing worlds are shown.
-const SHOWN: usize = 5;
-
 #[derive(Default)]
 struct Totals {
     handoffs: usize,
     human_actions: usize,
     struck: BTreeMap<&'static str, u64>,
     broken: BTreeMap<&'static str, u64>,
-    failing: Vec<u64>,
+    /// Of each broken promise the first world that breaks it.
+    failing: BTreeMap<&'static str, u64>,
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("-") {
+        return tell();
+    }
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
     let (seeds, first) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
     let (began, next) = (Instant::now(), AtomicU64::new(first));
@@ -46,6 +47,17 @@ fn main() -> ExitCode {
     show(&totals, seeds, began.elapsed().as_secs_f64())
 }
 
+/// Plays the scenario on the input and prints its history.
+fn tell() -> ExitCode {
+    let Ok(scenario) = serde_json::from_reader(std::io::stdin().lock()) else { return ExitCode::from(2) };
+    let played = play(&scenario);
+    let events = played.history.events.iter().map(|(at, what)| format!("{at:>9} {what:?}\n"));
+    let broken = played.broken.iter().map(|broken| format!("{} at {}: {}\n", broken.promise, broken.at, broken.what));
+    let text: String = events.chain(broken).collect();
+    let is_written = std::io::stdout().lock().write_all(text.as_bytes()).is_ok();
+    if is_written && played.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn add(seed: u64, totals: &Mutex<Totals>) {
     let played = play(&generate(seed));
     let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,10 +66,9 @@ fn add(seed: u64, totals: &Mutex<Totals>) {
     for (what, count) in played.struck {
         *totals.struck.entry(what).or_default() += count;
     }
-    if !played.broken.is_empty() {
-        totals.failing.push(seed);
-    }
     for broken in &played.broken {
+        let first = totals.failing.entry(broken.promise).or_insert(seed);
+        *first = seed.min(*first);
         *totals.broken.entry(broken.promise).or_default() += 1;
     }
 }
@@ -74,10 +85,9 @@ fn show(totals: &Totals, seeds: u64, seconds: f64) -> ExitCode {
         totals.broken,
     );
     let mut text = line;
-    for seed in totals.failing.iter().take(SHOWN) {
+    for (promise, seed) in &totals.failing {
         let scenario = generate(*seed);
-        let promise = play(&scenario).broken.first().map(|broken| broken.promise);
-        let still = |candidate: &_| play(candidate).broken.first().map(|broken| broken.promise) == promise;
+        let still = |candidate: &_| play(candidate).broken.iter().any(|broken| broken.promise == *promise);
         let small = shrink(scenario, still);
         for broken in play(&small).broken {
             text.push_str(&format!("seed {seed}, {} at {} ms: {}\n", broken.promise, broken.at, broken.what));
