@@ -386,6 +386,13 @@ impl<'a> Writer<'a> {
         let mut confirmed = Vec::new();
         for sent in std::mem::take(&mut self.sent) {
             let is_held = sent.is_held(&self.ticket);
+            // Taken, and no look has followed.
+            if !is_held
+                && ended.is_err()
+                && let Some((field, text)) = sent.text()
+            {
+                self.doubtful.insert(field.to_owned(), text.to_owned());
+            }
             if is_held && let Some((field, text)) = sent.text() {
                 let stored = self.stored(field).map_or(text, StoredText::expose);
                 confirmed.push((field.to_owned(), stored.to_owned()));

@@ -163,6 +163,7 @@ impl Play {
                     let sent = Sent {
                         repeats: Some(first),
                         received: self.world.millis_of_day(),
+                        received_last: self.world.millis_of_day(),
                         ..bodies[first].sent.clone()
                     };
                     Body { handoff, text, sent }
@@ -250,6 +251,7 @@ impl Play {
             context: context.clone(),
             created,
             received,
+            received_last: received,
             repeats: None,
             rules: self.world.scenario.rules.clone(),
         };
@@ -359,7 +361,10 @@ impl Play {
             Human::Close => desk.close(id),
             Human::Reopen => desk.reopen(id),
             Human::DefaultPriority => desk.set_priority(id, "MEDIUM"),
-            Human::Rename => desk.rename(id, "Renamed by a human"),
+            Human::Rename => {
+                desk.rename(id, "Renamed by a human");
+                self.world.record(What::Renamed(id));
+            }
         }
         self.world.record_changes(By::Human);
     }

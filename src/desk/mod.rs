@@ -331,7 +331,8 @@ impl<'a> Desk<'a> {
         let channel: String = url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
         let path = format!("/group_channels/{}/messages", channel.replace('+', "%20"));
         let body = json!({"message_type": "MESG", "user_id": user_id, "message": message});
-        self.send(Call { chat: true, ..Call::write("post message", Method::POST, path, body) }).await.map(|_| ())
+        // Chat answers with the message; a page of somebody in between is no sign that it was posted.
+        self.json(Call { chat: true, ..Call::write("post message", Method::POST, path, body) }).await.map(|_| ())
     }
 
     async fn tickets(

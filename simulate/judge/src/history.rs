@@ -69,6 +69,9 @@ pub struct Sent {
     pub created: Option<i64>,
     /// When it was received, on the same clock.
     pub received: i64,
+    /// When it was received for the last time, if its sender had to send it again: which receipt counts, its sender cannot
+    /// know.
+    pub received_last: i64,
     /// An earlier sending of the very same bytes.
     pub repeats: Option<HandoffNumber>,
     /// The `fields` document in force.
@@ -156,6 +159,8 @@ pub enum What {
     FieldSet(u64, String, String, By),
     /// A ticket was closed or opened again.
     OpenSet(u64, bool, By),
+    /// A human gave a ticket another title.
+    Renamed(u64),
     /// Somebody wrote in a ticket's channel.
     Messaged(u64, By),
     /// A call went out.

@@ -50,6 +50,8 @@ struct Ticket {
     shown_closed: Option<Millis>,
     shown: bool,
     is_reopened: bool,
+    is_renamed: bool,
+    has_related: bool,
     messages: usize,
     our_message_arrived: bool,
 }
@@ -63,6 +65,8 @@ struct Attempt {
     last_write: Option<Millis>,
     last_look: Option<Millis>,
     crashed: bool,
+    /// Whether the answer to a create of it was lost.
+    lost: bool,
     created: bool,
     /// The last time each ticket was shown to it, and how.
     shown: HashMap<u64, Shown>,
@@ -114,7 +118,7 @@ impl<'a> Replay<'a> {
     fn event(&mut self, what: &What) {
         match what {
             What::Sent(number, sent) => self.sent(*number, sent),
-            What::Retried(number, received) => self.with(*number, |handed| handed.sent.received = *received),
+            What::Retried(number, received) => self.with(*number, |handed| handed.sent.received_last = *received),
             What::Answered(number, status, body) => self.answered(*number, *status, body),
             What::Enqueued(number) => self.with(*number, |handed| handed.enqueued = true),
             What::Deleted(number) => self.deleted(*number),
@@ -131,6 +135,11 @@ impl<'a> Replay<'a> {
             }
             What::FieldSet(ticket, key, text, by) => self.field_set(*ticket, key, text, *by),
             What::OpenSet(ticket, is_open, by) => self.open_set(*ticket, *is_open, *by),
+            What::Renamed(ticket) => {
+                if let Some(ticket) = self.tickets.get_mut(ticket) {
+                    ticket.is_renamed = true;
+                }
+            }
             What::Messaged(ticket, by) => self.messaged(*ticket, *by),
             What::Called(attempt, kind) => self.called(*attempt, *kind),
             What::Returned { .. } => self.returned(what),
@@ -230,6 +239,8 @@ impl<'a> Replay<'a> {
             shown_closed: None,
             shown: false,
             is_reopened: false,
+            is_renamed: false,
+            has_related: !related.is_empty(),
             messages: 0,
             our_message_arrived: false,
         };
@@ -263,6 +274,7 @@ impl<'a> Replay<'a> {
                 && ticket.is_open
                 && ticket.open_since < last_look
                 && is_known
+                && !self.is_nameless(ticket)
                 && self.is_known_same(user, &names, &ticket.names)
         });
         if let Some((id, _)) = open {
@@ -340,6 +352,14 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Whether nothing names the conversation of a ticket of ours any more: Desk dropped its related channel, a human gave it
+    /// another title, and who made it was killed before it could remember it.
+    fn is_nameless(&self, ticket: &Ticket) -> bool {
+        let By::Us(number) = ticket.by else { return false };
+        let is_forgotten = self.attempts.get(&number).is_some_and(|attempt| attempt.crashed || attempt.lost);
+        ticket.is_renamed && !ticket.has_related && is_forgotten
+    }
+
     /// Whether the ticket is surely another conversation's: of one that a handoff named, or that we made for one.
     fn is_anothers(&self, ticket: &Ticket, user: &str, names: &BTreeSet<String>) -> bool {
         let linked = self.linked(user, names, false);
@@ -405,6 +425,7 @@ impl<'a> Replay<'a> {
         for seen in shown {
             attempt.shown.insert(seen.ticket, seen.clone());
         }
+        attempt.lost |= *kind == CallKind::Create && *left && !*arrived;
         let is_write = kind.writes() || *kind == CallKind::Create;
         if let (true, Some(at)) = (is_write, effect) {
             self.judge_interleaving(*number, &user, *at);
@@ -507,9 +528,9 @@ impl<'a> Replay<'a> {
     fn may_stand(&self, handed: &Handed, held: &Held) -> bool {
         let rule = handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own");
         let newer = held.origin.and_then(|origin| self.handoffs.get(&origin));
-        let is_newer = newer.is_some_and(|newer| is_newer(&newer.sent, &handed.sent));
+        let may_be_newer = newer.is_some_and(|newer| !is_newer(&handed.sent, &newer.sent));
         let humans = !matches!(held.by, By::Us(_)) && rule != "always";
-        is_newer || humans || rule == "never"
+        may_be_newer || humans || rule == "never"
     }
 
     fn deleted(&mut self, number: HandoffNumber) {
@@ -559,7 +580,10 @@ impl<'a> Replay<'a> {
         match word.as_str() {
             "created" | "updated" | "unchanged" => self.judge_answer(number, &word, body),
             "duplicate" => {
-                let was_left = self.others_of_event(number).any(|other| other.accepted.as_deref() == Some("left"));
+                let was_left =
+                    self.is_left(&self.handoffs[&number]) && self.others_of_event(number).any(|other| other.enqueued);
+                let was_left =
+                    was_left || self.others_of_event(number).any(|other| other.accepted.as_deref() == Some("left"));
                 if !self.is_repeated(number) && self.handoffs[&number].done.is_none() && !was_left {
                     self.breaks("A5", format!("handoff {number} is no duplicate of anything done"));
                 }
@@ -706,6 +730,7 @@ impl<'a> Replay<'a> {
                     && ours(twin)
                     && ours(ticket)
                     && !ticket.is_reopened
+                    && !self.is_nameless(ticket)
                     && twin.user == ticket.user
                     && !twin.names.is_disjoint(&ticket.names)
                     && !self.was_lost_late(ticket)
@@ -775,12 +800,12 @@ fn channel_name(channel: &str) -> String {
     format!("channel:{channel}")
 }
 
-/// Whether the first is the newer one.
+/// Whether the first is certainly the newer one.
 fn is_newer(one: &Sent, other: &Sent) -> bool {
     let believed = |sent: &Sent| sent.created.filter(|created| sent.is_envelope && *created <= sent.received + 300_000);
     match (believed(one), believed(other)) {
         (Some(one_created), Some(other_created)) if one_created != other_created => one_created > other_created,
-        _ => one.received > other.received,
+        _ => one.received > other.received_last,
     }
 }
 
