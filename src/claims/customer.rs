@@ -217,6 +217,8 @@ impl Customer {
     /// Attempts that never gave the item back: whatever they were about to do is in doubt.
     pub(super) fn absorb(&mut self, attempts: Vec<Attempt>) {
         for attempt in attempts {
+            // That these names are one conversation's is known, whatever became of the work.
+            self.conversation(&attempt.names);
             self.add_doubt(Doubt {
                 salt: attempt.salt,
                 names: attempt.names,

@@ -80,6 +80,8 @@ struct Handed {
     done: Option<Millis>,
     /// The tickets on which it was done at that moment.
     done_on: BTreeSet<u64>,
+    /// The open tickets that held at some time what they were to hold.
+    filled_on: BTreeSet<u64>,
     enqueued: bool,
     dead: bool,
     accepted: Option<String>,
@@ -174,12 +176,17 @@ impl<'a> Replay<'a> {
             names,
             done: None,
             done_on: BTreeSet::new(),
+            filled_on: BTreeSet::new(),
             enqueued: false,
             dead: false,
             accepted: None,
             dropped: BTreeSet::new(),
             attempts: 0,
         };
+        if let Some(first) = sent.repeats {
+            // Which of the sendings is worked on, their sender cannot know.
+            self.with(first, |first| first.sent.received_last = first.sent.received_last.max(sent.received));
+        }
         self.handoffs.insert(number, handed);
     }
 
@@ -356,7 +363,8 @@ impl<'a> Replay<'a> {
     /// another title, and who made it was killed before it could remember it.
     fn is_nameless(&self, ticket: &Ticket) -> bool {
         let By::Us(number) = ticket.by else { return false };
-        let is_forgotten = self.attempts.get(&number).is_some_and(|attempt| attempt.crashed || attempt.lost);
+        let is_lost = self.attempts.get(&number).is_some_and(|attempt| attempt.crashed || attempt.lost);
+        let is_forgotten = is_lost || self.history.stores_failed;
         ticket.is_renamed && !ticket.has_related && is_forgotten
     }
 
@@ -487,6 +495,8 @@ impl<'a> Replay<'a> {
         let open: Vec<HandoffNumber> =
             self.handoffs.iter().filter(|(_, handed)| handed.done.is_none()).map(|(number, _)| *number).collect();
         for number in open {
+            let filled = self.filled_on(number);
+            self.with(number, |handed| handed.filled_on.extend(filled));
             let done_on = self.done_on(number);
             if !done_on.is_empty() {
                 let now = self.now;
@@ -495,15 +505,24 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The tickets on which it is done now.
+    /// Those of the tickets that were filled for it which agents can see now. That one was closed in between cannot be seen
+    /// from Chat's answer.
     fn done_on(&self, number: HandoffNumber) -> BTreeSet<u64> {
         let handed = &self.handoffs[&number];
+        let configured = handed.sent.rules["ticket"]["opening_message"].is_string() && !self.history.chat_refuses;
+        let is_visible = |id: &&u64| {
+            let ticket = &self.tickets[*id];
+            !configured || ticket.messages > 0 || !matches!(ticket.by, By::Us(_))
+        };
+        handed.filled_on.iter().filter(is_visible).copied().collect()
+    }
+
+    /// The open tickets of its conversation that hold now what they are to hold.
+    fn filled_on(&self, number: HandoffNumber) -> BTreeSet<u64> {
+        let handed = &self.handoffs[&number];
         let sent = &handed.sent;
-        let message_needed = sent.rules["ticket"]["opening_message"].is_string() && !self.history.chat_refuses;
-        let is_done_on = |ticket: &Ticket| {
-            let visible = !message_needed || ticket.messages > 0 || !matches!(ticket.by, By::Us(_));
+        let is_filled = |ticket: &Ticket| {
             ticket.is_open
-                && visible
                 && ticket.user == sent.user
                 && (self.is_same(&sent.user, &handed.names, &ticket.names)
                     || !self.is_anothers(ticket, &sent.user, &handed.names)
@@ -511,7 +530,7 @@ impl<'a> Replay<'a> {
                         && !handed.wanted.fields.is_empty())
                 && self.has_all(handed, ticket)
         };
-        self.tickets.iter().filter(|(_, ticket)| is_done_on(ticket)).map(|(id, _)| *id).collect()
+        self.tickets.iter().filter(|(_, ticket)| is_filled(ticket)).map(|(id, _)| *id).collect()
     }
 
     fn has_all(&self, handed: &Handed, ticket: &Ticket) -> bool {
