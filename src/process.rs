@@ -315,6 +315,7 @@ impl<'a> Work<'a> {
     ) -> Result<Found, ProcessError> {
         let mut seen: Vec<u64> = listed.iter().map(|ticket| ticket.id).collect();
         seen.extend(named.iter().chain(&closed).map(|ticket| ticket.id));
+        seen.extend(self.customer.known_tickets());
         let known_closed: Vec<u64> = closed.iter().map(|ticket| ticket.id).collect();
 
         let (mut candidates, gone) = ranked(matcher, listed);

@@ -34,8 +34,8 @@ pub struct Played {
     pub human_actions: usize,
 }
 
-/// After so long everything must be quiet, in virtual time: the queue's patience, twice, and what the clocks add.
-const PATIENCE: Duration = Duration::from_secs(12 * 60 * 60);
+/// After so long everything must be quiet, in virtual time: more than the queue's patience with every message of a world.
+const PATIENCE: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 /// How many workers run at once: `MaximumConcurrency` of template.yaml.
 const WORKERS: usize = 2;
 /// Lambda's time-outs of the two functions.

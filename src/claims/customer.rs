@@ -264,6 +264,11 @@ impl Customer {
         others.flat_map(|known| &known.tickets).map(|ticket| ticket.id).collect()
     }
 
+    /// All tickets that are remembered.
+    pub fn known_tickets(&self) -> impl Iterator<Item = u64> {
+        self.conversations.iter().flat_map(|known| &known.tickets).map(|ticket| ticket.id)
+    }
+
     /// A create of ours may have worked without our knowing, at this time.
     pub fn doubt_create(&mut self, subject: Subject<'_>, values: BTreeMap<String, String>, since: u64) {
         self.doubt(subject, None, Some(since), values);

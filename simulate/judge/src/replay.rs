@@ -50,6 +50,8 @@ struct Ticket {
     shown_closed: Option<Millis>,
     shown: bool,
     is_reopened: bool,
+    /// Desk said at some time that it is not there.
+    is_denied: bool,
     is_renamed: bool,
     has_related: bool,
     messages: usize,
@@ -83,6 +85,8 @@ struct Handed {
     /// The open tickets that held at some time what they were to hold.
     filled_on: BTreeSet<u64>,
     enqueued: bool,
+    /// The work on it came to its end.
+    worked: bool,
     dead: bool,
     accepted: Option<String>,
     dropped: BTreeSet<String>,
@@ -123,7 +127,10 @@ impl<'a> Replay<'a> {
             What::Retried(number, received) => self.with(*number, |handed| handed.sent.received_last = *received),
             What::Answered(number, status, body) => self.answered(*number, *status, body),
             What::Enqueued(number) => self.with(*number, |handed| handed.enqueued = true),
-            What::Deleted(number) => self.deleted(*number),
+            What::Deleted(number) => {
+                self.with(*number, |handed| handed.worked = true);
+                self.deleted(*number);
+            }
             What::DeadLettered(number) => self.with(*number, |handed| handed.dead = true),
             What::Redriven(number) => self.with(*number, |handed| handed.dead = false),
             What::Began(attempt, handoff) => self.began(*attempt, *handoff),
@@ -178,6 +185,7 @@ impl<'a> Replay<'a> {
             done_on: BTreeSet::new(),
             filled_on: BTreeSet::new(),
             enqueued: false,
+            worked: false,
             dead: false,
             accepted: None,
             dropped: BTreeSet::new(),
@@ -191,14 +199,14 @@ impl<'a> Replay<'a> {
     }
 
     /// All names of the conversation that are linked so far: directly, or through handoffs that carried two. Under
-    /// `only_done`, through handoffs that are done: before that, nobody can know of the link.
-    fn linked(&self, user: &str, names: &BTreeSet<String>, only_done: bool) -> BTreeSet<String> {
+    /// `only_worked`, through handoffs that were worked on to their end: before that, nobody can know of the link.
+    fn linked(&self, user: &str, names: &BTreeSet<String>, only_worked: bool) -> BTreeSet<String> {
         let mut all = names.clone();
         loop {
             let before = all.len();
             let of_user = self.handoffs.values().filter(|handed| handed.sent.user == user);
             let links = of_user.filter(|handed| handed.sent.route != Route::Preview);
-            for handed in links.filter(|handed| !only_done || handed.done.is_some()) {
+            for handed in links.filter(|handed| !only_worked || handed.worked) {
                 if !handed.names.is_disjoint(&all) {
                     all.extend(handed.names.iter().cloned());
                 }
@@ -246,6 +254,7 @@ impl<'a> Replay<'a> {
             shown_closed: None,
             shown: false,
             is_reopened: false,
+            is_denied: false,
             is_renamed: false,
             has_related: !related.is_empty(),
             messages: 0,
@@ -282,6 +291,7 @@ impl<'a> Replay<'a> {
                 && ticket.open_since < last_look
                 && is_known
                 && !self.is_nameless(ticket)
+                && !(ticket.is_denied && ticket.listed > last_look)
                 && self.is_known_same(user, &names, &ticket.names)
         });
         if let Some((id, _)) = open {
@@ -434,6 +444,11 @@ impl<'a> Replay<'a> {
             attempt.shown.insert(seen.ticket, seen.clone());
         }
         attempt.lost |= *kind == CallKind::Create && *left && !*arrived;
+        if let (CallKind::View, false, true) = (kind, *is_ok, *arrived)
+            && let Some(denied) = ticket.and_then(|id| self.tickets.get_mut(&id))
+        {
+            denied.is_denied = true;
+        }
         let is_write = kind.writes() || *kind == CallKind::Create;
         if let (true, Some(at)) = (is_write, effect) {
             self.judge_interleaving(*number, &user, *at);
@@ -534,13 +549,18 @@ impl<'a> Replay<'a> {
     }
 
     fn has_all(&self, handed: &Handed, ticket: &Ticket) -> bool {
-        let first = handed.sent.repeats.and_then(|first| self.handoffs.get(&first)).unwrap_or(handed);
         handed.wanted.fields.iter().all(|(key, text)| match ticket.fields.get(key) {
             Some(held) if is_same_text(&held.text, text) => true,
-            _ if first.dropped.contains(key) => true,
+            _ if self.was_dropped(handed, key) => true,
             Some(held) => self.may_stand(handed, held),
             None => ticket.fields.len() >= 20,
         })
+    }
+
+    /// Whether Desk refused or dropped this key of it, or of the first sending of its bytes.
+    fn was_dropped(&self, handed: &Handed, key: &str) -> bool {
+        let first = handed.sent.repeats.and_then(|first| self.handoffs.get(&first)).unwrap_or(handed);
+        first.dropped.contains(key)
     }
 
     /// Whether another value may stand in the way of a handoff's.
@@ -548,7 +568,13 @@ impl<'a> Replay<'a> {
         let rule = handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own");
         let newer = held.origin.and_then(|origin| self.handoffs.get(&origin));
         let may_be_newer = newer.is_some_and(|newer| !is_newer(&handed.sent, &newer.sent));
-        let humans = !matches!(held.by, By::Us(_)) && rule != "always";
+        // Under `always`, who is older than what was done replaces nothing that is not ours.
+        let is_late = || {
+            let of_user = self.handoffs.values().filter(|other| other.sent.user == handed.sent.user && other.worked);
+            let mut newer = of_user.filter(|other| !is_newer(&handed.sent, &other.sent));
+            newer.any(|other| self.is_same(&other.sent.user, &other.names, &handed.names))
+        };
+        let humans = !matches!(held.by, By::Us(_)) && (rule != "always" || is_late());
         may_be_newer || humans || rule == "never"
     }
 
@@ -595,12 +621,15 @@ impl<'a> Replay<'a> {
         if route == Route::Preview || !(200..300).contains(&status) {
             return;
         }
-        self.with(number, |handed| handed.accepted = Some(word.clone()));
+        self.with(number, |handed| {
+            handed.accepted = Some(word.clone());
+            handed.worked |= word != "queued";
+        });
         match word.as_str() {
             "created" | "updated" | "unchanged" => self.judge_answer(number, &word, body),
             "duplicate" => {
-                let was_left =
-                    self.is_left(&self.handoffs[&number]) && self.others_of_event(number).any(|other| other.enqueued);
+                let was_left = self.is_left(&self.handoffs[&number])
+                    && self.others_of_event(number).any(|other| other.attempts > 0);
                 let was_left =
                     was_left || self.others_of_event(number).any(|other| other.accepted.as_deref() == Some("left"));
                 if !self.is_repeated(number) && self.handoffs[&number].done.is_none() && !was_left {
@@ -750,6 +779,7 @@ impl<'a> Replay<'a> {
                     && ours(ticket)
                     && !ticket.is_reopened
                     && !self.is_nameless(ticket)
+                    && !ticket.is_denied
                     && twin.user == ticket.user
                     && !twin.names.is_disjoint(&ticket.names)
                     && !self.was_lost_late(ticket)
@@ -795,7 +825,7 @@ impl<'a> Replay<'a> {
             let better = of_ticket.iter().find(|handed| {
                 handed.wanted.fields.get(key).is_some_and(|text| !is_same_text(text, &held.text))
                     && is_newer(&handed.sent, &origin.sent)
-                    && !handed.dropped.contains(key)
+                    && !self.was_dropped(handed, key)
                     && handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own") != "never"
                     && handed.done.is_some_and(|done| done >= held.since)
                     && handed.done_on.contains(&id)
