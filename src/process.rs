@@ -457,10 +457,10 @@ impl<'a> Work<'a> {
             related: related.as_deref(),
         };
         match apply::create(self.desk, full).await {
-            Ok(created) if !found.seen.contains(&created.ticket.id) => self.created(created).await,
+            Ok(created) if self.may_be_new(&created.ticket, &found) => self.created(created).await,
             Ok(created) => {
-                // The answer shows a ticket that was there before: it says nothing of the one that was made.
-                tracing::warn!(ticket_id = created.ticket.id, "a create was answered with an older ticket");
+                // It says nothing of the one that was made.
+                tracing::warn!(ticket_id = created.ticket.id, "a create was answered with another ticket");
                 self.doubt_create();
                 Ok(Ended::Anew)
             }
@@ -473,6 +473,13 @@ impl<'a> Work<'a> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether a ticket can be the one that was made just now: it is open, was not there before, and has a channel of its own
+    /// (desk-wire section 3.3).
+    fn may_be_new(&self, ticket: &Ticket, found: &Found) -> bool {
+        let is_on_channel = ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel));
+        ticket.open && !is_on_channel && !found.seen.contains(&ticket.id)
     }
 
     /// Even a bare ticket is refused: the number that is remembered of the customer may not be good any more.

@@ -291,7 +291,7 @@ impl World {
         timeout: Duration,
         returned: &Returning<'_>,
     ) -> Result<http::Response<Vec<u8>>, Lost> {
-        let has_worked = response.status().is_success();
+        let (has_worked, mut is_misleading) = (response.status().is_success(), false);
         match trouble {
             Some(Trouble::AnswerLost) => {
                 self.record_return(returned, None);
@@ -311,18 +311,22 @@ impl World {
                 let ours = serde_json::from_slice::<Value>(response.body()).ok().and_then(|body| body["id"].as_u64());
                 let other = self.desk.tickets().into_iter().find(|ticket| ticket["id"].as_u64() != ours);
                 if let (Some(other), Some(_)) = (other, ours) {
+                    is_misleading = has_worked;
                     *response.body_mut() = other.to_string().into_bytes();
                 }
             }
-            Some(Trouble::Empty) => response.body_mut().clear(),
+            Some(Trouble::Empty) => {
+                is_misleading = has_worked;
+                response.body_mut().clear();
+            }
             Some(Trouble::UnavailableAfter) => {
+                is_misleading = has_worked;
                 *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
                 response.body_mut().clear();
             }
             Some(_) | None => {}
         }
-        let is_misleading = matches!(trouble, Some(Trouble::Empty | Trouble::WrongTicket | Trouble::UnavailableAfter));
-        let is_lost = is_misleading && has_worked && returned.call == Call::Create;
+        let is_lost = is_misleading && returned.call == Call::Create;
         self.record_return(returned, (!is_lost).then_some(&response));
         Ok(response)
     }

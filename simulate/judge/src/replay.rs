@@ -44,7 +44,9 @@ struct Ticket {
     fields: BTreeMap<String, Held>,
     /// Every value that each field ever held, and until when.
     past: BTreeMap<String, Vec<(String, Millis)>>,
-    /// Fields of which a response showed us a value that a human had set.
+    /// The last value of ours in each field.
+    ours_last: BTreeMap<String, String>,
+    /// Fields of which a response showed us a value that a human had set, other than ours.
     human_shown: BTreeSet<String>,
     /// When a response last showed us that it is closed, if nothing showed it open since.
     shown_closed: Option<Millis>,
@@ -65,7 +67,9 @@ struct Attempt {
     calls: usize,
     first_write: Option<Millis>,
     last_write: Option<Millis>,
-    last_look: Option<Millis>,
+    /// When its last look began: calls that show tickets, with none in between that changes any.
+    look_began: Option<Millis>,
+    is_looking: bool,
     crashed: bool,
     /// Whether the answer to a create of it was lost.
     lost: bool,
@@ -93,6 +97,15 @@ struct Handed {
     attempts: usize,
 }
 
+#[derive(Debug)]
+struct LostCreate {
+    user: String,
+    names: BTreeSet<String>,
+    at: Millis,
+    /// What it made, if it made one.
+    ticket: Option<u64>,
+}
+
 struct Replay<'a> {
     history: &'a History,
     now: Millis,
@@ -100,8 +113,8 @@ struct Replay<'a> {
     handoffs: BTreeMap<HandoffNumber, Handed>,
     tickets: BTreeMap<u64, Ticket>,
     attempts: BTreeMap<AttemptNumber, Attempt>,
-    /// Creates whose answer did not arrive: user, names, when.
-    lost_creates: Vec<(String, BTreeSet<String>, Millis)>,
+    /// Creates whose answer did not arrive.
+    lost_creates: Vec<LostCreate>,
 }
 
 impl<'a> Replay<'a> {
@@ -250,6 +263,7 @@ impl<'a> Replay<'a> {
             by,
             fields: BTreeMap::new(),
             past: BTreeMap::new(),
+            ours_last: BTreeMap::new(),
             human_shown: BTreeSet::new(),
             shown_closed: None,
             shown: false,
@@ -267,7 +281,7 @@ impl<'a> Replay<'a> {
     fn judge_create(&mut self, number: AttemptNumber, user: &str) -> BTreeSet<String> {
         let Some(attempt) = self.attempts.get_mut(&number) else { return BTreeSet::new() };
         attempt.created = true;
-        let (handoff, last_look) = (attempt.handoff, attempt.last_look.unwrap_or(0));
+        let (handoff, last_look) = (attempt.handoff, attempt.look_began.unwrap_or(0));
         let Some(handed) = self.handoffs.get(&handoff) else { return BTreeSet::new() };
         let (names, sent) = (handed.names.clone(), handed.sent.clone());
         if sent.user != user {
@@ -298,10 +312,13 @@ impl<'a> Replay<'a> {
             let what = format!("handoff {handoff} made a ticket while {id} was open and listed");
             self.breaks("S3", what);
         }
-        let lost = self
-            .lost_creates
-            .iter()
-            .any(|(of, about, at)| of == user && self.now < at + SETTLING && self.is_known_same(user, &names, about));
+        let lost = self.lost_creates.iter().any(|lost| {
+            let is_found = lost.ticket.is_some_and(|id| self.tickets[&id].shown);
+            lost.user == user
+                && self.now < lost.at + SETTLING
+                && !is_found
+                && self.is_known_same(user, &names, &lost.names)
+        });
         if lost {
             let what = format!("handoff {handoff} made a ticket within the settling time of a lost create");
             self.breaks("S4", what);
@@ -316,6 +333,9 @@ impl<'a> Replay<'a> {
         let origin = origin(text, &self.handoffs);
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&id) else { return };
+        if let By::Us(_) = by {
+            ticket.ours_last.insert(key.to_owned(), text.to_owned());
+        }
         if let Some(held) = ticket.fields.remove(key) {
             ticket.past.entry(key.to_owned()).or_default().push((held.text, now));
         }
@@ -420,6 +440,13 @@ impl<'a> Replay<'a> {
     fn called(&mut self, number: AttemptNumber, kind: CallKind) {
         let now = self.now;
         let Some(attempt) = self.attempts.get_mut(&number) else { return };
+        match kind {
+            CallKind::List | CallKind::View if !attempt.is_looking => {
+                (attempt.is_looking, attempt.look_began) = (true, Some(now));
+            }
+            CallKind::List | CallKind::View | CallKind::Customer | CallKind::Teams => {}
+            _ => attempt.is_looking = false,
+        }
         if kind != CallKind::Post {
             attempt.calls += 1;
             if attempt.calls == MAX_CALLS + 1 {
@@ -428,7 +455,6 @@ impl<'a> Replay<'a> {
                 return;
             }
         }
-        let _ = now;
     }
 
     fn returned(&mut self, what: &What) {
@@ -437,9 +463,6 @@ impl<'a> Replay<'a> {
         };
         let Some(attempt) = self.attempts.get_mut(number) else { return };
         let (handoff, user) = (attempt.handoff, attempt.user.clone());
-        if matches!(kind, CallKind::List | CallKind::View) && *is_ok {
-            attempt.last_look = Some(attempt.last_look.unwrap_or(0).max(effect.unwrap_or(*began)));
-        }
         for seen in shown {
             attempt.shown.insert(seen.ticket, seen.clone());
         }
@@ -455,7 +478,10 @@ impl<'a> Replay<'a> {
         }
         if *kind == CallKind::Create && *left && !*arrived {
             let names = self.handoffs.get(&handoff).map(|handed| handed.names.clone());
-            self.lost_creates.push((user, names.unwrap_or_default(), effect.unwrap_or(*began)));
+            let at = effect.unwrap_or(*began);
+            let made = self.tickets.iter().rfind(|(_, ticket)| ticket.by == By::Us(*number));
+            let ticket = made.map(|(id, _)| *id).filter(|_| effect.is_some());
+            self.lost_creates.push(LostCreate { user, names: names.unwrap_or_default(), at, ticket });
         }
         if *arrived {
             for seen in shown {
@@ -499,6 +525,7 @@ impl<'a> Replay<'a> {
             .fields
             .iter()
             .filter(|(key, held)| held.by == By::Human && held.since <= at && fields.get(*key) == Some(&held.text))
+            .filter(|(key, held)| ticket.ours_last.get(*key).is_none_or(|ours| !is_same_text(ours, &held.text)))
             .map(|(key, _)| key.clone())
             .collect();
         ticket.human_shown.extend(humans);
@@ -811,8 +838,8 @@ impl<'a> Replay<'a> {
 
     /// A ticket that lists showed only after the settling time of its lost create.
     fn was_lost_late(&self, ticket: &Ticket) -> bool {
-        self.lost_creates.iter().any(|(user, names, at)| {
-            *user == ticket.user && !names.is_disjoint(&ticket.names) && ticket.listed > at + SETTLING
+        self.lost_creates.iter().any(|lost| {
+            lost.user == ticket.user && !lost.names.is_disjoint(&ticket.names) && ticket.listed > lost.at + SETTLING
         })
     }
 
