@@ -201,6 +201,8 @@ struct Writer<'a> {
     sent: Vec<Sent>,
     doubtful: BTreeMap<String, String>,
     refused: Vec<(&'static str, String)>,
+    /// Values that Desk refused one by one.
+    refused_values: Vec<(usize, FieldValue)>,
     /// Field values as the answers to our writes showed them.
     answered: BTreeMap<String, StoredText>,
     /// Refusals so far, and those that no look has followed yet: a closed ticket refuses everything.
@@ -218,6 +220,7 @@ impl<'a> Writer<'a> {
             sent: Vec::new(),
             doubtful: BTreeMap::new(),
             refused: Vec::new(),
+            refused_values: Vec::new(),
             answered: BTreeMap::new(),
             refusals: 0,
             unexplained: false,
@@ -263,8 +266,9 @@ impl<'a> Writer<'a> {
         let is_long = is_long_in_bytes(&value);
         let is_taken = self.try_values(std::slice::from_ref(&value)).await?
             || (is_long && self.try_values(std::slice::from_ref(&cut)).await?);
-        if let (false, Sent::Value(index, _)) = (is_taken, &value) {
-            self.outcomes.values[*index] = Outcome::Rejected;
+        if let (false, Sent::Value(index, refused)) = (is_taken, value) {
+            self.outcomes.values[index] = Outcome::Rejected;
+            self.refused_values.push((index, refused));
         }
         Ok(())
     }
@@ -399,6 +403,7 @@ impl<'a> Writer<'a> {
             }
             self.judge(sent, is_held, &mut confirmed);
         }
+        self.acquit(&mut confirmed);
         Written {
             ticket: self.ticket,
             outcomes: self.outcomes,
@@ -406,6 +411,22 @@ impl<'a> Writer<'a> {
             doubtful: self.doubtful,
             refused: self.refused,
             stopped: ended.err(),
+        }
+    }
+
+    /// What was refused and is there all the same: an earlier request of the same call was carried out, or somebody else set
+    /// it.
+    fn acquit(&mut self, confirmed: &mut Vec<(String, String)>) {
+        for (index, value) in std::mem::take(&mut self.refused_values) {
+            if !holds(&self.ticket, &value) {
+                continue;
+            }
+            let key = value.key.as_str();
+            let was_sent = self.doubtful.contains_key(key);
+            self.outcomes.values[index] = if was_sent { sent(&value) } else { Outcome::Unchanged };
+            if was_sent && let Some(stored) = self.stored(key) {
+                confirmed.push((key.to_owned(), stored.expose().to_owned()));
+            }
         }
     }
 

@@ -278,10 +278,23 @@ impl<'a> Work<'a> {
         let (hinted, known, listed, number) =
             futures_util::join!(self.hinted(hint), view(desk, remembered), desk.tickets_of_customer(user_id), number);
         let hinted = hinted?.filter(|ticket| matcher.takes_hint(ticket));
-        let known = known?.filter(|ticket| matcher.may_be_taken(ticket));
+        let known = known?;
+        let is_listed = |ticket: &Ticket| ticket.open && Some(ticket.id) == remembered;
+        if known.is_none() && listed.as_ref().is_ok_and(|listed| listed.iter().any(is_listed)) {
+            return Err(ProcessError::Unsettled);
+        }
+        let known = known.filter(|ticket| matcher.may_be_taken(ticket));
 
         let named = [hinted, known].into_iter().flatten();
-        let (open, closed): (Vec<Ticket>, Vec<Ticket>) = named.partition(|ticket| ticket.open);
+        let mut named: Vec<Ticket> = named.collect();
+        for ticket in &mut named {
+            let is_other = |shown: &Ticket| shown.id == ticket.id && shown.differs(ticket);
+            // Which of the two is the later one, only a third look can say: a human may be writing just now.
+            if listed.as_ref().is_ok_and(|listed| listed.iter().any(is_other)) {
+                *ticket = desk.ticket(ticket.id).await?.ok_or(ProcessError::Unsettled)?;
+            }
+        }
+        let (open, closed): (Vec<Ticket>, Vec<Ticket>) = named.into_iter().partition(|ticket| ticket.open);
         let listed = match listed {
             // What is needed is there already.
             Err(error) if !open.is_empty() => {

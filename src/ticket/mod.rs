@@ -48,4 +48,10 @@ impl Ticket {
     pub fn is_invisible(&self) -> bool {
         self.status.as_deref() == Some("INITIALIZED") && self.message_count.unwrap_or(0) == 0
     }
+
+    /// Whether two looks at one ticket show it in different states, in what both of them show.
+    pub fn differs(&self, other: &Self) -> bool {
+        let shows_other_fields = self.fields.is_some() && other.fields.is_some() && self.fields != other.fields;
+        shows_other_fields || self.open != other.open || self.priority != other.priority || self.team != other.team
+    }
 }

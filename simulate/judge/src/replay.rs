@@ -73,7 +73,6 @@ struct Attempt {
     crashed: bool,
     /// Whether the answer to a create of it was lost.
     lost: bool,
-    created: bool,
     /// The last time each ticket was shown to it, and how.
     shown: HashMap<u64, Shown>,
 }
@@ -280,7 +279,6 @@ impl<'a> Replay<'a> {
     /// S1, S3, S4, S5, S12 of a create by us; gives the names of its conversation.
     fn judge_create(&mut self, number: AttemptNumber, user: &str) -> BTreeSet<String> {
         let Some(attempt) = self.attempts.get_mut(&number) else { return BTreeSet::new() };
-        attempt.created = true;
         let (handoff, last_look) = (attempt.handoff, attempt.look_began.unwrap_or(0));
         let Some(handed) = self.handoffs.get(&handoff) else { return BTreeSet::new() };
         let (names, sent) = (handed.names.clone(), handed.sent.clone());
@@ -693,9 +691,11 @@ impl<'a> Replay<'a> {
         if handed.done.is_none() {
             broken.push(("A1", format!("handoff {number} was answered {word} and is not done")));
         }
-        let made = self.attempts.values().any(|attempt| {
-            attempt.created && (attempt.handoff == number || self.is_same_event(attempt.handoff, number))
-        });
+        let maker = match self.tickets.get(&id).map(|ticket| ticket.by) {
+            Some(By::Us(attempt)) => self.attempts.get(&attempt),
+            _ => None,
+        };
+        let made = maker.is_some_and(|maker| maker.handoff == number || self.is_same_event(maker.handoff, number));
         if (word == "created") != made && !self.attempts.values().any(|attempt| attempt.crashed) {
             broken.push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
         }
