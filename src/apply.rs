@@ -111,6 +111,8 @@ pub struct Written {
 pub enum Stop {
     /// The ticket is closed, or not there any more.
     Closed,
+    /// Somebody else wrote to a field that was about to be written.
+    Overtaken,
     /// Desk did not do its part.
     Failed(DeskError),
 }
@@ -250,6 +252,9 @@ impl<'a> Writer<'a> {
         if !one_by_one && self.try_values(&values).await? {
             return Ok(());
         }
+        if self.is_overtaken(&values) {
+            return Err(Stop::Overtaken);
+        }
         // Desk's 190 characters may be bytes (desk-wire section 9, question 3).
         let cut: Vec<Sent> = values.iter().map(cut_to_bytes).collect();
         if values.iter().any(is_long_in_bytes) && self.try_values(&cut).await? {
@@ -260,6 +265,16 @@ impl<'a> Writer<'a> {
             self.write_value(value, cut).await?;
         }
         Ok(())
+    }
+
+    /// Whether one of these fields holds another value than at the look that the plan was made by, and not ours.
+    fn is_overtaken(&self, values: &[Sent]) -> bool {
+        let (Some(before), Some(now)) = (&self.before.fields, &self.ticket.fields) else { return false };
+        values.iter().any(|value| {
+            let Sent::Value(_, wanted) = value else { return false };
+            let key = wanted.key.as_str();
+            before.get(key) != now.get(key) && !value.is_held(&self.ticket)
+        })
     }
 
     async fn write_value(&mut self, value: Sent, cut: Sent) -> Result<(), Stop> {

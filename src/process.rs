@@ -538,7 +538,7 @@ impl<'a> Work<'a> {
         let Written { mut ticket, outcomes, stopped, .. } = written;
         match stopped {
             None => {}
-            Some(Stop::Closed) => return Ok(Ended::Anew),
+            Some(Stop::Closed | Stop::Overtaken) => return Ok(Ended::Anew),
             Some(Stop::Failed(error)) => return Err(error.into()),
         }
 

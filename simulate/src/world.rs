@@ -50,6 +50,8 @@ struct State {
     stores: HashMap<Store, u32>,
     attempts: AttemptNumber,
     seen: BTreeMap<u64, Snapshot>,
+    /// From when on lists show each ticket.
+    listed: HashMap<u64, Millis>,
     /// Values that a field held before, for humans who put them back.
     former: HashMap<(u64, String), String>,
     faults_over: bool,
@@ -309,7 +311,11 @@ impl World {
             }
             Some(Trouble::WrongTicket) => {
                 let ours = serde_json::from_slice::<Value>(response.body()).ok().and_then(|body| body["id"].as_u64());
-                let other = self.desk.tickets().into_iter().find(|ticket| ticket["id"].as_u64() != ours);
+                // One that could be seen before: of another, nobody could say that it is not the new one.
+                let could_be_seen = |id: u64| self.state().listed.get(&id).is_none_or(|at| *at < returned.began);
+                let is_other =
+                    |ticket: &Value| ticket["id"].as_u64().is_some_and(|id| Some(id) != ours && could_be_seen(id));
+                let other = self.desk.tickets().into_iter().find(is_other);
                 if let (Some(other), Some(_)) = (other, ours) {
                     is_misleading = has_worked;
                     *response.body_mut() = other.to_string().into_bytes();
@@ -359,6 +365,7 @@ impl World {
             }
             if before.is_none() {
                 let listed = self.now() + self.scenario.desk.listed_after * 1000;
+                self.state().listed.insert(id, listed);
                 let text =
                     |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
                 self.record(What::Created {

@@ -823,9 +823,10 @@ impl<'a> Replay<'a> {
             self.judge_values(*id, ticket, &of_ticket, broken);
             let configured = of_ticket.iter().any(|handed| handed.sent.rules["ticket"]["opening_message"].is_string());
             // A second ticket is reported and never touched.
+            let is_lost = self.lost_creates.iter().any(|lost| lost.ticket == Some(*id));
             let is_second = self.tickets.iter().any(|(other, first)| {
                 other != id
-                    && first.is_open
+                    && (first.is_open || is_lost)
                     && first.user == ticket.user
                     && self.is_same(&ticket.user, &first.names, &ticket.names)
             });
