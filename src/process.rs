@@ -397,9 +397,10 @@ impl<'a> Work<'a> {
         fields.iter().any(|known| known.key.as_str() == field && known.kind == FieldKind::Integer)
     }
 
-    fn matcher(&self) -> TicketMatcher<'a> {
+    fn matcher(&mut self) -> TicketMatcher<'a> {
+        let own = self.customer.conversation(&self.names).tickets.iter().map(|ticket| ticket.id).collect();
         let others = self.customer.tickets_of_others(&self.names);
-        TicketMatcher::new(self.handoff, &self.rules.ticket, self.names.clone(), others)
+        TicketMatcher::new(self.handoff, &self.rules.ticket, self.names.clone(), own, others)
     }
 
     // --- writing ---------------------------------------------------------------------------------------------------

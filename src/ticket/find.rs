@@ -86,6 +86,8 @@ pub enum MatchStrength {
     Related,
     /// It is on the conversation's channel.
     Channel,
+    /// It is remembered as the conversation's.
+    Remembered,
 }
 
 /// Recognises the tickets of one conversation.
@@ -93,6 +95,8 @@ pub enum MatchStrength {
 pub struct TicketMatcher<'a> {
     user_id: &'a str,
     names: Names,
+    /// Tickets that are known to be this conversation's.
+    known: BTreeSet<u64>,
     /// Tickets that are known to be other conversations'.
     others: BTreeSet<u64>,
     /// The titles that we give to the conversation's tickets, whole.
@@ -102,15 +106,22 @@ pub struct TicketMatcher<'a> {
 }
 
 impl<'a> TicketMatcher<'a> {
-    /// For a handoff, whose conversation is known by these names.
-    pub fn new(handoff: &'a Handoff, rules: &TicketRules, names: Names, others: BTreeSet<u64>) -> Self {
-        let known = names.ids.iter().chain(&names.channels).filter(|name| !name.starts_with('#'));
-        let mut marks: Vec<String> = known.map(|name| mark(name)).collect();
+    /// For a handoff, whose conversation is known by these names. `known` are the tickets that are remembered as its own,
+    /// `others` those of other conversations.
+    pub fn new(
+        handoff: &'a Handoff,
+        rules: &TicketRules,
+        names: Names,
+        known: BTreeSet<u64>,
+        others: BTreeSet<u64>,
+    ) -> Self {
+        let plain = names.ids.iter().chain(&names.channels).filter(|name| !name.starts_with('#'));
+        let mut marks: Vec<String> = plain.map(|name| mark(name)).collect();
         marks.push(mark(handoff.conversation.name()));
         let of_id = |id: &String| title(handoff, rules, Some(id));
         let mut titles: Vec<String> = names.ids.iter().map(of_id).collect();
         titles.push(title(handoff, rules, handoff.conversation.id.as_deref()));
-        Self { user_id: &handoff.user_id, names, others, titles, marks }
+        Self { user_id: &handoff.user_id, names, known, others, titles, marks }
     }
 
     /// The customer's Sendbird user id.
@@ -134,7 +145,9 @@ impl<'a> TicketMatcher<'a> {
             return None;
         }
         let related = ticket.related.as_deref().unwrap_or_default();
-        if ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel)) {
+        if self.known.contains(&ticket.id) {
+            Some(MatchStrength::Remembered)
+        } else if ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel)) {
             Some(MatchStrength::Channel)
         } else if related.iter().any(|channel| self.names.has_channel(channel)) {
             Some(MatchStrength::Related)

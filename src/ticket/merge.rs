@@ -32,6 +32,20 @@ pub enum Mark {
     },
     /// A value was seen there that we had not sent.
     NotOurs,
+    /// As [`Mark::NotOurs`], and since then we replaced that value, as `always` allows.
+    Taken {
+        /// Of the value as Desk spells it.
+        digest: String,
+        /// The order of the handoff that it came from.
+        stamp: Stamp,
+    },
+}
+
+impl Mark {
+    /// Whether it is known that the field is not ours.
+    fn is_lost(&self) -> bool {
+        matches!(self, Self::NotOurs | Self::Taken { .. })
+    }
 }
 
 /// The marks of one ticket, by field key, [`PRIORITY`] and [`TEAM`].
@@ -56,14 +70,14 @@ impl Marks {
 
     /// Desk confirmed that it holds this value of ours.
     pub fn confirm(&mut self, field: &str, digest: String, stamp: Stamp) {
-        if self.0.get(field) != Some(&Mark::NotOurs) {
-            self.0.insert(field.to_owned(), Mark::Ours { digest, stamp });
-        }
+        let is_lost = self.0.get(field).is_some_and(Mark::is_lost);
+        let mark = if is_lost { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } };
+        self.0.insert(field.to_owned(), mark);
     }
 
     /// A handoff wanted what is there and ours already: from now on the value is this handoff's, if it is the newer one.
     pub fn renew(&mut self, field: &str, of: Stamp) {
-        if let Some(Mark::Ours { stamp, .. }) = self.0.get_mut(field)
+        if let Some(Mark::Ours { stamp, .. } | Mark::Taken { stamp, .. }) = self.0.get_mut(field)
             && stamp.is_older_than(&of)
         {
             *stamp = of;
@@ -75,7 +89,12 @@ impl Marks {
         if let Some(fields) = &shown.fields {
             self.0.retain(|field, mark| {
                 let shows_text = fields.get(field).is_some_and(|text| !text.expose().trim().is_empty());
-                field.starts_with('$') || *mark == Mark::NotOurs || shows_text
+                let is_kept = field.starts_with('$') || shows_text || mark.is_lost();
+
+                if !field.starts_with('$') && !shows_text && mark.is_lost() {
+                    *mark = Mark::NotOurs;
+                }
+                is_kept
             });
             for (field, text) in fields {
                 self.settle_text(field, text.expose(), recognise);
@@ -97,13 +116,19 @@ impl Marks {
         if text.trim().is_empty() {
             return;
         }
-        let settled = match self.0.get(field) {
-            Some(Mark::NotOurs) => return,
-            Some(Mark::Ours { digest, .. }) if *digest == recognise.digest(field, text) => return,
-            Some(Mark::Ours { .. }) | None => match recognise.doubtful(field, text) {
-                Some(stamp) => Mark::Ours { digest: recognise.digest(field, text), stamp },
-                None => Mark::NotOurs,
-            },
+        let now = recognise.digest(field, text);
+        let known = self.0.get(field);
+        if let Some(Mark::Ours { digest, .. } | Mark::Taken { digest, .. }) = known
+            && *digest == now
+        {
+            return;
+        }
+
+        let is_lost = known.is_some_and(Mark::is_lost);
+        let settled = match recognise.doubtful(field, text) {
+            Some(stamp) if is_lost => Mark::Taken { digest: now, stamp },
+            Some(stamp) => Mark::Ours { digest: now, stamp },
+            None => Mark::NotOurs,
         };
         self.0.insert(field.to_owned(), settled);
     }
@@ -137,8 +162,9 @@ impl Claimant {
     pub fn decide(&self, mark: Option<&Mark>) -> Decision {
         let replaces = match (self.overwrite, mark) {
             (Overwrite::Never, _) => false,
-            (Overwrite::Own | Overwrite::Always, Some(Mark::Ours { stamp, .. })) => !self.stamp.is_older_than(stamp),
-            (Overwrite::Own, Some(Mark::NotOurs) | None) => false,
+            (Overwrite::Own | Overwrite::Always, Some(Mark::Ours { stamp, .. }))
+            | (Overwrite::Always, Some(Mark::Taken { stamp, .. })) => !self.stamp.is_older_than(stamp),
+            (Overwrite::Own, Some(Mark::NotOurs | Mark::Taken { .. }) | None) => false,
             (Overwrite::Always, Some(Mark::NotOurs) | None) => {
                 !self.newest.is_some_and(|newest| self.stamp.is_older_than(&newest))
             }
@@ -147,7 +173,8 @@ impl Claimant {
     }
 }
 
-/// As it is stored: few bytes, for DynamoDB bills by the kilobyte. A mark is the digest and the place of its stamp.
+/// As it is stored: few bytes, for DynamoDB bills by the kilobyte. A mark is the digest and the place of its stamp; one that
+/// is not ours is empty, or begins with `!`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Stored {
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
@@ -159,16 +186,18 @@ struct Stored {
 impl From<Marks> for Stored {
     fn from(Marks(marks): Marks) -> Self {
         let mut stamps: Vec<(Option<i64>, i64)> = Vec::new();
+        let mut place_of = |stamp: Stamp| {
+            let stamp = (stamp.created, stamp.received);
+            let place = stamps.iter().position(|known| *known == stamp).unwrap_or_else(|| {
+                stamps.push(stamp);
+                stamps.len() - 1
+            });
+            if place == 0 { String::new() } else { format!(".{place}") }
+        };
         let mut store = |mark: Mark| match mark {
             Mark::NotOurs => String::new(),
-            Mark::Ours { digest, stamp } => {
-                let stamp = (stamp.created, stamp.received);
-                let place = stamps.iter().position(|known| *known == stamp).unwrap_or_else(|| {
-                    stamps.push(stamp);
-                    stamps.len() - 1
-                });
-                if place == 0 { digest } else { format!("{digest}.{place}") }
-            }
+            Mark::Ours { digest, stamp } => format!("{digest}{}", place_of(stamp)),
+            Mark::Taken { digest, stamp } => format!("!{digest}{}", place_of(stamp)),
         };
         let marks = marks.into_iter().map(|(field, mark)| (field, store(mark))).collect();
         Self { stamps, marks }
@@ -179,11 +208,13 @@ impl From<Stored> for Marks {
     /// What cannot be read counts as not ours: nothing of a human's is lost by that.
     fn from(Stored { stamps, marks }: Stored) -> Self {
         let read = |text: &str| {
+            let (is_taken, text) = text.strip_prefix('!').map_or((false, text), |text| (true, text));
             let (digest, place) = text.split_once('.').unwrap_or((text, "0"));
             let stamp = place.parse().ok().and_then(|place: usize| stamps.get(place));
             match stamp {
                 Some((created, received)) if !digest.is_empty() => {
-                    Mark::Ours { digest: digest.to_owned(), stamp: Stamp { created: *created, received: *received } }
+                    let (digest, stamp) = (digest.to_owned(), Stamp { created: *created, received: *received });
+                    if is_taken { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } }
                 }
                 _ => Mark::NotOurs,
             }
@@ -255,7 +286,8 @@ mod tests {
         marks.settle(&showing(&[("tier", "gold")]), &Texts::default());
         assert_eq!(marks.get("tier"), Some(&Mark::NotOurs));
         marks.confirm("tier", "gold".to_owned(), at(9));
-        assert_eq!(marks.get("tier"), Some(&Mark::NotOurs), "for the life of the ticket");
+        let taken = Mark::Taken { digest: "gold".to_owned(), stamp: at(9) };
+        assert_eq!(marks.get("tier"), Some(&taken), "not ours for the life of the ticket");
     }
 
     #[test]
@@ -273,7 +305,7 @@ mod tests {
         let mut marks = Marks::default();
         marks.settle(&showing(&[("tier", "human")]), &Texts::default());
         marks.settle(&showing(&[("tier", "silver")]), &texts);
-        assert_eq!(marks.get("tier"), Some(&Mark::NotOurs));
+        assert_eq!(marks.get("tier"), Some(&Mark::Taken { digest: "silver".to_owned(), stamp: at(5) }));
     }
 
     #[test]
@@ -316,6 +348,7 @@ mod tests {
         let claimant =
             |overwrite, received, newest| Claimant { overwrite, stamp: at(received), newest: Some(at(newest)) };
         let ours = ours("x", 5);
+        let taken = Mark::Taken { digest: "x".to_owned(), stamp: at(5) };
         for (claimant, mark, decision) in [
             (claimant(Overwrite::Own, 6, 5), Some(&ours), Decision::Replace),
             (claimant(Overwrite::Own, 4, 5), Some(&ours), Decision::Keep),
@@ -327,6 +360,9 @@ mod tests {
             (claimant(Overwrite::Always, 6, 5), Some(&Mark::NotOurs), Decision::Replace),
             (claimant(Overwrite::Always, 6, 9), Some(&Mark::NotOurs), Decision::Keep),
             (claimant(Overwrite::Always, 4, 9), Some(&ours), Decision::Keep),
+            (claimant(Overwrite::Always, 6, 9), Some(&taken), Decision::Replace),
+            (claimant(Overwrite::Always, 4, 5), Some(&taken), Decision::Keep),
+            (claimant(Overwrite::Own, 6, 5), Some(&taken), Decision::Keep),
         ] {
             assert_eq!(claimant.decide(mark), decision, "{claimant:?} {mark:?}");
         }
@@ -344,9 +380,12 @@ mod tests {
 
     fn any_mark() -> impl Strategy<Value = Mark> {
         let stamp = (prop::option::of(0..3i64), 0..3i64);
-        let ours = ("[a-z]{8}", stamp)
-            .prop_map(|(digest, (created, received))| Mark::Ours { digest, stamp: Stamp { created, received } });
-        prop_oneof![ours, Just(Mark::NotOurs)]
+        let mark = |(is_taken, digest, (created, received))| {
+            let stamp = Stamp { created, received };
+            if is_taken { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } }
+        };
+        let written = (any::<bool>(), "[a-z]{8}", stamp).prop_map(mark);
+        prop_oneof![written, Just(Mark::NotOurs)]
     }
 
     proptest! {

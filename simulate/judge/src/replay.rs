@@ -482,8 +482,9 @@ impl<'a> Replay<'a> {
             self.lost_creates.push(LostCreate { user, names: names.unwrap_or_default(), at, ticket });
         }
         if *arrived {
+            let is_preview = self.handoffs.get(&handoff).is_some_and(|handed| handed.sent.route == Route::Preview);
             for seen in shown {
-                self.show(seen, effect.unwrap_or(*began));
+                self.show(seen, effect.unwrap_or(*began), is_preview);
             }
             if let (CallKind::Post, true, Some(ticket)) =
                 (kind, *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id)))
@@ -513,9 +514,13 @@ impl<'a> Replay<'a> {
     }
 
     /// What a response that arrived showed of a ticket, as it was at that time.
-    fn show(&mut self, seen: &Shown, at: Millis) {
+    fn show(&mut self, seen: &Shown, at: Millis, is_preview: bool) {
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&seen.ticket) else { return };
+        if is_preview {
+            // It goes on beside the others and tells them nothing.
+            return;
+        }
         ticket.shown = true;
         ticket.shown_closed = if seen.is_open { None } else { ticket.shown_closed.or(Some(now)) };
         let Some(fields) = &seen.fields else { return };
@@ -577,6 +582,8 @@ impl<'a> Replay<'a> {
         handed.wanted.fields.iter().all(|(key, text)| match ticket.fields.get(key) {
             Some(held) if is_same_text(&held.text, text) => true,
             _ if self.was_dropped(handed, key) => true,
+            // A human typed it over ours.
+            Some(held) if held.by == By::Human && was_there(ticket, key, text) => true,
             Some(held) => self.may_stand(handed, held),
             None => ticket.fields.len() >= 20,
         })
@@ -722,8 +729,7 @@ impl<'a> Replay<'a> {
             }
             let Some(text) = handed.wanted.fields.get(field) else { continue };
             let now = ticket.fields.get(field).map(|held| held.text.as_str());
-            let held_it = now.is_some_and(|now| is_same_text(now, text))
-                || ticket.past.get(field).is_some_and(|past| past.iter().any(|(past, _)| is_same_text(past, text)));
+            let held_it = now.is_some_and(|now| is_same_text(now, text)) || was_there(ticket, field, text);
             let last_shown = shown.and_then(|fields| fields.get(field));
             match outcome {
                 "written" | "truncated" | "unchanged" if !held_it => {
@@ -866,6 +872,11 @@ impl<'a> Replay<'a> {
             }
         }
     }
+}
+
+/// Whether the field held this text before.
+fn was_there(ticket: &Ticket, key: &str, text: &str) -> bool {
+    ticket.past.get(key).is_some_and(|past| past.iter().any(|(past, _)| is_same_text(past, text)))
 }
 
 fn names(sent: &Sent) -> BTreeSet<String> {
