@@ -127,7 +127,7 @@ impl From<DeskError> for Stop {
 pub async fn update(desk: &Desk<'_>, ticket: Ticket, change: Change, matched: &Matched) -> Written {
     let mut writer = Writer::new(desk, ticket, change.outcomes.clone());
     let ended = writer.write(change, matched, false).await;
-    writer.finish(ended)
+    writer.finish(ended, matched)
 }
 
 /// Writes what did not go with the create, and looks whether Desk holds what did. `rest` is what the plan for the new ticket
@@ -159,7 +159,7 @@ pub async fn complete(desk: &Desk<'_>, created: Created, mut rest: Change, match
         (None, _) => {}
     }
     let ended = writer.write(rest, matched, created.values_refused).await;
-    writer.finish(ended)
+    writer.finish(ended, matched)
 }
 
 /// Something that Desk said it took.
@@ -401,7 +401,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn finish(mut self, ended: Result<(), Stop>) -> Written {
+    fn finish(mut self, ended: Result<(), Stop>, matched: &Matched) -> Written {
         let mut confirmed = Vec::new();
         for sent in std::mem::take(&mut self.sent) {
             let is_held = sent.is_held(&self.ticket);
@@ -419,6 +419,12 @@ impl<'a> Writer<'a> {
             self.judge(sent, is_held, &mut confirmed);
         }
         self.acquit(&mut confirmed);
+        for (value, outcome) in matched.values.iter().zip(&mut self.outcomes.values) {
+            // Somebody typed it meanwhile.
+            if *outcome == Outcome::Kept && holds(&self.ticket, value) {
+                *outcome = Outcome::Unchanged;
+            }
+        }
         Written {
             ticket: self.ticket,
             outcomes: self.outcomes,

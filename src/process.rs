@@ -378,7 +378,7 @@ impl<'a> Work<'a> {
         let mut known = self.known(shown.id);
         let may_have_made = self.customer.may_have_made(self.subject());
         if is_new && may_have_made && matcher.is_titled(shown) {
-            known.set_made_for(self.customer.digest_of_event(&self.handoff.event_id));
+            known.set_made_for(self.event_mark());
         }
         known.marks = self.settled(known.marks, shown);
         self.customer.settle_doubts(&self.names);
@@ -518,7 +518,7 @@ impl<'a> Work<'a> {
     async fn created(&mut self, created: Created) -> Result<Ended, ProcessError> {
         let ticket = &created.ticket;
         let mut known = self.known(ticket.id);
-        known.set_made_for(self.customer.digest_of_event(&self.handoff.event_id));
+        known.set_made_for(self.event_mark());
         self.keep(known);
         self.customer.settle_doubts(&self.names);
 
@@ -545,7 +545,7 @@ impl<'a> Work<'a> {
 
         let opening_message = self.open_if_invisible(&mut ticket).await?;
         let known = self.known(ticket.id);
-        let made = self.customer.made(&known, &self.handoff.event_id);
+        let made = self.customer.made(&known, &self.handoff.event_id, self.seconds_now());
         let (status, action) = match status {
             Status::Unchanged if !made => (Status::Unchanged, Action::None),
             _ if made => (Status::Created, Action::Create),
@@ -643,6 +643,10 @@ impl<'a> Work<'a> {
     fn keep(&mut self, known: KnownTicket) {
         let id = known.id;
         *self.customer.conversation(&self.names).ticket(id) = known;
+    }
+
+    fn event_mark(&self) -> String {
+        self.customer.event_mark(&self.handoff.event_id, self.handoff.event_is_named, self.seconds_now())
     }
 
     fn subject(&self) -> Subject<'_> {

@@ -43,6 +43,13 @@ impl Fifo {
         self.messages.push(Message { id, entry, handoff, receives: 0, sent: now, visible_at: now });
     }
 
+    /// Puts something that is none of ours into the group of the last message.
+    pub(crate) fn poison(&mut self, now: Millis) {
+        let group = self.messages.last().map_or("poison", |message| message.entry.group.as_str()).to_owned();
+        let entry = QueueEntry { body: "none of ours".to_owned(), deduplication: format!("poison {now}"), group };
+        self.send(&entry, HandoffNumber::MAX, now);
+    }
+
     /// The first message of a group that is free, and the messages that went to the dead letters instead.
     pub(crate) fn receive(&mut self, now: Millis) -> (Option<Message>, Vec<HandoffNumber>) {
         let mut dead = Vec::new();

@@ -1,8 +1,8 @@
 //! Plays a scenario to its end, until nothing is under way any more, and has it judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use desk_emulator::Seed;
@@ -36,6 +36,8 @@ pub struct Played {
 
 /// After so long everything must be quiet, in virtual time: more than the queue's patience with every message of a world.
 const PATIENCE: Duration = Duration::from_secs(4 * 24 * 60 * 60);
+/// How long after that the probes are sent.
+const LATER: Duration = Duration::from_secs(20 * 60);
 /// How many workers run at once: `MaximumConcurrency` of template.yaml.
 const WORKERS: usize = 2;
 /// Lambda's time-outs of the two functions.
@@ -109,6 +111,9 @@ impl Play {
         self.world.changed.notify_one();
         self.settle().await;
         self.world.record(What::Quiet);
+        self.probe().await;
+        self.settle().await;
+        self.world.record(What::Probed);
         workers.abort();
     }
 
@@ -129,9 +134,16 @@ impl Play {
 
     fn step(self: &Arc<Self>, action: Action) {
         match action {
-            Action::Send(handoff) => self.send(handoff, None),
+            Action::Send(handoff) => {
+                self.send(handoff, None);
+            }
+            Action::Foreseen(handoff) => self.foresee(handoff),
+            Action::Poison => {
+                self.world.queue().poison(self.world.now());
+                self.world.changed.notify_one();
+            }
             Action::Again(place) => {
-                let known = self.bodies.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
+                let known = self.bodies().get(place).cloned();
                 if let Some(body) = known {
                     let first = body.sent.repeats.unwrap_or(place);
                     self.send(body.handoff, Some((first, body.text)));
@@ -154,26 +166,36 @@ impl Play {
 
     // --- senders ---------------------------------------------------------------------------------------------------
 
-    fn send(self: &Arc<Self>, handoff: Handoff, again: Option<(HandoffNumber, String)>) {
-        let number = {
-            let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
-            let number = bodies.len();
-            let body = match again {
-                Some((first, text)) => {
-                    let sent = Sent {
-                        repeats: Some(first),
-                        received: self.world.millis_of_day(),
-                        received_last: self.world.millis_of_day(),
-                        ..bodies[first].sent.clone()
-                    };
-                    Body { handoff, text, sent }
-                }
-                None => self.body(handoff, number),
-            };
-            self.world.record(What::Sent(number, Box::new(body.sent.clone())));
-            bodies.push(body);
-            number
+    fn bodies(&self) -> MutexGuard<'_, Vec<Body>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down that a handoff is sent: a new one, or the bytes of an earlier one.
+    fn register(
+        &self,
+        handoff: Handoff,
+        again: Option<(HandoffNumber, String)>,
+        change: impl FnOnce(&mut Sent),
+    ) -> HandoffNumber {
+        let mut bodies = self.bodies();
+        let number = bodies.len();
+        let received = self.world.millis_of_day();
+        let mut body = match again {
+            Some((first, text)) => {
+                let known = bodies[first].sent.clone();
+                let sent = Sent { repeats: Some(first), received, received_last: received, ..known };
+                Body { handoff, text, sent }
+            }
+            None => self.body(handoff, number),
         };
+        change(&mut body.sent);
+        self.world.record(What::Sent(number, Box::new(body.sent.clone())));
+        bodies.push(body);
+        number
+    }
+
+    fn send(self: &Arc<Self>, handoff: Handoff, again: Option<(HandoffNumber, String)>) {
+        let number = self.register(handoff, again, |_| {});
         self.senders.fetch_add(1, Ordering::Relaxed);
         let play = Arc::clone(self);
         tokio::spawn(async move {
@@ -182,9 +204,49 @@ impl Play {
         });
     }
 
+    /// A preview, and at once the very same handoff.
+    fn foresee(self: &Arc<Self>, handoff: Handoff) {
+        self.senders.fetch_add(1, Ordering::Relaxed);
+        let play = Arc::clone(self);
+        tokio::spawn(async move {
+            let preview = play.register(Handoff { route: Route::Preview, ..handoff.clone() }, None, |_| {});
+            play.post(preview).await;
+            // The same values, by the direct route.
+            let text = play.bodies()[preview].text.clone();
+            let live = Handoff { route: Route::Direct, asynchronous: false, ..handoff };
+            let live = play.register(live, Some((preview, text)), |sent| {
+                (sent.repeats, sent.foreseen, sent.route) = (None, Some(preview), history::Route::Direct);
+            });
+            play.post(live).await;
+            play.senders.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Long after everything is quiet, a handoff of every conversation: nothing may be left that holds it up.
+    async fn probe(&self) {
+        sleep(LATER).await;
+        let places: BTreeSet<(u8, u8)> =
+            self.bodies().iter().map(|body| (body.handoff.user, body.handoff.conversation)).collect();
+        for (user, conversation) in places {
+            let handoff = Handoff {
+                route: Route::Direct,
+                form: Form::Nested,
+                user,
+                conversation,
+                names: Named::Both,
+                keys: vec!["order-id".to_owned()],
+                event: Some(format!("probe-{user}-{conversation}")),
+                age: None,
+                asynchronous: false,
+            };
+            let number = self.register(handoff, None, |sent| sent.is_probe = true);
+            self.post(number).await;
+        }
+    }
+
     /// The webhook is tried up to three times until it is taken; the direct route once.
     async fn post(&self, number: HandoffNumber) {
-        let body = self.bodies.lock().unwrap_or_else(PoisonError::into_inner)[number].clone();
+        let body = self.bodies()[number].clone();
         let tries = if body.handoff.route == Route::Webhook { 3 } else { 1 };
         for nth in 0..tries {
             if nth > 0 {
@@ -253,6 +315,8 @@ impl Play {
             received,
             received_last: received,
             repeats: None,
+            foreseen: None,
+            is_probe: false,
             rules: self.world.scenario.rules.clone(),
         };
         let event = handoff.event.clone();
@@ -348,7 +412,7 @@ impl Play {
         match does {
             Human::Edit(key) => desk.edit_field(id, key, format!("human {}", self.world.now())),
             Human::Agree(key, number) => {
-                let bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+                let bodies = self.bodies();
                 let value = bodies.get(*number).and_then(|body| body.sent.context.get(key)).cloned();
                 let value = value.and_then(|value| value.as_str().map(str::to_owned));
                 desk.edit_field(id, key, value.unwrap_or_else(|| history::value(*number, key, "text")));

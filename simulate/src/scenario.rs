@@ -97,6 +97,10 @@ pub struct Step {
 pub enum Action {
     /// A handoff is sent.
     Send(Handoff),
+    /// A preview of a handoff, and at once the handoff itself, by the direct route.
+    Foreseen(Handoff),
+    /// A message that is none of ours gets onto the queue, before what else lies there.
+    Poison,
     /// The bytes of an earlier handoff are sent once more, by its place among those sent.
     Again(usize),
     /// A human agent does something to the newest open ticket of a user.
@@ -370,6 +374,7 @@ fn pause(rng: &mut fastrand::Rng) -> u64 {
     match rng.u8(0..8) {
         0..=2 => rng.u64(0..50),
         3..=5 => rng.u64(50..5_000),
+        6 if rng.u8(0..8) == 0 => 24 * 60 * 60 * 1000,
         6 => rng.u64(5_000..40_000),
         _ => rng.u64(40_000..400_000),
     }
@@ -385,6 +390,11 @@ fn action(rng: &mut fastrand::Rng, users: u8, conversations: u8, sent: &mut usiz
         7 if *sent > 0 => Action::Again(rng.usize(0..*sent)),
         8 | 9 => Action::Human { user, does: human(rng, *sent) },
         10 => Action::DeskTicket { user, conversation: rng.u8(0..conversations) },
+        11 if rng.bool() => {
+            *sent += 2;
+            Action::Foreseen(handoff(rng, users, conversations))
+        }
+        11 if rng.u8(0..4) == 0 => Action::Poison,
         _ => Action::RotateToken,
     }
 }
@@ -511,10 +521,10 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
         found.push(with(&|copy| copy.desk = Habits { listed_after: copy.desk.listed_after, ..Habits::default() }));
     }
     for (n, step) in scenario.steps.iter().enumerate() {
-        if let Action::Send(handoff) = &step.what {
+        if let Action::Send(handoff) | Action::Foreseen(handoff) = &step.what {
             for key in 0..handoff.keys.len() {
                 found.push(with(&|copy| {
-                    if let Action::Send(handoff) = &mut copy.steps[n].what {
+                    if let Action::Send(handoff) | Action::Foreseen(handoff) = &mut copy.steps[n].what {
                         handoff.keys.remove(key);
                     }
                 }));

@@ -74,7 +74,7 @@ pub struct KnownTicket {
     /// What is ours on it.
     #[serde(rename = "m", default)]
     pub marks: Marks,
-    /// The event for which we made it, as a digest; empty if we did not.
+    /// The event for which we made it: its digest, and until when that counts, as in [`Customer::done`]; empty if we did not.
     #[serde(rename = "e", default, skip_serializing_if = "String::is_empty")]
     made_for: String,
     /// Whether the opening message is settled.
@@ -202,14 +202,13 @@ impl Customer {
         self.done.iter().filter_map(|done| done.strip_prefix(&event)).any(|until| is_after(until, now))
     }
 
-    /// An event is done. One that is known by the digest of its body counts for ten minutes only.
+    /// An event is done.
     pub fn remember_done(&mut self, event_id: &str, is_named: bool, now: u64) {
-        let ttl = if is_named { RECORD_TTL.as_secs() } else { DIGEST_TTL };
         let event = self.digest(EVENT, event_id);
         self.done.retain(|done| {
             done.get(event.len()..).is_some_and(|until| is_after(until, now)) && !done.starts_with(&event)
         });
-        self.done.push(format!("{event}{:x}", now + ttl));
+        self.done.push(self.event_mark(event_id, is_named, now));
         let surplus = self.done.len().saturating_sub(MAX_DONE);
         self.done.drain(..surplus);
     }
@@ -338,13 +337,16 @@ impl Customer {
     }
 
     /// Whether we made this ticket for this event.
-    pub fn made(&self, ticket: &KnownTicket, event_id: &str) -> bool {
-        ticket.made_for == self.digest(EVENT, event_id)
+    pub fn made(&self, ticket: &KnownTicket, event_id: &str, now: u64) -> bool {
+        let until = ticket.made_for.strip_prefix(&self.digest(EVENT, event_id));
+        until.is_some_and(|until| is_after(until, now))
     }
 
-    /// Remembers for which event a ticket was made.
-    pub fn digest_of_event(&self, event_id: &str) -> String {
-        self.digest(EVENT, event_id)
+    /// What is remembered of an event: its digest, and until when it counts. One that is known by the digest of its body
+    /// counts for ten minutes only.
+    pub fn event_mark(&self, event_id: &str, is_named: bool, now: u64) -> String {
+        let ttl = if is_named { RECORD_TTL.as_secs() } else { DIGEST_TTL };
+        format!("{}{:x}", self.digest(EVENT, event_id), now + ttl)
     }
 }
 

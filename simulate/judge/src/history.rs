@@ -74,6 +74,10 @@ pub struct Sent {
     pub received_last: i64,
     /// An earlier sending of the very same bytes.
     pub repeats: Option<HandoffNumber>,
+    /// A preview of the very same handoff that was answered just before it was sent.
+    pub foreseen: Option<HandoffNumber>,
+    /// Sent when everything was quiet again, to see whether anything is left that holds it up.
+    pub is_probe: bool,
     /// The `fields` document in force.
     pub rules: Value,
 }
@@ -195,6 +199,8 @@ pub enum What {
     FaultsEnded,
     /// Nothing is under way any more.
     Quiet,
+    /// The probes are done, too.
+    Probed,
 }
 
 /// All of it.

@@ -4,19 +4,28 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::history::{AttemptNumber, By, CANARY, CallKind, HandoffNumber, History, Millis, Route, Sent, Shown, What};
+use crate::history::{
+    AttemptNumber, By, CANARY, CallKind, EPOCH, HandoffNumber, History, Millis, Route, Sent, Shown, What,
+};
 use crate::{Broken, Wanted, wanted};
 
 /// How long a create whose answer was lost keeps the next one from being made. A second less, for clocks that count seconds.
 const SETTLING: Millis = 59_000;
+/// The most attempts that a handoff may take once nothing goes wrong any more: it may be in the way of others of its
+/// customer, and a create in doubt has to settle.
+const MAX_LATE_ATTEMPTS: usize = 6;
+/// The longest that the work on one handoff may then take, pauses included.
+const MAX_RECOVERY: Millis = 30 * 60 * 1000;
+/// How long a body without an event id counts as the same event.
+const SAME_BYTES: i64 = 10 * 60 * 1000;
 /// The most calls to Desk that one attempt may make.
 const MAX_CALLS: usize = 30;
 
 /// Every promise that the history breaks, in the order of time.
 pub fn judge(history: &History) -> Vec<Broken> {
     let mut replay = Replay { history, ..Replay::new(history) };
-    for (at, what) in &history.events {
-        replay.now = *at;
+    for (place, (at, what)) in history.events.iter().enumerate() {
+        (replay.place, replay.now) = (place, *at);
         replay.event(what);
         replay.find_done();
     }
@@ -44,8 +53,10 @@ struct Ticket {
     fields: BTreeMap<String, Held>,
     /// Every value that each field ever held, and until when.
     past: BTreeMap<String, Vec<(String, Millis)>>,
-    /// The last value of ours in each field.
-    ours_last: BTreeMap<String, String>,
+    /// The values of ours in each field, in their order.
+    ours: BTreeMap<String, Vec<String>>,
+    /// Whether the answer to a write of ours was lost.
+    has_lost_write: bool,
     /// Fields of which a response showed us a value that a human had set, other than ours.
     human_shown: BTreeSet<String>,
     /// When a response last showed us that it is closed, if nothing showed it open since.
@@ -71,10 +82,13 @@ struct Attempt {
     look_began: Option<Millis>,
     is_looking: bool,
     crashed: bool,
+    ended: Option<Millis>,
     /// Whether the answer to a create of it was lost.
     lost: bool,
     /// The last time each ticket was shown to it, and how.
     shown: HashMap<u64, Shown>,
+    /// As it was at which moment.
+    shown_at: HashMap<u64, Millis>,
 }
 
 #[derive(Debug)]
@@ -94,6 +108,10 @@ struct Handed {
     accepted: Option<String>,
     dropped: BTreeSet<String>,
     attempts: usize,
+    /// Attempts since nothing went wrong any more.
+    late_attempts: usize,
+    /// The place of its sending in the history.
+    place: usize,
 }
 
 #[derive(Debug)]
@@ -107,11 +125,17 @@ struct LostCreate {
 
 struct Replay<'a> {
     history: &'a History,
+    /// The place of the present event.
+    place: usize,
     now: Millis,
     broken: Vec<Broken>,
     handoffs: BTreeMap<HandoffNumber, Handed>,
     tickets: BTreeMap<u64, Ticket>,
     attempts: BTreeMap<AttemptNumber, Attempt>,
+    /// When nothing went wrong any more.
+    faults_ended: Option<Millis>,
+    /// The answers to previews, and the places of their sending.
+    previews: BTreeMap<HandoffNumber, (usize, Value)>,
     /// Creates whose answer did not arrive.
     lost_creates: Vec<LostCreate>,
 }
@@ -120,7 +144,10 @@ impl<'a> Replay<'a> {
     fn new(history: &'a History) -> Self {
         Self {
             history,
+            place: 0,
             now: 0,
+            faults_ended: None,
+            previews: BTreeMap::new(),
             broken: Vec::new(),
             handoffs: BTreeMap::new(),
             tickets: BTreeMap::new(),
@@ -148,7 +175,7 @@ impl<'a> Replay<'a> {
             What::Began(attempt, handoff) => self.began(*attempt, *handoff),
             What::Ended(attempt, crashed) => {
                 if let Some(attempt) = self.attempts.get_mut(attempt) {
-                    attempt.crashed = *crashed;
+                    (attempt.crashed, attempt.ended) = (*crashed, Some(self.now));
                 }
             }
             What::Created { ticket, user, channel, related, listed, by } => {
@@ -176,8 +203,9 @@ impl<'a> Replay<'a> {
                     self.breaks("S13", format!("a value is in an output: {text}"));
                 }
             }
-            What::FaultsEnded => {}
+            What::FaultsEnded => self.faults_ended = Some(self.now),
             What::Quiet => self.quiet(),
+            What::Probed => {}
         }
     }
 
@@ -202,6 +230,8 @@ impl<'a> Replay<'a> {
             accepted: None,
             dropped: BTreeSet::new(),
             attempts: 0,
+            late_attempts: 0,
+            place: self.place,
         };
         if let Some(first) = sent.repeats {
             // Which of the sendings is worked on, their sender cannot know.
@@ -241,7 +271,11 @@ impl<'a> Replay<'a> {
         let user = self.handoffs.get(&handoff).map(|handed| handed.sent.user.clone());
         let attempt = Attempt { handoff, user: user.unwrap_or_default(), ..Attempt::default() };
         self.attempts.insert(number, attempt);
-        self.with(handoff, |handed| handed.attempts += 1);
+        let is_late = self.faults_ended.is_some();
+        self.with(handoff, |handed| {
+            handed.attempts += 1;
+            handed.late_attempts += usize::from(is_late);
+        });
     }
 
     // --- Desk ------------------------------------------------------------------------------------------------------
@@ -262,7 +296,8 @@ impl<'a> Replay<'a> {
             by,
             fields: BTreeMap::new(),
             past: BTreeMap::new(),
-            ours_last: BTreeMap::new(),
+            ours: BTreeMap::new(),
+            has_lost_write: false,
             human_shown: BTreeSet::new(),
             shown_closed: None,
             shown: false,
@@ -294,6 +329,13 @@ impl<'a> Replay<'a> {
             self.tickets.values().any(|ticket| ticket.user == user && self.is_same(user, &names, &ticket.names));
         if matches!(when_missing, "wait" | "retry") || (when_missing == "leave" && !had_ticket) {
             self.breaks("S5", format!("handoff {handoff} made a ticket although the rule is {when_missing}"));
+        }
+
+        let grace = ticket_rules["grace_seconds"].as_i64().unwrap_or(15) * 1000;
+        let age = EPOCH + i64::try_from(self.now).unwrap_or(i64::MAX) - sent.received;
+        // Clocks that count seconds may be two of them ahead.
+        if sent.route == Route::Webhook && age + 2_000 < grace {
+            self.breaks("L3", format!("handoff {handoff} made a ticket within its grace"));
         }
 
         let open = self.tickets.iter().find(|(_, ticket)| {
@@ -332,7 +374,7 @@ impl<'a> Replay<'a> {
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&id) else { return };
         if let By::Us(_) = by {
-            ticket.ours_last.insert(key.to_owned(), text.to_owned());
+            ticket.ours.entry(key.to_owned()).or_default().push(text.to_owned());
         }
         if let Some(held) = ticket.fields.remove(key) {
             ticket.past.entry(key.to_owned()).or_default().push((held.text, now));
@@ -369,10 +411,11 @@ impl<'a> Replay<'a> {
         }
         if let Some(held) = ticket.fields.get(key).filter(|held| !is_same_text(&held.text, text)) {
             let is_humans = held.by == By::Human;
-            if rule == "never" {
+            let shown_at = self.attempts.get(&number).and_then(|attempt| attempt.shown_at.get(&id));
+            if rule == "never" && shown_at.is_some_and(|shown| held.since <= *shown) {
                 broken.push(("S7", format!("{about} over {:?} under never", held.text)));
             }
-            if rule == "own" && is_humans && ticket.human_shown.contains(key) && !self.is_excused(key, held) {
+            if rule == "own" && is_humans && ticket.human_shown.contains(key) && !self.is_excused(ticket, key, held) {
                 broken.push(("S6", format!("{about} over a human's value that was shown")));
             }
             let newer = held.origin.filter(|_| !is_humans).and_then(|origin| self.handoffs.get(&origin));
@@ -381,7 +424,6 @@ impl<'a> Replay<'a> {
                 broken.push(("S9", what));
             }
         }
-        let _ = number;
         for (promise, what) in broken {
             self.breaks(promise, what);
         }
@@ -404,12 +446,17 @@ impl<'a> Replay<'a> {
         matches!(ticket.by, By::Us(_)) || others.any(|other| !other.names.is_disjoint(&ticket.names))
     }
 
-    /// A human's value that is exactly what a killed attempt wanted may count as ours.
-    fn is_excused(&self, key: &str, held: &Held) -> bool {
-        self.attempts.values().filter(|attempt| attempt.crashed).any(|attempt| {
-            let wanted = self.handoffs.get(&attempt.handoff).map(|handed| &handed.wanted.fields);
-            wanted.and_then(|fields| fields.get(key)).is_some_and(|text| is_same_text(text, &held.text))
-        })
+    /// A human's value that is exactly what a killed attempt wanted may count as ours; so may one of ours that a human put
+    /// back over a later one, if what we know of the later one was lost.
+    fn is_excused(&self, ticket: &Ticket, key: &str, held: &Held) -> bool {
+        let ours = ticket.ours.get(key);
+        let was_ours = ours.is_some_and(|ours| ours.iter().any(|ours| is_same_text(ours, &held.text)));
+        let is_lost = ticket.has_lost_write || self.history.stores_failed;
+        (was_ours && is_lost)
+            || self.attempts.values().filter(|attempt| attempt.crashed).any(|attempt| {
+                let wanted = self.handoffs.get(&attempt.handoff).map(|handed| &handed.wanted.fields);
+                wanted.and_then(|fields| fields.get(key)).is_some_and(|text| is_same_text(text, &held.text))
+            })
     }
 
     fn open_set(&mut self, id: u64, is_open: bool, _: By) {
@@ -463,12 +510,17 @@ impl<'a> Replay<'a> {
         let (handoff, user) = (attempt.handoff, attempt.user.clone());
         for seen in shown {
             attempt.shown.insert(seen.ticket, seen.clone());
+            attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
         }
         attempt.lost |= *kind == CallKind::Create && *left && !*arrived;
         if let (CallKind::View, false, true) = (kind, *is_ok, *arrived)
             && let Some(denied) = ticket.and_then(|id| self.tickets.get_mut(&id))
         {
             denied.is_denied = true;
+        }
+        if let (true, false, Some(written)) = (kind.writes(), *arrived, ticket.and_then(|id| self.tickets.get_mut(&id)))
+        {
+            written.has_lost_write = true;
         }
         let is_write = kind.writes() || *kind == CallKind::Create;
         if let (true, Some(at)) = (is_write, effect) {
@@ -528,7 +580,10 @@ impl<'a> Replay<'a> {
             .fields
             .iter()
             .filter(|(key, held)| held.by == By::Human && held.since <= at && fields.get(*key) == Some(&held.text))
-            .filter(|(key, held)| ticket.ours_last.get(*key).is_none_or(|ours| !is_same_text(ours, &held.text)))
+            .filter(|(key, held)| {
+                let last = ticket.ours.get(*key).and_then(|ours| ours.last());
+                last.is_none_or(|last| !is_same_text(last, &held.text))
+            })
             .map(|(key, _)| key.clone())
             .collect();
         ticket.human_shown.extend(humans);
@@ -650,9 +705,20 @@ impl<'a> Replay<'a> {
             self.breaks("S15", format!("handoff {number} was answered {status}: {}", body["detail"]));
             return;
         }
+        if handed.sent.is_probe {
+            let waits = matches!(handed.sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
+            let is_done = matches!(word.as_str(), "created" | "updated" | "unchanged" | "left");
+            if !is_done && !waits {
+                self.breaks("L7", format!("a handoff long after everything was quiet was answered {status} {word}"));
+            }
+        }
         if route == Route::Preview || !(200..300).contains(&status) {
+            if status == 200 {
+                self.previews.insert(number, (self.handoffs[&number].place, body.clone()));
+            }
             return;
         }
+        self.judge_preview(number, body);
         self.with(number, |handed| {
             handed.accepted = Some(word.clone());
             handed.worked |= word != "queued";
@@ -685,6 +751,72 @@ impl<'a> Replay<'a> {
                 self.breaks("A1", what);
             }
         }
+    }
+
+    /// A7: what a preview said of this handoff came true, if nobody came in between.
+    fn judge_preview(&mut self, number: HandoffNumber, body: &Value) {
+        let handed = &self.handoffs[&number];
+        let Some((preview, (place, foreseen))) =
+            handed.sent.foreseen.and_then(|preview| Some((preview, self.previews.get(&preview)?)))
+        else {
+            return;
+        };
+        let is_final = matches!(body["status"].as_str(), Some("created" | "updated" | "unchanged" | "left"));
+        if !is_final || self.is_disturbed(*place, preview, number) {
+            return;
+        }
+        let outcomes = |body: &Value| -> BTreeMap<String, String> {
+            let entries = body["fields"].as_array().into_iter().flatten();
+            let pair = |entry: &Value| {
+                let key = entry["key"].as_str().unwrap_or_default().to_owned();
+                let field = handed.wanted.fills.get(&key).unwrap_or(&key);
+                let outcome = entry["outcome"].as_str()?.to_owned();
+                (!self.was_dropped(handed, field)).then_some((key, outcome))
+            };
+            entries.filter_map(pair).collect()
+        };
+        let (said, came) = (outcomes(foreseen), outcomes(body));
+        let mut broken = Vec::new();
+        if foreseen["action"] != body["action"] {
+            broken.push(format!("the action was to be {} and is {}", foreseen["action"], body["action"]));
+        }
+        if foreseen["action"] == "update" && foreseen["ticket"]["id"] != body["ticket"]["id"] {
+            broken.push("the ticket is another one".to_owned());
+        }
+        if said != came {
+            broken.push(format!("the outcomes were to be {said:?} and are {came:?}"));
+        }
+        for what in broken {
+            self.breaks("A7", format!("handoff {number}, after its preview {preview}: {what}"));
+        }
+    }
+
+    /// Whether anybody else did anything since that place, or anything went wrong.
+    fn is_disturbed(&self, place: usize, preview: HandoffNumber, live: HandoffNumber) -> bool {
+        let user = &self.handoffs[&live].sent.user;
+        let is_own = |attempt: &AttemptNumber| {
+            self.attempts.get(attempt).is_some_and(|attempt| attempt.handoff == live || attempt.handoff == preview)
+        };
+        let is_by_other = |by: &By| !matches!(by, By::Us(attempt) if is_own(attempt));
+        let began = self.history.events[place].0;
+        let appeared =
+            self.tickets.values().any(|ticket| (began..=self.now).contains(&ticket.listed) && is_by_other(&ticket.by));
+        let others_at_work = self.attempts.values().any(|attempt| {
+            let is_other = attempt.handoff != live && attempt.handoff != preview;
+            is_other && attempt.user == *user && attempt.ended.is_none_or(|ended| ended >= began)
+        });
+        let is_disturbing = |what: &What| match what {
+            What::Created { by, .. } | What::FieldSet(.., by) | What::OpenSet(_, _, by) | What::Messaged(_, by) => {
+                is_by_other(by)
+            }
+            What::Returned { attempt, is_ok, .. } => is_own(attempt) && !is_ok,
+            What::Renamed(_) => true,
+            What::Ended(attempt, crashed) => is_own(attempt) && *crashed,
+            _ => false,
+        };
+        appeared
+            || others_at_work
+            || self.history.events[place..=self.place].iter().any(|(_, what)| is_disturbing(what))
     }
 
     fn is_same_event_queued(&self, number: HandoffNumber) -> bool {
@@ -757,6 +889,8 @@ impl<'a> Replay<'a> {
         let same_bytes = one_of.sent.repeats == Some(other)
             || other_of.sent.repeats == Some(one)
             || (one_of.sent.repeats.is_some() && one_of.sent.repeats == other_of.sent.repeats);
+        let apart = (one_of.sent.received - other_of.sent.received).abs();
+        let same_bytes = same_bytes && (one_of.sent.event.is_some() || apart < SAME_BYTES);
         let same_id = one_of.sent.event.is_some() && one_of.sent.event == other_of.sent.event;
         one_of.sent.user == other_of.sent.user && (same_id || same_bytes)
     }
@@ -777,6 +911,15 @@ impl<'a> Replay<'a> {
                 broken.push(("A8", format!("handoff {number} names ticket {other} as another open one")));
             }
         }
+        let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
+        for (other, ticket) in &self.tickets {
+            let was_shown = last.and_then(|attempt| attempt.shown.get(other)).is_some_and(|shown| shown.is_open);
+            let is_other = *other != id && ticket.user == handed.sent.user && ticket.is_open && !ticket.is_renamed;
+            let is_same = self.is_known_same(&ticket.user, &handed.names, &ticket.names);
+            if was_shown && is_other && is_same && !reported.contains(other) {
+                broken.push(("A8", format!("handoff {number} does not name ticket {other}, which is open, too")));
+            }
+        }
         broken
     }
 
@@ -791,9 +934,22 @@ impl<'a> Replay<'a> {
                 || self.is_left(handed)
                 || self.others_of_event(*number).any(|other| other.done.is_some() || other.dead)
                 || self.history.is_preview_mode;
+            let waits = matches!(handed.sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
+            if handed.dead && !waits {
+                broken.push(("L2", format!("handoff {number} is a dead letter although nothing goes wrong any more")));
+            }
+            if handed.late_attempts > MAX_LATE_ATTEMPTS && !waits {
+                let what = format!("handoff {number} took {} attempts without faults", handed.late_attempts);
+                broken.push(("L6", what));
+            }
             if accepted && !is_over {
                 broken.push(("L1", format!("handoff {number} was accepted ({:?}) and lost", handed.accepted)));
             }
+        }
+        let span = self.now - self.faults_ended.unwrap_or(self.now);
+        let waits = |handed: &Handed| handed.sent.rules["ticket"]["when_missing"] == "wait";
+        if span > MAX_RECOVERY * self.handoffs.len() as Millis && !self.handoffs.values().any(waits) {
+            broken.push(("L6", format!("{span} ms until everything was quiet")));
         }
         self.judge_tickets(&mut broken);
         for (promise, what) in broken {
@@ -824,6 +980,7 @@ impl<'a> Replay<'a> {
                 .handoffs
                 .values()
                 .filter(|handed| handed.done.is_some() && handed.sent.user == ticket.user)
+                .filter(|handed| handed.sent.route != Route::Preview)
                 .filter(|handed| self.is_same(&ticket.user, &handed.names, &ticket.names))
                 .collect();
             self.judge_values(*id, ticket, &of_ticket, broken);
@@ -909,6 +1066,8 @@ fn origin(text: &str, handoffs: &BTreeMap<HandoffNumber, Handed>) -> Option<Hand
         Value::String(value) => is_same_text(value, text),
         other => other.to_string().as_str() == text,
     };
-    let found = handoffs.iter().find(|(_, handed)| handed.sent.context.values().any(holds));
+    let carries = |handed: &Handed| handed.sent.context.values().any(holds);
+    let live = handoffs.iter().find(|(_, handed)| handed.sent.route != Route::Preview && carries(handed));
+    let found = live.or_else(|| handoffs.iter().find(|(_, handed)| carries(handed)));
     found.map(|(number, handed)| handed.sent.repeats.unwrap_or(*number))
 }
