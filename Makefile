@@ -14,6 +14,9 @@ BUILD := $(VENV)/build
 CARGO_TOOLS := $(VENV)/cargo
 # How often `make fuzz` runs each target.
 RUNS ?= 100000
+# How many worlds `make simulate` plays, and from which seed on.
+SEEDS ?= 20000
+FIRST ?= 0
 
 # The tests find the Runtime Interface Emulator and moto here, and `aws` beside it.
 export DESK_HANDOFF_VENV := $(AWS)
@@ -23,7 +26,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit chaos deployed-test fuzz mutants supply-chain venv build check-build \
+.PHONY: help test fmt lint doc template unit simulate simulate-planted chaos deployed-test fuzz mutants supply-chain venv build check-build \
     bench bench-gate bench-binaries events pins clean
 
 help: ## List the targets
@@ -45,7 +48,15 @@ template: venv ## The checks of template.yaml
 	$(AWS)/bin/python tests/template/check.py
 
 unit: $(AWS)/installed $(AWSCLI)/installed ## All Rust tests, with the count at the end
-	$(PYTHON) tests/tally.py cargo test --locked --workspace --no-fail-fast
+	$(PYTHON) tests/tally.py \
+	    cargo test --locked --workspace --exclude desk-handoff-simulate --no-fail-fast ::: \
+	    cargo test --locked --profile simulate --package desk-handoff-simulate --no-fail-fast
+
+simulate: ## Play and judge SEEDS=n worlds from the seed FIRST=n on: handoffs, crashes, faults, humans
+	cargo run --locked --quiet --profile simulate --package desk-handoff-simulate --bin simulate -- $(SEEDS) $(FIRST)
+
+simulate-planted: ## Plant one defect after the other and see that the judge finds it (half an hour); ONLY=name for one
+	$(PYTHON) simulate/planted.py $(ONLY)
 
 chaos: $(AWS)/installed ## The chaos test at full size (minutes); CHAOS_SEED=n for other chances
 	CHAOS_CONVERSATIONS=300 CHAOS_DELIVERIES=2000 CHAOS_KILLS=50 CHAOS_WORKERS=4 \

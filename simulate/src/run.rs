@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use desk_emulator::Seed;
 use desk_handoff::stack::Stack;
-use desk_handoff_judge::history::{self, By, HandoffNumber, History, Millis, Sent, What};
+use desk_handoff_judge::history::{self, AttemptNumber, By, HandoffNumber, History, Millis, Sent, What};
 use desk_handoff_judge::{Broken, judge};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -32,6 +32,8 @@ pub struct Played {
     pub struck: BTreeMap<&'static str, u64>,
     /// What humans did.
     pub human_actions: usize,
+    /// How many could have gone on, at each point where the scenario says who does.
+    pub choices: Vec<usize>,
 }
 
 /// After so long everything must be quiet, in virtual time: more than the queue's patience with every message of a world.
@@ -72,6 +74,7 @@ pub fn play(scenario: &Scenario) -> Played {
             human_actions: scenario.steps.iter().filter(human).count(),
             struck,
             history,
+            choices: play.world.choices(),
         }
     })
 }
@@ -95,6 +98,8 @@ struct Body {
 impl Play {
     async fn all(self: &Arc<Self>) {
         let workers = tokio::spawn(Arc::clone(self).serve());
+        let world = Arc::clone(&self.world);
+        let turns = tokio::spawn(async move { world.give_turns().await });
         let mut steps = self.world.scenario.steps.clone();
         steps.sort_by_key(|step| step.at);
         for step in steps {
@@ -115,6 +120,7 @@ impl Play {
         self.settle().await;
         self.world.record(What::Probed);
         workers.abort();
+        turns.abort();
     }
 
     /// Waits until no sender, no invocation and no message is under way.
@@ -149,6 +155,22 @@ impl Play {
                     self.send(body.handoff, Some((first, body.text)));
                 }
             }
+            Action::Human { .. } | Action::DeskTicket { .. } if self.world.scenario.turns.is_some() => {
+                let play = Arc::clone(self);
+                self.senders.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    play.world.turn(AttemptNumber::MAX).await;
+                    play.others(action);
+                    play.senders.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+            other => self.others(other),
+        }
+    }
+
+    /// What others do at a ticket, and with the tokens.
+    fn others(&self, action: Action) {
+        match action {
             Action::Human { user, does } => self.human(user, &does),
             Action::DeskTicket { user, conversation } => {
                 let seed = Seed {
@@ -161,6 +183,7 @@ impl Play {
                 self.world.record_changes(By::Desk);
             }
             Action::RotateToken => self.world.rotate_token(),
+            Action::Send(_) | Action::Foreseen(_) | Action::Poison | Action::Again(_) => {}
         }
     }
 

@@ -28,6 +28,10 @@ pub struct Scenario {
     /// What goes wrong with the table and the queue.
     #[serde(default)]
     pub stores: Vec<StoreFault>,
+    /// Takes the place of chance: which of those that wait goes on, at each point where there is a choice; the first one where
+    /// nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<Vec<usize>>,
 }
 
 /// What Desk does one way or the other.
@@ -328,7 +332,7 @@ pub fn generate(seed: u64) -> Scenario {
     let faults = (0..few(&mut rng, 3)).map(|_| fault(&mut rng)).collect();
     let crashes = (0..few(&mut rng, 2)).map(|_| crash(&mut rng)).collect();
     let stores = (0..few(&mut rng, 1)).map(|_| store_fault(&mut rng)).collect();
-    Scenario { seed, rules, desk, steps, faults, crashes, stores }
+    Scenario { seed, rules, desk, steps, faults, crashes, stores, turns: None }
 }
 
 /// Mostly none.

@@ -4,7 +4,7 @@
 //! takes a time that the seed picks, so that the seed picks the order in which waiting work goes on; at each, an invocation can
 //! be killed. What anybody outside could see is written into the history.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use desk_emulator::{Behaviour, Emulator, FieldDefinition, FieldKind, Reaction, S
 use desk_emulator::{StrangeRelated, WriteAnswer};
 use desk_handoff_judge::history::{AttemptNumber, By, CallKind, EPOCH, HandoffNumber, History, Millis, Shown, What};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::queue::Fifo;
@@ -66,8 +66,19 @@ pub(crate) struct World {
     began: Instant,
     state: Mutex<State>,
     queue: Mutex<Fifo>,
+    turnstile: Mutex<Turnstile>,
+    /// Rung when somebody waits for a turn.
+    arrived: Notify,
     /// Rung when the queue changes or an invocation ends.
     pub(crate) changed: Notify,
+}
+
+/// Who waits for a turn, where the scenario says who goes on.
+#[derive(Default)]
+struct Turnstile {
+    waiting: Vec<(AttemptNumber, oneshot::Sender<()>)>,
+    /// How many could have gone on at each point where there was a choice.
+    choices: Vec<usize>,
 }
 
 const FIRST_TOKEN: &str = "desk-token-0";
@@ -81,6 +92,8 @@ impl World {
             began: Instant::now(),
             state: Mutex::new(State { rng, ..State::default() }),
             queue: Mutex::default(),
+            turnstile: Mutex::default(),
+            arrived: Notify::new(),
             changed: Notify::new(),
             scenario,
         };
@@ -179,10 +192,67 @@ impl World {
         Arc::new(Attempt { number, handoff, waits, crash, killed })
     }
 
+    fn turnstile(&self) -> MutexGuard<'_, Turnstile> {
+        self.turnstile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it is this one's turn.
+    pub(crate) async fn turn(&self, number: AttemptNumber) {
+        let (go, gone) = oneshot::channel();
+        self.turnstile().waiting.push((number, go));
+        self.arrived.notify_one();
+        // It never ends without: the world lasts as long.
+        let _ = gone.await;
+    }
+
+    /// Lets those who wait go on one by one, as the scenario says.
+    pub(crate) async fn give_turns(&self) {
+        loop {
+            self.arrived.notified().await;
+            loop {
+                // Time goes on only when nobody has anything to do.
+                sleep(Duration::from_millis(1)).await;
+                let Some(next) = self.next_turn() else { break };
+                let _ = next.send(());
+            }
+        }
+    }
+
+    fn next_turn(&self) -> Option<oneshot::Sender<()>> {
+        let mut turnstile = self.turnstile();
+        turnstile.waiting.retain(|(_, go)| !go.is_closed());
+        let waiting: BTreeSet<AttemptNumber> = turnstile.waiting.iter().map(|(number, _)| *number).collect();
+        let waiting: Vec<AttemptNumber> = waiting.into_iter().collect();
+        let mut place = 0;
+        if waiting.len() > 1 {
+            let turns = self.scenario.turns.as_deref().unwrap_or_default();
+            place = turns.get(turnstile.choices.len()).copied().unwrap_or(0);
+            turnstile.choices.push(waiting.len());
+        }
+        let number = waiting.get(place)?;
+        let first = turnstile.waiting.iter().position(|(waits, _)| waits == number)?;
+        Some(turnstile.waiting.remove(first).1)
+    }
+
+    pub(crate) fn choices(&self) -> Vec<usize> {
+        self.turnstile().choices.clone()
+    }
+
     /// A wait for something outside; it may be the last one of this invocation.
     pub(crate) async fn wait(&self, after: bool) {
+        if self.scenario.turns.is_some() {
+            if let (false, Ok(number)) = (after, ATTEMPT.try_with(|attempt| attempt.number)) {
+                self.turn(number).await;
+            }
+            return self.may_end(after).await;
+        }
         let millis = self.chance(|rng| if rng.u8(0..10) == 0 { rng.u64(50..800) } else { rng.u64(1..40) });
         sleep(Duration::from_millis(millis)).await;
+        self.may_end(after).await;
+    }
+
+    /// Ends the present invocation if this is where it is killed.
+    async fn may_end(&self, after: bool) {
         let Ok(attempt) = ATTEMPT.try_with(Arc::clone) else { return };
         let number = {
             let mut waits = attempt.waits.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,6 +344,9 @@ impl World {
         let sent = request.body().clone();
         let response = self.desk.call(request);
         returned.effect = Some(self.now());
+        if let (Call::PatchFields, Some(id), true) = (call, ticket, response.status().is_success()) {
+            self.note_repeated(id, &sent, before.as_ref());
+        }
         self.record_changes(By::Us(attempt));
         self.note_dropped(call, &sent, &response, ticket);
         if self.ends_after() {
@@ -406,6 +479,16 @@ impl World {
 
     pub(crate) fn former(&self, id: u64, key: &str) -> Option<String> {
         self.state().former.get(&(id, key.to_owned())).cloned()
+    }
+
+    /// Values of a write that were there already.
+    fn note_repeated(&self, id: u64, sent: &[u8], before: Option<&Value>) {
+        let before = before.map(snapshot).unwrap_or_default();
+        for (key, value) in sent_fields(sent) {
+            if before.fields.get(&key) == Some(&value) {
+                self.record(What::Repeated(id, key, value));
+            }
+        }
     }
 
     /// Values that Desk did not store of a write that it took.

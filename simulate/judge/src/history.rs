@@ -161,6 +161,8 @@ pub enum What {
     },
     /// A field of a ticket holds another value; an empty one is none.
     FieldSet(u64, String, String, By),
+    /// A write by us carried the very value that the field held already.
+    Repeated(u64, String, String),
     /// A ticket was closed or opened again.
     OpenSet(u64, bool, By),
     /// A human gave a ticket another title.

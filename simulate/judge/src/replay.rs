@@ -182,6 +182,11 @@ impl<'a> Replay<'a> {
                 self.created(*ticket, user, channel, related, *listed, *by);
             }
             What::FieldSet(ticket, key, text, by) => self.field_set(*ticket, key, text, *by),
+            What::Repeated(ticket, key, text) => {
+                if let Some(ticket) = self.tickets.get_mut(ticket) {
+                    ticket.ours.entry(key.clone()).or_default().push(text.clone());
+                }
+            }
             What::OpenSet(ticket, is_open, by) => self.open_set(*ticket, *is_open, *by),
             What::Renamed(ticket) => {
                 if let Some(ticket) = self.tickets.get_mut(ticket) {
@@ -497,7 +502,6 @@ impl<'a> Replay<'a> {
             if attempt.calls == MAX_CALLS + 1 {
                 let what = format!("handoff {} took more than {MAX_CALLS} calls", attempt.handoff);
                 self.breaks("S14", what);
-                return;
             }
         }
     }
@@ -994,10 +998,23 @@ impl<'a> Replay<'a> {
                     && self.is_same(&ticket.user, &first.names, &ticket.names)
             });
             let is_invisible = ours(ticket) && configured && ticket.messages == 0 && !is_second;
+            let is_invisible = is_invisible && self.is_promised(*id, ticket, &of_ticket);
             if is_invisible && !self.history.chat_refuses {
                 broken.push(("L5", format!("ticket {id} is open and invisible to agents")));
             }
         }
+    }
+
+    /// Whether somebody was told that a handoff with this ticket is done or will be. Of a call that was cut off, nobody was.
+    fn is_promised(&self, id: u64, ticket: &Ticket, of_ticket: &[&Handed]) -> bool {
+        let By::Us(number) = ticket.by else { return false };
+        let maker = self.attempts.get(&number).map(|attempt| attempt.handoff);
+        let is_accepted = |number: HandoffNumber| {
+            let handed = self.handoffs.get(&number);
+            let all = handed.into_iter().chain(self.others_of_event(number));
+            all.into_iter().any(|handed| handed.accepted.is_some() || handed.enqueued)
+        };
+        maker.is_some_and(is_accepted) || of_ticket.iter().any(|handed| handed.done_on.contains(&id))
     }
 
     /// A ticket that lists showed only after the settling time of its lost create.

@@ -1,5 +1,6 @@
 //! `simulate SEEDS [FIRST]`: plays so many worlds, prints one line, and for a world that breaks a promise the smallest scenario
-//! that still does. `simulate - < SCENARIO` plays that one and prints what happened in it.
+//! that still does. `simulate - < SCENARIO` plays that one and prints what happened in it; `simulate SEEDS FIRST stop` ends with
+//! the first world that breaks one, as is enough where a defect was planted.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,6 +14,7 @@ use desk_handoff_simulate::scenario::{generate, shrink};
 
 #[derive(Default)]
 struct Totals {
+    schedules: u64,
     handoffs: usize,
     human_actions: usize,
     struck: BTreeMap<&'static str, u64>,
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     }
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
     let (seeds, first) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
+    let stops = std::env::args().nth(3).is_some_and(|word| word == "stop");
     let (began, next) = (Instant::now(), AtomicU64::new(first));
     let totals = Mutex::new(Totals::default());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -38,13 +41,16 @@ fn main() -> ExitCode {
                     if seed >= first + seeds {
                         return;
                     }
-                    add(seed, &totals);
+                    let is_broken = add(seed, &totals);
+                    if is_broken && stops {
+                        next.fetch_add(seeds, Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
-    show(&totals, seeds, began.elapsed().as_secs_f64())
+    show(&totals, began.elapsed().as_secs_f64())
 }
 
 /// Plays the scenario on the input and prints its history.
@@ -58,9 +64,11 @@ fn tell() -> ExitCode {
     if is_written && played.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn add(seed: u64, totals: &Mutex<Totals>) {
+/// Plays one world; says whether it breaks a promise.
+fn add(seed: u64, totals: &Mutex<Totals>) -> bool {
     let played = play(&generate(seed));
     let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+    totals.schedules += 1;
     totals.handoffs += played.handoffs;
     totals.human_actions += played.human_actions;
     for (what, count) in played.struck {
@@ -71,18 +79,24 @@ fn add(seed: u64, totals: &Mutex<Totals>) {
         *first = seed.min(*first);
         *totals.broken.entry(broken.promise).or_default() += 1;
     }
+    !played.broken.is_empty()
 }
 
-fn show(totals: &Totals, seeds: u64, seconds: f64) -> ExitCode {
+fn show(totals: &Totals, seconds: f64) -> ExitCode {
     let mut out = std::io::stdout().lock();
-    let faults: Vec<String> = totals.struck.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    let crashes = totals.struck.get("crash").copied().unwrap_or(0);
+    let faults = totals.struck.iter().filter(|(what, _)| **what != "crash");
+    let faults: Vec<String> = faults.map(|(what, count)| format!("{what} {count}")).collect();
     let broken: u64 = totals.broken.values().sum();
+    let promises: Vec<String> = totals.broken.iter().map(|(promise, count)| format!("{promise} {count}")).collect();
+    let promises = if broken == 0 { String::new() } else { format!(" ({})", promises.join(", ")) };
     let line = format!(
-        "simulate: {seeds} schedules, {} handoffs, {} human actions, {}; {broken} broken promises {:?}, {seconds:.1} s\n",
+        "simulate: {} schedules, {} handoffs, {crashes} crashes, faults: {}; {} human actions, \
+         {broken} broken promises{promises}, {seconds:.0} s\n",
+        totals.schedules,
         totals.handoffs,
-        totals.human_actions,
         faults.join(", "),
-        totals.broken,
+        totals.human_actions,
     );
     let mut text = line;
     for (promise, seed) in &totals.failing {
