@@ -126,8 +126,9 @@ impl Play {
     /// Waits until no sender, no invocation and no message is under way.
     async fn settle(&self) {
         let quiet = async {
-            loop {
-                sleep(Duration::from_secs(1)).await;
+            // Longer and longer: a pause of the queue may be a quarter of an hour.
+            for seconds in 1.. {
+                sleep(Duration::from_secs(seconds.min(60))).await;
                 let is_busy = self.senders.load(Ordering::Relaxed) > 0 || self.running.load(Ordering::Relaxed) > 0;
                 if !is_busy && self.world.queue().is_empty() {
                     return;

@@ -342,12 +342,15 @@ impl World {
 
         let before = ticket.and_then(|id| self.desk.ticket(id));
         let sent = request.body().clone();
+        let is_read = request.method() == http::Method::GET;
         let response = self.desk.call(request);
         returned.effect = Some(self.now());
         if let (Call::PatchFields, Some(id), true) = (call, ticket, response.status().is_success()) {
             self.note_repeated(id, &sent, before.as_ref());
         }
-        self.record_changes(By::Us(attempt));
+        if !is_read {
+            self.record_changes(By::Us(attempt));
+        }
         self.note_dropped(call, &sent, &response, ticket);
         if self.ends_after() {
             returned.is_over = true;
