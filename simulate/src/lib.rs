@@ -5,6 +5,7 @@
 //! [`scenario`] says what happens; its history is judged by `desk-handoff-judge`, which knows nothing of the code. A scenario
 //! that breaks a promise is made smaller until nothing can be left out, and kept as a test.
 
+mod logs;
 mod product;
 mod queue;
 pub mod run;

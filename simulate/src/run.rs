@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::{sleep, sleep_until, timeout};
 
+use crate::logs;
 use crate::product::{self, APP};
 use crate::queue::Message;
 use crate::scenario::{Action, Form, Handoff, Human, Named, Route, Scenario};
@@ -56,6 +57,7 @@ pub fn play(scenario: &Scenario) -> Played {
     let runtime = runtime.expect("a runtime of one thread can be made");
     runtime.block_on(async {
         let world = World::new(scenario.clone());
+        let _logs = logs::keep(&world);
         let play = Arc::new(Play {
             stack: product::stack(&world),
             world,
@@ -350,6 +352,8 @@ impl Play {
                 "created_at": created.map_or_else(|| "2025-07-30T08:30:32.d25Z".to_owned(), time_text),
                 "data": {
                     "handoff_at": format!("h{number}"),
+                    // Nothing that is needed: of a wrong type it counts as absent.
+                    "ai_agent_id": if number.is_multiple_of(3) { json!(["agent"]) } else { json!("agent") },
                     "conversation": {
                         "id": id, "channel_url": channel, "user_id": sent.user,
                         "ai_agent_context": {"context": context}

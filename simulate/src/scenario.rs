@@ -54,6 +54,8 @@ pub struct Habits {
     pub lacks: Option<String>,
     /// A key without a field refuses the whole call, instead of being dropped.
     pub refuses_unknown: bool,
+    /// Whole numbers are stored without zeros before them.
+    pub normalises: bool,
     /// How many closed tickets each customer has already.
     pub closed_before: u32,
 }
@@ -69,6 +71,7 @@ impl Default for Habits {
             shows_after_write: true,
             lacks: None,
             refuses_unknown: false,
+            normalises: true,
             closed_before: 0,
         }
     }
@@ -296,8 +299,9 @@ pub enum Store {
     Enqueue,
 }
 
-/// The keys that senders use: two that match, one through an alias, one through `from`, and some that match nothing.
-const KEYS: [&str; 8] = ["order-id", "tier", "memberTier", "level", "note", "phone_number", "authToken", "colour"];
+/// The keys that senders use: some that match, one through an alias, one through `from`, and some that match nothing.
+const KEYS: [&str; 9] =
+    ["order-id", "tier", "memberTier", "level", "note", "items", "phone_number", "authToken", "colour"];
 
 /// The rules of most worlds.
 pub fn usual_rules(ticket: Value) -> Value {
@@ -305,7 +309,8 @@ pub fn usual_rules(ticket: Value) -> Value {
         "fields": [
             {"key": "order-id", "type": "text"},
             {"key": "tier", "type": "text", "from": "level"},
-            {"key": "note", "type": "text"}
+            {"key": "note", "type": "text"},
+            {"key": "items", "type": "integer"}
         ],
         "aliases": {"memberTier": "tier"},
         "ticket": ticket
@@ -370,6 +375,7 @@ fn habits(rng: &mut fastrand::Rng) -> Habits {
         shows_after_write: !seldom(rng),
         lacks: seldom(rng).then(|| "note".to_owned()),
         refuses_unknown: seldom(rng),
+        normalises: rng.bool(),
         closed_before: if rng.u8(0..40) == 0 { 130 } else { 0 },
     }
 }

@@ -560,13 +560,17 @@ pub(crate) enum Lost {
 }
 
 fn setup(scenario: &Scenario) -> Setup {
-    let Habits { listed_after, closed_refuses, related, lists_show_fields, ignores, .. } = &scenario.desk;
+    let Habits { listed_after, closed_refuses, related, lists_show_fields, ignores, normalises, .. } = &scenario.desk;
     let lacks = scenario.desk.lacks.as_deref();
     let defined = scenario.rules["fields"].as_array().cloned().unwrap_or_default();
-    let fields = defined.iter().filter_map(|field| field["key"].as_str()).filter(|key| Some(*key) != lacks);
+    let fields = defined.iter().filter(|field| field["key"].as_str() != lacks);
+    let definition = |field: &Value| {
+        let kind = if field["type"] == "integer" { FieldKind::Integer } else { FieldKind::Text };
+        Some(FieldDefinition::new(field["key"].as_str()?, kind))
+    };
     Setup {
         desk_token: FIRST_TOKEN.to_owned(),
-        fields: fields.map(|key| FieldDefinition::new(key, FieldKind::Text)).collect(),
+        fields: fields.filter_map(definition).collect(),
         behaviour: Behaviour {
             listed_after: Duration::from_secs(*listed_after),
             closed_refuses_writes: *closed_refuses,
@@ -576,6 +580,7 @@ fn setup(scenario: &Scenario) -> Setup {
                 Related::Refuse => StrangeRelated::Refuse,
             },
             lists_show_fields: *lists_show_fields,
+            normalise_integers: *normalises,
             ignored_parameters: ignores.iter().cloned().collect(),
             write_answer: if scenario.desk.shows_after_write { WriteAnswer::Full } else { WriteAnswer::WithoutFields },
             unknown_key: if scenario.desk.refuses_unknown { Reaction::Refuse } else { Reaction::Drop },

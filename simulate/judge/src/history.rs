@@ -20,7 +20,8 @@ pub const CANARY: &str = "canary7f3a";
 /// The value that this handoff sends under this key.
 pub fn value(handoff: HandoffNumber, key: &str, kind: &str) -> String {
     match kind {
-        "integer" => format!("{}", 1_000_000 + handoff as u64 * 1000 + key.len() as u64),
+        // With zeros before it, which Desk may leave out.
+        "integer" => format!("00{}", 1_000_000 + handoff as u64 * 1000 + key.len() as u64),
         "link" => format!("https://{CANARY}.example/{handoff}/{key}"),
         _ => format!("v{handoff}.{key}.{CANARY}"),
     }

@@ -699,6 +699,10 @@ impl<'a> Replay<'a> {
     fn answered(&mut self, number: HandoffNumber, status: u16, body: &Value) {
         let Some(handed) = self.handoffs.get(&number) else { return };
         let route = handed.sent.route;
+        if route != Route::Preview && body.to_string().contains(CANARY) {
+            self.breaks("S13", format!("a value is in the answer to handoff {number}"));
+        }
+        let Some(handed) = self.handoffs.get(&number) else { return };
         let word = body["status"].as_str().unwrap_or_default().to_owned();
         if status >= 500 && !self.history.stores_failed && route != Route::Preview {
             self.breaks("S15", format!("handoff {number} was answered {status}"));
@@ -734,7 +738,7 @@ impl<'a> Replay<'a> {
                     && self.others_of_event(number).any(|other| other.attempts > 0);
                 let was_left =
                     was_left || self.others_of_event(number).any(|other| other.accepted.as_deref() == Some("left"));
-                if !self.is_repeated(number) && self.handoffs[&number].done.is_none() && !was_left {
+                if !self.is_repeated(number) && !was_left {
                     self.breaks("A5", format!("handoff {number} is no duplicate of anything done"));
                 }
             }
