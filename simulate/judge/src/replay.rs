@@ -458,7 +458,7 @@ impl<'a> Replay<'a> {
         let was_ours = ours.is_some_and(|ours| ours.iter().any(|ours| is_same_text(ours, &held.text)));
         let is_lost = ticket.has_lost_write || self.history.stores_failed;
         (was_ours && is_lost)
-            || self.attempts.values().filter(|attempt| attempt.crashed).any(|attempt| {
+            || self.attempts.values().filter(|attempt| attempt.crashed || self.history.stores_failed).any(|attempt| {
                 let wanted = self.handoffs.get(&attempt.handoff).map(|handed| &handed.wanted.fields);
                 wanted.and_then(|fields| fields.get(key)).is_some_and(|text| is_same_text(text, &held.text))
             })
@@ -661,7 +661,8 @@ impl<'a> Replay<'a> {
         let may_be_newer = newer.is_some_and(|newer| !is_newer(&handed.sent, &newer.sent));
         // Under `always`, who is older than what was done replaces nothing that is not ours.
         let is_late = || {
-            let of_user = self.handoffs.values().filter(|other| other.sent.user == handed.sent.user && other.worked);
+            let of_user =
+                self.handoffs.values().filter(|other| other.sent.user == handed.sent.user && other.attempts > 0);
             let mut newer = of_user.filter(|other| !is_newer(&handed.sent, &other.sent));
             newer.any(|other| self.is_same(&other.sent.user, &other.names, &handed.names))
         };
@@ -843,7 +844,9 @@ impl<'a> Replay<'a> {
             _ => None,
         };
         let made = maker.is_some_and(|maker| maker.handoff == number || self.is_same_event(maker.handoff, number));
-        if (word == "created") != made && !self.attempts.values().any(|attempt| attempt.crashed) {
+        // A lost create's ticket is known as ours by its title only.
+        let is_renamed = self.tickets.get(&id).is_some_and(|ticket| ticket.is_renamed);
+        if (word == "created") != made && !is_renamed && !self.attempts.values().any(|attempt| attempt.crashed) {
             broken.push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
         }
         let Some(ticket) = self.tickets.get(&id) else {
@@ -923,7 +926,7 @@ impl<'a> Replay<'a> {
         for (other, ticket) in &self.tickets {
             let was_shown = last.and_then(|attempt| attempt.shown.get(other)).is_some_and(|shown| shown.is_open);
             let is_other = *other != id && ticket.user == handed.sent.user && ticket.is_open && !ticket.is_renamed;
-            let is_same = self.is_known_same(&ticket.user, &handed.names, &ticket.names);
+            let is_same = !handed.names.is_disjoint(&ticket.names);
             if was_shown && is_other && is_same && !reported.contains(other) {
                 broken.push(("A8", format!("handoff {number} does not name ticket {other}, which is open, too")));
             }
@@ -1042,6 +1045,7 @@ impl<'a> Replay<'a> {
                     && handed.done.is_some_and(|done| done >= held.since)
                     && handed.done_on.contains(&id)
                     && handed.done_on.len() == 1
+                    && (handed.accepted.is_some() || handed.enqueued)
             });
             if better.is_some() && !ticket.human_shown.contains(key) {
                 let what =

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod found;
 mod pairs;
 mod seeds;
