@@ -1,7 +1,7 @@
 """Plants one defect after the other into a copy of the sources, and sees that the judge finds each.
 
-`planted.py [NAME]`: the defects are those of planted.json: a name, the promise that it goes against, a file, and which text takes the
-place of which. Prints a table; fails if a defect survives, or if its text is not there exactly once any more.
+`planted.py [NAME]`: the defects are those of planted.json: a name, the promise that it goes against, and edits: in which file which
+text takes the place of which. Prints a table; fails if a defect survives, or if a text is not there exactly once any more.
 """
 
 import json
@@ -58,21 +58,21 @@ def judge():
 
 def plant(defect):
     """Returns what was found, or why nothing could be."""
-    target = COPY / defect["file"]
-    before = target.read_text()
-    after = before
-    for old, new in defect["edits"]:
-        if after.count(old) != 1:
-            return None, f"the text is there {after.count(old)} times: {old!r}"
-        after = after.replace(old, new)
-    target.write_text(after)
+    before = {}
     try:
+        for file, old, new in defect["edits"]:
+            text = (COPY / file).read_text()
+            before.setdefault(file, text)
+            if text.count(old) != 1:
+                return None, f"the text is there {text.count(old)} times: {old!r}"
+            (COPY / file).write_text(text.replace(old, new))
         built = build()
         if built.returncode:
             return None, "does not build: " + " ".join(built.stderr.split())[:200]
         return judge()
     finally:
-        target.write_text(before)
+        for file, text in before.items():
+            (COPY / file).write_text(text)
 
 
 def main():

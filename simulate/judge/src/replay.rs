@@ -522,8 +522,7 @@ impl<'a> Replay<'a> {
         {
             denied.is_denied = true;
         }
-        if let (true, false, Some(written)) = (kind.writes(), *arrived, ticket.and_then(|id| self.tickets.get_mut(&id)))
-        {
+        if let (true, false, Some(written)) = (kind.writes(), *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id))) {
             written.has_lost_write = true;
         }
         let is_write = kind.writes() || *kind == CallKind::Create;
