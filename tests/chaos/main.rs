@@ -14,6 +14,7 @@ mod fixtures;
 #[allow(dead_code, reason = "the other test binaries use the rest")]
 mod harness;
 mod journal;
+mod judged;
 mod kills;
 mod script;
 mod sender;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 
 use crate::cloud::Received;
+use crate::judged;
 use crate::script::Conversation;
 use crate::sender::post;
 use crate::world::World;
@@ -51,6 +52,9 @@ impl Verdict {
         for conversation in world.script.doable() {
             verdict.judge(world, conversation);
         }
+        verdict
+            .wrong
+            .extend(judged::broken(world).into_iter().map(|broken| format!("{}: {}", broken.promise, broken.what)));
         verdict.repeat_everything(world).await;
         verdict.open_the_dead(world).await;
         verdict
@@ -165,7 +169,7 @@ impl World {
     }
 }
 
-fn field<'a>(ticket: &'a Value, key: &str) -> Option<&'a String> {
+pub(crate) fn field<'a>(ticket: &'a Value, key: &str) -> Option<&'a String> {
     let fields = ticket["customFields"].as_array()?;
     let found = fields.iter().find(|field| field["key"] == key)?;
     match &found["value"] {

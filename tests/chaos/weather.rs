@@ -13,9 +13,10 @@ const ONE_IN: usize = 6;
 /// Besides so many at the beginning.
 const AT_FIRST: usize = 5;
 
-/// Lets some of the next calls go wrong, if the run is a stormy one.
+/// Lets some of the next calls go wrong, if the run is a stormy one and deliveries are still being made: after that Desk is
+/// well, for a lost create holds its conversation up for a minute.
 pub(crate) fn change(world: &World, rng: &mut Rng) {
-    if !world.scenario.stormy {
+    if !world.scenario.stormy || world.progress() >= 1.0 {
         return;
     }
     let allowed = AT_FIRST + world.desk.requests().len() / ONE_IN;

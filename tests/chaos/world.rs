@@ -188,8 +188,9 @@ impl World {
         self.settled.load(Ordering::Relaxed)
     }
 
-    /// Returns when nothing is left on the queue; fails the test if that takes too long.
+    /// Lets nothing go wrong any more, and returns when nothing is left on the queue; fails the test if that takes too long.
     pub(crate) async fn settle(&self) {
+        self.desk.clear_faults();
         // A create in doubt is waited for a minute, and a killed worker may leave one twice.
         let patience = Duration::from_secs(240 + self.sizes.conversations as u64);
         let until = Instant::now() + patience;
@@ -202,7 +203,6 @@ impl World {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         self.settled.store(true, Ordering::Relaxed);
-        self.desk.clear_faults();
     }
 }
 
