@@ -262,6 +262,9 @@ impl<'a> Writer<'a> {
         }
 
         for (value, cut) in values.into_iter().zip(cut) {
+            if self.is_overtaken(std::slice::from_ref(&value)) {
+                return Err(Stop::Overtaken);
+            }
             self.write_value(value, cut).await?;
         }
         Ok(())

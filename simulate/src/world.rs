@@ -671,7 +671,7 @@ fn call_of(request: &http::Request<Vec<u8>>) -> (Call, Option<u64>) {
 
 /// Desk's channels hold the number of their ticket.
 fn channel_ticket(parts: &[&str]) -> Option<u64> {
-    parts.get(1)?.strip_prefix("sendbird_group_channel_")?.split('_').next()?.parse().ok()
+    parts.first()?.strip_prefix("sendbird_group_channel_")?.split('_').next()?.parse().ok()
 }
 
 fn snapshot(ticket: &Value) -> Snapshot {

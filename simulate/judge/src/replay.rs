@@ -542,7 +542,7 @@ impl<'a> Replay<'a> {
                 self.show(seen, effect.unwrap_or(*began), is_preview);
             }
             if let (CallKind::Post, true, Some(ticket)) =
-                (kind, *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id)))
+                (kind, *is_ok && effect.is_some(), ticket.and_then(|id| self.tickets.get_mut(&id)))
             {
                 ticket.our_message_arrived = true;
             }
@@ -880,6 +880,9 @@ impl<'a> Replay<'a> {
                 "kept" if last_shown.is_none_or(|shown| is_same_text(shown, text)) && shown.is_some() => {
                     broken.push(("A3", format!("handoff {number}: {key} is kept, and no other value was shown")));
                 }
+                "rejected" if !self.was_dropped(handed, field) && !was_sent(ticket, field, text) => {
+                    broken.push(("A3", format!("handoff {number}: {key} is rejected, and was never sent")));
+                }
                 "rejected" if last_shown.is_some_and(|shown| is_same_text(shown, text)) => {
                     broken.push(("A3", format!("handoff {number}: {key} is rejected, and was shown")));
                 }
@@ -899,8 +902,13 @@ impl<'a> Replay<'a> {
         let same_bytes = one_of.sent.repeats == Some(other)
             || other_of.sent.repeats == Some(one)
             || (one_of.sent.repeats.is_some() && one_of.sent.repeats == other_of.sent.repeats);
-        let apart = (one_of.sent.received - other_of.sent.received).abs();
-        let same_bytes = same_bytes && (one_of.sent.event.is_some() || apart < SAME_BYTES);
+        let apart = |one: &Handed, other: &Handed| {
+            // What is done is remembered from then on.
+            let done = one.done.and_then(|done| i64::try_from(done).ok()).map(|done| EPOCH + done);
+            other.sent.received - one.sent.received.max(done.unwrap_or(i64::MIN))
+        };
+        let is_soon = apart(one_of, other_of) < SAME_BYTES && apart(other_of, one_of) < SAME_BYTES;
+        let same_bytes = same_bytes && (one_of.sent.event.is_some() || is_soon);
         let same_id = one_of.sent.event.is_some() && one_of.sent.event == other_of.sent.event;
         one_of.sent.user == other_of.sent.user && (same_id || same_bytes)
     }
@@ -1058,6 +1066,11 @@ impl<'a> Replay<'a> {
 /// Whether the field held this text before.
 fn was_there(ticket: &Ticket, key: &str, text: &str) -> bool {
     ticket.past.get(key).is_some_and(|past| past.iter().any(|(past, _)| is_same_text(past, text)))
+}
+
+/// Whether a write of ours ever carried this text.
+fn was_sent(ticket: &Ticket, key: &str, text: &str) -> bool {
+    ticket.ours.get(key).is_some_and(|ours| ours.iter().any(|ours| is_same_text(ours, text)))
 }
 
 fn names(sent: &Sent) -> BTreeSet<String> {
