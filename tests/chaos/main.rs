@@ -39,7 +39,7 @@ async fn whatever_is_repeated_killed_or_spoilt_every_handoff_is_done_once() {
     let undoable = 2 + sizes.conversations / 50;
     // More receives than there can be while a dead worker's lease lasts, and then the minute in which a ticket that it may
     // have made is waited for.
-    let scenario = Scenario { name: "chaos", stormy: true, undoable, max_receives: 200 };
+    let scenario = Scenario { name: "chaos", stormy: true, undoable, max_receives: 120 };
     let world = Arc::new(World::new(scenario, sizes).await);
     run(&world, async {}).await;
 }

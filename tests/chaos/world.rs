@@ -199,11 +199,6 @@ impl World {
             if depth == 0 {
                 break;
             }
-            eprintln!(
-                "DEBUG {:?} depth {depth} {}",
-                until - Instant::now(),
-                self.journal.tail().lines().rev().take(2).collect::<Vec<_>>().join(" | ")
-            );
             assert!(Instant::now() < until, "{depth} messages are still on the queue\n{}", self.journal.tail());
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
