@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::fields::Entry;
+use crate::fields::{Entry, Outcome};
 use crate::handoff::Handoff;
 use crate::ticket::Ticket;
 
@@ -156,8 +156,10 @@ impl Report {
     }
 
     fn facts(&self) -> String {
-        let filled = self.fields.iter().filter(|entry| entry.outcome.is_filled()).count();
-        let (all, verb) = (self.fields.len(), if self.status == Status::Preview { "would be" } else { "are" });
+        // What was not handed over is no fact.
+        let facts = self.fields.iter().filter(|entry| entry.outcome != Outcome::Empty);
+        let filled = facts.clone().filter(|entry| entry.outcome.is_filled()).count();
+        let (all, verb) = (facts.count(), if self.status == Status::Preview { "would be" } else { "are" });
         match all {
             0 => "no facts were handed over".to_owned(),
             1 => format!("{filled} of 1 fact {} on it", if verb == "are" { "is" } else { verb }),
@@ -213,5 +215,22 @@ impl From<&Ticket> for TicketReport {
             priority: ticket.priority.clone(),
             team: ticket.team.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &str, outcome: Outcome) -> Entry {
+        Entry { key: key.to_owned(), outcome, field: None, hint: None, by: None, value: None, agrees: false }
+    }
+
+    #[test]
+    fn absent_value_is_no_fact() {
+        let report = Report::new(&Handoff::default(), Status::Created, Action::Create);
+        let fields = vec![entry("tier", Outcome::Written), entry("language", Outcome::Empty)];
+        let report = Report { fields, ..report };
+        assert_eq!(report.message(), "The ticket was created; 1 of 1 fact is on it.");
     }
 }
