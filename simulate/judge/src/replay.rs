@@ -966,7 +966,7 @@ impl<'a> Replay<'a> {
         }
         let span = self.now - self.faults_ended.unwrap_or(self.now);
         let waits = |handed: &Handed| handed.sent.rules["ticket"]["when_missing"] == "wait";
-        if span > MAX_RECOVERY * self.handoffs.len() as Millis && !self.handoffs.values().any(waits) {
+        if span > MAX_RECOVERY * self.handoffs.len().max(1) as Millis && !self.handoffs.values().any(waits) {
             broken.push(("L6", format!("{span} ms until everything was quiet")));
         }
         self.judge_tickets(&mut broken);

@@ -1,4 +1,5 @@
-//! Worlds that once broke a promise, made as small as they can be: none does any more.
+//! Worlds that once broke a promise, made as small as they can be: none does any more. Those of the first edition were found
+//! when the simulator was run against it; each is named after the promise.
 
 use std::fs;
 use std::path::Path;
@@ -16,5 +17,5 @@ fn found_worlds_keep_every_promise() {
         assert!(broken.is_empty(), "{}: {broken:?}", path.display());
         count += 1;
     }
-    assert!(count >= 15, "{count} worlds");
+    assert!(count >= 36, "{count} worlds");
 }
