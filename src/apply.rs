@@ -336,9 +336,14 @@ impl<'a> Writer<'a> {
     async fn settle(&mut self, sent: Vec<Sent>, answer: Result<Option<Ticket>, DeskError>) -> Result<bool, Stop> {
         match answer {
             Ok(shown) => {
+                if let Some(fields) = shown.as_ref().and_then(|shown| shown.fields.as_ref()) {
+                    // Of the fields that this call wrote: another one may show what a human typed meanwhile.
+                    let keys = sent.iter().filter_map(Sent::text).map(|(key, _)| key);
+                    let texts = keys.filter_map(|key| Some((key.to_owned(), fields.get(key)?.clone())));
+                    self.answered.extend(texts);
+                }
                 self.sent.extend(sent);
                 if let Some(shown) = shown {
-                    self.answered.extend(shown.fields.clone().unwrap_or_default());
                     self.observe(shown)?;
                 }
                 Ok(true)

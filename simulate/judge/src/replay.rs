@@ -615,7 +615,8 @@ impl<'a> Replay<'a> {
         let configured = handed.sent.rules["ticket"]["opening_message"].is_string() && !self.history.chat_refuses;
         let is_visible = |id: &&u64| {
             let ticket = &self.tickets[*id];
-            !configured || ticket.messages > 0 || !matches!(ticket.by, By::Us(_))
+            let is_shown_to_agents = ticket.messages > 0 || ticket.is_reopened || !matches!(ticket.by, By::Us(_));
+            !configured || is_shown_to_agents
         };
         handed.filled_on.iter().filter(is_visible).copied().collect()
     }
@@ -932,7 +933,8 @@ impl<'a> Replay<'a> {
         let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
         for (other, ticket) in &self.tickets {
             let was_shown = last.and_then(|attempt| attempt.shown.get(other)).is_some_and(|shown| shown.is_open);
-            let is_other = *other != id && ticket.user == handed.sent.user && ticket.is_open && !ticket.is_renamed;
+            let is_other = *other != id && ticket.user == handed.sent.user && ticket.is_open;
+            let is_other = is_other && !ticket.is_renamed && !ticket.is_denied;
             let is_same = !handed.names.is_disjoint(&ticket.names);
             if was_shown && is_other && is_same && !reported.contains(other) {
                 broken.push(("A8", format!("handoff {number} does not name ticket {other}, which is open, too")));
@@ -1011,7 +1013,7 @@ impl<'a> Replay<'a> {
                     && first.user == ticket.user
                     && self.is_same(&ticket.user, &first.names, &ticket.names)
             });
-            let is_invisible = ours(ticket) && configured && ticket.messages == 0 && !is_second;
+            let is_invisible = ours(ticket) && configured && ticket.messages == 0 && !ticket.is_reopened && !is_second;
             let is_invisible = is_invisible && self.is_promised(*id, ticket, &of_ticket);
             if is_invisible && !self.history.chat_refuses {
                 broken.push(("L5", format!("ticket {id} is open and invisible to agents")));
@@ -1053,6 +1055,8 @@ impl<'a> Replay<'a> {
                     && handed.done_on.contains(&id)
                     && handed.done_on.len() == 1
                     && (handed.accepted.is_some() || handed.enqueued)
+                    // The same words again are the same event.
+                    && handed.sent.repeats.is_none()
             });
             if better.is_some() && !ticket.human_shown.contains(key) {
                 let what =
