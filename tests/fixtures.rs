@@ -8,7 +8,7 @@ use std::path::Path;
 
 use desk_emulator::{FieldDefinition, FieldKind, Group, Setup};
 use desk_handoff::rules::{self, Rules};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What the file of this name is answered with.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Stated {
     pub(crate) outcomes: &'static [(&'static str, &'static str)],
 }
 
-pub(crate) const ANSWERS: [Stated; 9] = [
+pub(crate) const ANSWERS: [Stated; 10] = [
     Stated {
         file: "handoff.json",
         status: 201,
@@ -88,6 +88,18 @@ pub(crate) const ANSWERS: [Stated; 9] = [
         outcomes: &[("order-id", "written"), ("summary", "written"), ("language", "written")],
     },
     Stated {
+        file: "tool-call.json",
+        status: 201,
+        word: "created",
+        outcomes: &[
+            ("order-id", "written"),
+            ("cart-items", "written"),
+            ("summary", "written"),
+            ("language", "written"),
+            ("membershipTier", "invalid-key"),
+        ],
+    },
+    Stated {
         file: "base64.json",
         status: 201,
         word: "created",
@@ -102,7 +114,7 @@ pub(crate) const ANSWERS: [Stated; 9] = [
 /// with the last one's id alone.
 pub(crate) const BATCH: &str = include_str!("../events/sqs-batch.json");
 /// The tickets that the events leave behind, one a conversation handed over and worked on.
-pub(crate) const TICKETS: usize = 5;
+pub(crate) const TICKETS: usize = 6;
 
 impl Stated {
     /// The file's text: a whole API Gateway event.
@@ -126,6 +138,7 @@ impl Stated {
         let event: Value = serde_json::from_str(&self.event()).unwrap();
         let context = |body: Value| {
             let context = body.pointer("/data/conversation/ai_agent_context/context").or(body.get("context")).cloned();
+            let context = context.or_else(|| body.get("order-id").map(|order| json!({"order-id": order})));
             serde_json::from_value::<BTreeMap<String, Value>>(context.unwrap_or_default()).unwrap_or_default()
         };
         let body = serde_json::from_str(event["body"].as_str().unwrap()).unwrap_or_default();

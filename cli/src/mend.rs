@@ -126,7 +126,7 @@ fn placeholder(name: &str) -> &'static str {
     match name {
         DESK => "YOUR DESK API TOKEN",
         CHAT => "YOUR CHAT API TOKEN",
-        SIGNING => "YOUR MASTER API TOKEN",
+        SIGNING => "YOUR SIGNATURE SECRET",
         BEARER => "YOUR BEARER TOKEN",
         _ => "YOUR SECRET",
     }

@@ -107,7 +107,7 @@ async fn paste(printed: &str) -> Ended {
     let mut shell = at_moto(Command::new("/bin/sh"));
     let path = shell.get_envs().find_map(|(name, value)| value.filter(|_| name == "PATH")).unwrap().to_owned();
     shell.env("PATH", format!("{}:/usr/bin:/bin", path.to_str().unwrap()));
-    shell.args(["-ec", &printed.replace("YOUR DESK API TOKEN", TOKEN).replace("YOUR MASTER API TOKEN", SIGNING)]);
+    shell.args(["-ec", &printed.replace("YOUR DESK API TOKEN", TOKEN).replace("YOUR SIGNATURE SECRET", SIGNING)]);
     meanwhile(shell).await
 }
 
