@@ -30,7 +30,7 @@ export SAM_CLI_TELEMETRY := 0
     bench bench-gate bench-binaries events pins clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: fmt template lint doc unit ## Everything that CI runs; ends with the count of tests
 

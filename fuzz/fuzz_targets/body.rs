@@ -3,11 +3,11 @@
 #![no_main]
 
 use desk_handoff::config::AppId;
-use desk_handoff::fields::{MAX_FIELDS, Outcome, Verdicts, match_fields};
+use desk_handoff::fields::{FieldOutcomes, MAX_FIELDS, Outcome, match_fields};
 use desk_handoff::handoff::{Event, MAX_ID, parse};
 use desk_handoff::handoff::message::Message;
 use desk_handoff::rules::{MAX_TITLE, MAX_VALUE, Rules};
-use desk_handoff::ticket::title;
+use desk_handoff::ticket::find::title;
 use desk_handoff_fuzz::{FIELDS, authenticated};
 use libfuzzer_sys::fuzz_target;
 
@@ -30,13 +30,13 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(Message::parse(&entry.body, None).as_ref(), Ok(&message));
     for rules in [Rules::default(), Rules::parse(FIELDS).expect("the example is usable")] {
         let matched = match_fields(&rules, &message.handoff);
-        let entries = matched.entries(&Verdicts::all(&matched, Outcome::Written), true);
+        let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), true);
         for key in message.handoff.context.0.keys() {
             assert_eq!(entries.iter().filter(|entry| entry.key == *key).count(), 1, "{key:?}");
         }
         assert!(matched.values.len() <= MAX_FIELDS);
         assert!(matched.values.iter().all(|value| value.text.expose().encode_utf16().count() <= MAX_VALUE));
-        let title = title(&message.handoff, &rules.ticket);
+        let title = title(&message.handoff, &rules.ticket, message.handoff.conversation.id.as_deref());
         assert!(!title.is_empty() && title.encode_utf16().count() <= MAX_TITLE);
     }
 });

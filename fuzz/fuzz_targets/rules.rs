@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use desk_handoff::config::AppId;
-use desk_handoff::fields::{Outcome, Verdicts, match_fields};
+use desk_handoff::fields::{FieldOutcomes, Outcome, match_fields};
 use desk_handoff::handoff::{Event, parse};
 use desk_handoff::rules::{FieldKey, FieldKind, Rules};
 use desk_handoff_fuzz::authenticated;
@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let app_id = AppId::parse("A").expect("it is an id");
     let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None, 0) else { panic!("it is a handoff") };
     let matched = match_fields(&rules, &handoff);
-    let entries = matched.entries(&Verdicts::all(&matched, Outcome::Written), true);
+    let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), true);
     let denied =
         entries.iter().filter(|entry| rules.deny.contains(&entry.key) && handoff.context.0.contains_key(&entry.key));
     assert!(
