@@ -11,7 +11,7 @@ use crate::desk::{Desk, DeskError, Kind, NewTicket};
 use crate::fields::{FieldOutcomes, FieldValue, Matched, Outcome, cut_bytes};
 use crate::rules::{MAX_VALUE, Priority, TeamKey};
 use crate::ticket::merge::{PRIORITY, TEAM};
-use crate::ticket::plan::{Change, holds, sent};
+use crate::ticket::plan::{Change, holds, same, sent};
 use crate::ticket::{StoredText, Ticket};
 
 /// The name under which a related channel is remembered as not taken.
@@ -100,6 +100,8 @@ pub struct Written {
     pub confirmed: Vec<(String, String)>,
     /// Field and text that may have been written without our knowing.
     pub doubtful: BTreeMap<String, String>,
+    /// Fields whose value Desk took, and that somebody else has changed since.
+    pub lost: Vec<String>,
     /// The team and the related channel that Desk does not take: name and text.
     pub refused: Vec<(&'static str, String)>,
     /// Why the writing came to an end too early, if it did.
@@ -202,6 +204,7 @@ struct Writer<'a> {
     outcomes: FieldOutcomes,
     sent: Vec<Sent>,
     doubtful: BTreeMap<String, String>,
+    lost: Vec<String>,
     refused: Vec<(&'static str, String)>,
     /// Values that Desk refused one by one.
     refused_values: Vec<(usize, FieldValue)>,
@@ -221,6 +224,7 @@ impl<'a> Writer<'a> {
             outcomes,
             sent: Vec::new(),
             doubtful: BTreeMap::new(),
+            lost: Vec::new(),
             refused: Vec::new(),
             refused_values: Vec::new(),
             answered: BTreeMap::new(),
@@ -438,6 +442,7 @@ impl<'a> Writer<'a> {
             outcomes: self.outcomes,
             confirmed,
             doubtful: self.doubtful,
+            lost: self.lost,
             refused: self.refused,
             stopped: ended.err(),
         }
@@ -465,7 +470,10 @@ impl<'a> Writer<'a> {
             Sent::Value(index, value) => {
                 self.outcomes.values[index] = or_rejected(sent(&value));
                 let key = value.key.as_str();
-                if !is_held && let Some(respelt) = self.respelt(key) {
+                if !is_held && self.was_taken(&value) {
+                    self.outcomes.values[index] = Outcome::Kept;
+                    self.lost.push(key.to_owned());
+                } else if !is_held && let Some(respelt) = self.respelt(key) {
                     confirmed.push((key.to_owned(), respelt));
                 }
             }
@@ -474,6 +482,12 @@ impl<'a> Writer<'a> {
             Sent::Related(channels) if !is_held => self.refuse_channels(&channels),
             Sent::Related(_) => {}
         }
+    }
+
+    /// Whether the answer to the write itself showed the value.
+    fn was_taken(&self, value: &FieldValue) -> bool {
+        let taken = self.answered.get(value.key.as_str());
+        taken.is_some_and(|taken| same(value, taken.expose()))
     }
 
     /// What the field holds only since our write, and the answer to it showed: Desk spells the value in its own way.

@@ -562,6 +562,9 @@ impl<'a> Work<'a> {
             let text = spelling(text, self.is_integer(field));
             known.marks.confirm(field, self.customer.digest(field, &text), stamp);
         }
+        for field in &written.lost {
+            known.marks.lose(field);
+        }
         for (name, text) in &written.refused {
             known.refuse(self.customer.digest(name, text));
         }

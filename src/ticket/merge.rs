@@ -75,6 +75,11 @@ impl Marks {
         self.0.insert(field.to_owned(), mark);
     }
 
+    /// Somebody else changed what Desk had taken from us.
+    pub fn lose(&mut self, field: &str) {
+        self.0.insert(field.to_owned(), Mark::NotOurs);
+    }
+
     /// A handoff wanted what is there and ours already: from now on the value is this handoff's, if it is the newer one.
     pub fn renew(&mut self, field: &str, of: Stamp) {
         if let Some(Mark::Ours { stamp, .. } | Mark::Taken { stamp, .. }) = self.0.get_mut(field)
@@ -288,6 +293,15 @@ mod tests {
         marks.confirm("tier", "gold".to_owned(), at(9));
         let taken = Mark::Taken { digest: "gold".to_owned(), stamp: at(9) };
         assert_eq!(marks.get("tier"), Some(&taken), "not ours for the life of the ticket");
+    }
+
+    /// A human put back what had been ours before our last write.
+    #[test]
+    fn lost_field_is_not_ours_though_its_old_value_stands_there() {
+        let mut marks = confirmed("gold");
+        marks.lose("tier");
+        marks.settle(&showing(&[("tier", "gold")]), &Texts::default());
+        assert_eq!(marks.get("tier"), Some(&Mark::NotOurs));
     }
 
     #[test]

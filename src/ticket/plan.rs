@@ -169,7 +169,8 @@ pub fn holds(ticket: &Ticket, value: &FieldValue) -> bool {
     stored.is_some_and(|stored| same(value, stored.expose()))
 }
 
-fn same(value: &FieldValue, stored: &str) -> bool {
+/// Whether a stored text is a value that was sent, as Desk may spell it.
+pub fn same(value: &FieldValue, stored: &str) -> bool {
     spelling(value.text.expose(), value.is_integer) == spelling(stored, value.is_integer)
 }
 
