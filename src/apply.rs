@@ -395,8 +395,9 @@ impl<'a> Writer<'a> {
 
     fn observe(&mut self, shown: Ticket) -> Result<(), Stop> {
         let is_open = shown.open;
-        let fields = shown.fields.is_none().then(|| self.before.fields.clone()).flatten();
-        self.ticket = Ticket { fields: shown.fields.clone().or(fields), ..shown };
+        // What an answer does not show is as it was last shown.
+        let fields = shown.fields.clone().or_else(|| self.ticket.fields.take());
+        self.ticket = Ticket { fields, ..shown };
         if is_open { Ok(()) } else { Err(Stop::Closed) }
     }
 
@@ -428,7 +429,7 @@ impl<'a> Writer<'a> {
                 let stored = self.stored(field).map_or(text, StoredText::expose);
                 confirmed.push((field.to_owned(), stored.to_owned()));
             }
-            self.judge(sent, is_held, &mut confirmed);
+            self.judge(sent, is_held, ended.is_ok(), &mut confirmed);
         }
         self.acquit(&mut confirmed);
         for (value, outcome) in matched.values.iter().zip(&mut self.outcomes.values) {
@@ -464,13 +465,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn judge(&mut self, item: Sent, is_held: bool, confirmed: &mut Vec<(String, String)>) {
+    /// `is_looked_at`: a look followed whatever the answers did not show.
+    fn judge(&mut self, item: Sent, is_held: bool, is_looked_at: bool, confirmed: &mut Vec<(String, String)>) {
         let or_rejected = |outcome| if is_held { outcome } else { Outcome::Rejected };
         match item {
             Sent::Value(index, value) => {
                 self.outcomes.values[index] = or_rejected(sent(&value));
                 let key = value.key.as_str();
-                if !is_held && self.was_taken(&value) {
+                if !is_held && is_looked_at && self.was_taken(&value) {
                     self.outcomes.values[index] = Outcome::Kept;
                     self.lost.push(key.to_owned());
                 } else if !is_held && let Some(respelt) = self.respelt(key) {

@@ -265,6 +265,8 @@ pub enum Trouble {
     WrongTicket,
     /// It takes effect, and the answer is empty.
     Empty,
+    /// It takes effect, and the answer shows the ticket without its fields.
+    Fieldless,
 }
 
 /// An invocation that is killed.
@@ -473,6 +475,7 @@ fn fault(rng: &mut fastrand::Rng) -> Fault {
             Trouble::Stale,
             Trouble::WrongTicket,
             Trouble::Empty,
+            Trouble::Fieldless,
         ],
     );
     Fault { call, nth: rng.u32(0..4), times: pick(rng, &[1, 1, 2, 5]), trouble }

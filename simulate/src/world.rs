@@ -401,6 +401,11 @@ impl World {
                 is_misleading = has_worked;
                 response.body_mut().clear();
             }
+            Some(Trouble::Fieldless) if kind_of(returned.call).writes() && has_worked => {
+                let mut ticket: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+                ticket.as_object_mut().map(|ticket| ticket.remove("customFields"));
+                *response.body_mut() = ticket.to_string().into_bytes();
+            }
             Some(Trouble::UnavailableAfter) => {
                 is_misleading = has_worked;
                 *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
@@ -615,7 +620,8 @@ fn without_effect(trouble: Trouble) -> Option<Result<http::Response<Vec<u8>>, Lo
         | Trouble::UnavailableAfter
         | Trouble::Stale
         | Trouble::WrongTicket
-        | Trouble::Empty => None,
+        | Trouble::Empty
+        | Trouble::Fieldless => None,
     }
 }
 
@@ -635,6 +641,7 @@ fn name_of(trouble: Trouble) -> &'static str {
         Trouble::Stale => "stale",
         Trouble::WrongTicket => "wrong ticket",
         Trouble::Empty => "empty",
+        Trouble::Fieldless => "without fields",
     }
 }
 
