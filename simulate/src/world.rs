@@ -162,8 +162,7 @@ impl World {
             fault.call == Call::Post
                 && matches!(fault.trouble, Trouble::Refused | Trouble::NotFound | Trouble::Forbidden)
         });
-        let stores_failed = !self.scenario.stores.is_empty() || !self.scenario.crashes.is_empty();
-        History { events, is_preview_mode: false, chat_refuses, stores_failed }
+        History { events, is_preview_mode: false, chat_refuses }
     }
 
     /// Desk's token as Parameter Store has it.
@@ -287,6 +286,10 @@ impl World {
         }
         let fault = self.scenario.stores.iter().find(|fault| fault.store == store && fault.nth == this)?;
         *state.struck.entry("store").or_default() += 1;
+        drop(state);
+        if let Ok(attempt) = ATTEMPT.try_with(|attempt| attempt.number) {
+            self.record(What::StoreFailed(attempt));
+        }
         Some(fault.after)
     }
 
@@ -431,6 +434,7 @@ impl World {
             is_ok,
             arrived: response.is_some(),
             left: returned.left,
+            denied: response.is_some_and(|response| response.status() == http::StatusCode::NOT_FOUND),
             shown,
         });
     }

@@ -143,6 +143,8 @@ pub enum What {
     Redriven(HandoffNumber),
     /// An invocation began its work on it.
     Began(AttemptNumber, HandoffNumber),
+    /// A call of this invocation to the queue or the table failed.
+    StoreFailed(AttemptNumber),
     /// An invocation ended; `true`: it was killed.
     Ended(AttemptNumber, bool),
     /// A ticket came to be. `listed`: from when on lists show it.
@@ -191,6 +193,8 @@ pub enum What {
         arrived: bool,
         /// Whether the request left: no connection, no request.
         left: bool,
+        /// Whether the response says that what was asked for is not there.
+        denied: bool,
         /// What it showed.
         shown: Vec<Shown>,
     },
@@ -215,8 +219,6 @@ pub struct History {
     pub is_preview_mode: bool,
     /// Whether Chat took no message for good.
     pub chat_refuses: bool,
-    /// Whether a queue, a table or Parameter Store failed at some time: then a 503 is right.
-    pub stores_failed: bool,
 }
 
 /// The moment at which the world began, in milliseconds since 1970.

@@ -82,6 +82,8 @@ struct Attempt {
     look_began: Option<Millis>,
     is_looking: bool,
     crashed: bool,
+    /// A call of it to the queue or the table failed.
+    store_failed: bool,
     ended: Option<Millis>,
     /// Whether the answer to a create of it was lost.
     lost: bool,
@@ -89,6 +91,13 @@ struct Attempt {
     shown: HashMap<u64, Shown>,
     /// As it was at which moment.
     shown_at: HashMap<u64, Millis>,
+}
+
+impl Attempt {
+    /// Whether what it did may not have been remembered.
+    fn is_cut(&self) -> bool {
+        self.crashed || self.store_failed
+    }
 }
 
 #[derive(Debug)]
@@ -172,6 +181,11 @@ impl<'a> Replay<'a> {
             }
             What::DeadLettered(number) => self.with(*number, |handed| handed.dead = true),
             What::Redriven(number) => self.with(*number, |handed| handed.dead = false),
+            What::StoreFailed(attempt) => {
+                if let Some(attempt) = self.attempts.get_mut(attempt) {
+                    attempt.store_failed = true;
+                }
+            }
             What::Began(attempt, handoff) => self.began(*attempt, *handoff),
             What::Ended(attempt, crashed) => {
                 if let Some(attempt) = self.attempts.get_mut(attempt) {
@@ -438,8 +452,7 @@ impl<'a> Replay<'a> {
     /// another title, and who made it was killed before it could remember it.
     fn is_nameless(&self, ticket: &Ticket) -> bool {
         let By::Us(number) = ticket.by else { return false };
-        let is_lost = self.attempts.get(&number).is_some_and(|attempt| attempt.crashed || attempt.lost);
-        let is_forgotten = is_lost || self.history.stores_failed;
+        let is_forgotten = self.attempts.get(&number).is_some_and(|attempt| attempt.is_cut() || attempt.lost);
         ticket.is_renamed && !ticket.has_related && is_forgotten
     }
 
@@ -456,9 +469,9 @@ impl<'a> Replay<'a> {
     fn is_excused(&self, ticket: &Ticket, key: &str, held: &Held) -> bool {
         let ours = ticket.ours.get(key);
         let was_ours = ours.is_some_and(|ours| ours.iter().any(|ours| is_same_text(ours, &held.text)));
-        let is_lost = ticket.has_lost_write || self.history.stores_failed;
-        (was_ours && is_lost)
-            || self.attempts.values().filter(|attempt| attempt.crashed || self.history.stores_failed).any(|attempt| {
+        let mut cut = self.attempts.values().filter(|attempt| attempt.is_cut() && attempt.user == ticket.user);
+        (was_ours && (ticket.has_lost_write || cut.clone().next().is_some()))
+            || cut.any(|attempt| {
                 let wanted = self.handoffs.get(&attempt.handoff).map(|handed| &handed.wanted.fields);
                 wanted.and_then(|fields| fields.get(key)).is_some_and(|text| is_same_text(text, &held.text))
             })
@@ -507,7 +520,8 @@ impl<'a> Replay<'a> {
     }
 
     fn returned(&mut self, what: &What) {
-        let What::Returned { attempt: number, kind, ticket, began, effect, arrived, left, is_ok, shown } = what else {
+        let What::Returned { attempt: number, kind, ticket, began, effect, arrived, left, denied, is_ok, shown } = what
+        else {
             return;
         };
         let Some(attempt) = self.attempts.get_mut(number) else { return };
@@ -517,10 +531,8 @@ impl<'a> Replay<'a> {
             attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
         }
         attempt.lost |= *kind == CallKind::Create && *left && !*arrived;
-        if let (CallKind::View, false, true) = (kind, *is_ok, *arrived)
-            && let Some(denied) = ticket.and_then(|id| self.tickets.get_mut(&id))
-        {
-            denied.is_denied = true;
+        if let (CallKind::View, true, Some(ticket)) = (kind, *denied, ticket.and_then(|id| self.tickets.get_mut(&id))) {
+            ticket.is_denied = true;
         }
         if let (true, false, Some(written)) = (kind.writes(), *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id))) {
             written.has_lost_write = true;
@@ -711,12 +723,13 @@ impl<'a> Replay<'a> {
         }
         let Some(handed) = self.handoffs.get(&number) else { return };
         let word = body["status"].as_str().unwrap_or_default().to_owned();
-        if status >= 500 && !self.history.stores_failed && route != Route::Preview {
+        let store_failed = self.attempts.values().any(|attempt| attempt.handoff == number && attempt.store_failed);
+        if status >= 500 && !store_failed && route != Route::Preview {
             self.breaks("S15", format!("handoff {number} was answered {status}"));
             return;
         }
         let is_refused = (400..500).contains(&status) && status != 422;
-        if is_refused && !self.history.stores_failed && route != Route::Preview {
+        if is_refused && !store_failed && route != Route::Preview {
             self.breaks("S15", format!("handoff {number} was answered {status}: {}", body["detail"]));
             return;
         }
@@ -852,11 +865,7 @@ impl<'a> Replay<'a> {
         let made = maker.is_some_and(|maker| maker.handoff == number || self.is_same_event(maker.handoff, number));
         // A lost create's ticket is known as ours by its title only.
         let is_renamed = self.tickets.get(&id).is_some_and(|ticket| ticket.is_renamed);
-        if (word == "created") != made
-            && !is_renamed
-            && !self.is_borderline(handed)
-            && !self.attempts.values().any(|attempt| attempt.crashed)
-        {
+        if (word == "created") != made && !is_renamed && !self.is_borderline(handed) && !self.is_cut_event(number) {
             broken.push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
         }
         let Some(ticket) = self.tickets.get(&id) else {
@@ -904,6 +913,12 @@ impl<'a> Replay<'a> {
         for (promise, what) in broken {
             self.breaks(promise, what);
         }
+    }
+
+    /// Whether what is known of an attempt for this event may be lost.
+    fn is_cut_event(&self, number: HandoffNumber) -> bool {
+        let of_event = |attempt: &&Attempt| attempt.handoff == number || self.is_same_event(attempt.handoff, number);
+        self.attempts.values().filter(of_event).any(Attempt::is_cut)
     }
 
     /// Whether the same words come again just when they stop being the same event: clocks that count seconds differ there.
