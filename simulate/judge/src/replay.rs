@@ -192,6 +192,16 @@ impl<'a> Replay<'a> {
                     (attempt.crashed, attempt.ended) = (*crashed, Some(self.now));
                 }
             }
+            What::FaultsEnded => self.faults_ended = Some(self.now),
+            What::Quiet => self.quiet(),
+            What::Probed => {}
+            seen => self.desk_event(seen),
+        }
+    }
+
+    /// What happened at Desk and on the wire, and what was put out.
+    fn desk_event(&mut self, what: &What) {
+        match what {
             What::Created { ticket, user, channel, related, listed, by } => {
                 self.created(*ticket, user, channel, related, *listed, *by);
             }
@@ -222,9 +232,19 @@ impl<'a> Replay<'a> {
                     self.breaks("S13", format!("a value is in an output: {text}"));
                 }
             }
-            What::FaultsEnded => self.faults_ended = Some(self.now),
-            What::Quiet => self.quiet(),
-            What::Probed => {}
+            What::Sent(..)
+            | What::Retried(..)
+            | What::Answered(..)
+            | What::Enqueued(_)
+            | What::Deleted(_)
+            | What::DeadLettered(_)
+            | What::Redriven(_)
+            | What::StoreFailed(_)
+            | What::Began(..)
+            | What::Ended(..)
+            | What::FaultsEnded
+            | What::Quiet
+            | What::Probed => {}
         }
     }
 
@@ -357,32 +377,39 @@ impl<'a> Replay<'a> {
             self.breaks("L3", format!("handoff {handoff} made a ticket within its grace"));
         }
 
-        let open = self.tickets.iter().find(|(_, ticket)| {
-            let is_known = ticket.listed <= last_look || ticket.shown;
-            ticket.user == user
-                && ticket.is_open
-                && ticket.open_since < last_look
-                && is_known
-                && !self.is_nameless(ticket)
-                && !(ticket.is_denied && ticket.listed > last_look)
-                && self.is_known_same(user, &names, &ticket.names)
-        });
-        if let Some((id, _)) = open {
-            let what = format!("handoff {handoff} made a ticket while {id} was open and listed");
-            self.breaks("S3", what);
+        if let Some(id) = self.open_at(last_look, user, &names) {
+            self.breaks("S3", format!("handoff {handoff} made a ticket while {id} was open and listed"));
         }
-        let lost = self.lost_creates.iter().any(|lost| {
-            let is_found = lost.ticket.is_some_and(|id| self.tickets[&id].shown);
-            lost.user == user
-                && self.now < lost.at + SETTLING
-                && !is_found
-                && self.is_known_same(user, &names, &lost.names)
-        });
-        if lost {
+        if self.is_create_in_doubt(user, &names) {
             let what = format!("handoff {handoff} made a ticket within the settling time of a lost create");
             self.breaks("S4", what);
         }
         names
+    }
+
+    /// A ticket of the conversation that was open, and listed or known to us, when a look began.
+    fn open_at(&self, look: Millis, user: &str, names: &BTreeSet<String>) -> Option<u64> {
+        let open = self.tickets.iter().find(|(_, ticket)| {
+            ticket.user == user
+                && ticket.is_open
+                && ticket.open_since < look
+                && (ticket.listed <= look || ticket.shown)
+                && !self.is_nameless(ticket)
+                && !(ticket.is_denied && ticket.listed > look)
+                && self.is_known_same(user, names, &ticket.names)
+        });
+        open.map(|(id, _)| *id)
+    }
+
+    /// Whether a create of the conversation was lost less than the settling time ago, and its ticket was not found yet.
+    fn is_create_in_doubt(&self, user: &str, names: &BTreeSet<String>) -> bool {
+        self.lost_creates.iter().any(|lost| {
+            let is_found = lost.ticket.is_some_and(|id| self.tickets[&id].shown);
+            lost.user == user
+                && self.now < lost.at + SETTLING
+                && !is_found
+                && self.is_known_same(user, names, &lost.names)
+        })
     }
 
     fn field_set(&mut self, id: u64, key: &str, text: &str, by: By) {
@@ -541,28 +568,39 @@ impl<'a> Replay<'a> {
         if let (true, Some(at)) = (is_write, effect) {
             self.judge_interleaving(*number, &user, *at);
         }
+        let at = effect.unwrap_or(*began);
         if *kind == CallKind::Create && *left && !*arrived {
-            let names = self.handoffs.get(&handoff).map(|handed| handed.names.clone());
-            let at = effect.unwrap_or(*began);
-            let made = self.tickets.iter().rfind(|(_, ticket)| ticket.by == By::Us(*number));
-            let ticket = made.map(|(id, _)| *id).filter(|_| effect.is_some());
-            self.lost_creates.push(LostCreate { user, names: names.unwrap_or_default(), at, ticket });
+            self.lose_create(*number, handoff, at, effect.is_some());
         }
         if *arrived {
-            let handed = self.handoffs.get(&handoff);
-            let is_preview = handed.is_some_and(|handed| handed.sent.route == Route::Preview);
-            let user = handed.map(|handed| handed.sent.user.clone()).unwrap_or_default();
-            for seen in shown {
-                // Of another customer's ticket, which Desk should not have shown, nothing is remembered.
-                let is_theirs = self.tickets.get(&seen.ticket).is_some_and(|ticket| ticket.user == user);
-                if is_theirs {
-                    self.show(seen, effect.unwrap_or(*began), is_preview);
-                }
-            }
+            self.show_all(handoff, shown, at);
             if let (CallKind::Post, true, Some(ticket)) =
                 (kind, *is_ok && effect.is_some(), ticket.and_then(|id| self.tickets.get_mut(&id)))
             {
                 ticket.our_message_arrived = true;
+            }
+        }
+    }
+
+    /// The answer to a create did not arrive.
+    fn lose_create(&mut self, number: AttemptNumber, handoff: HandoffNumber, at: Millis, has_worked: bool) {
+        let Some(handed) = self.handoffs.get(&handoff) else { return };
+        let (user, names) = (handed.sent.user.clone(), handed.names.clone());
+        let made = self.tickets.iter().rfind(|(_, ticket)| ticket.by == By::Us(number));
+        let ticket = made.map(|(id, _)| *id).filter(|_| has_worked);
+        self.lost_creates.push(LostCreate { user, names, at, ticket });
+    }
+
+    /// What a response that arrived showed. A preview goes on beside the others and tells them nothing; of another customer's
+    /// ticket, which Desk should not have shown, nothing is remembered.
+    fn show_all(&mut self, handoff: HandoffNumber, shown: &[Shown], at: Millis) {
+        let Some(handed) = self.handoffs.get(&handoff).filter(|handed| handed.sent.route != Route::Preview) else {
+            return;
+        };
+        let user = handed.sent.user.clone();
+        for seen in shown {
+            if self.tickets.get(&seen.ticket).is_some_and(|ticket| ticket.user == user) {
+                self.show(seen, at);
             }
         }
     }
@@ -587,13 +625,9 @@ impl<'a> Replay<'a> {
     }
 
     /// What a response that arrived showed of a ticket, as it was at that time.
-    fn show(&mut self, seen: &Shown, at: Millis, is_preview: bool) {
+    fn show(&mut self, seen: &Shown, at: Millis) {
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&seen.ticket) else { return };
-        if is_preview {
-            // It goes on beside the others and tells them nothing.
-            return;
-        }
         ticket.shown = true;
         ticket.shown_closed = if seen.is_open { None } else { ticket.shown_closed.or(Some(now)) };
         let Some(fields) = &seen.fields else { return };
@@ -717,33 +751,17 @@ impl<'a> Replay<'a> {
 
     fn answered(&mut self, number: HandoffNumber, status: u16, body: &Value) {
         let Some(handed) = self.handoffs.get(&number) else { return };
-        let route = handed.sent.route;
-        if route != Route::Preview && body.to_string().contains(CANARY) {
-            self.breaks("S13", format!("a value is in the answer to handoff {number}"));
-        }
-        let Some(handed) = self.handoffs.get(&number) else { return };
-        let word = body["status"].as_str().unwrap_or_default().to_owned();
-        let store_failed = self.attempts.values().any(|attempt| attempt.handoff == number && attempt.store_failed);
-        if status >= 500 && !store_failed && route != Route::Preview {
-            self.breaks("S15", format!("handoff {number} was answered {status}"));
-            return;
-        }
-        let is_refused = (400..500).contains(&status) && status != 422;
-        if is_refused && !store_failed && route != Route::Preview {
-            self.breaks("S15", format!("handoff {number} was answered {status}: {}", body["detail"]));
-            return;
-        }
-        if handed.sent.is_probe {
-            let waits = matches!(handed.sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
-            let is_done = matches!(word.as_str(), "created" | "updated" | "unchanged" | "left");
-            if !is_done && !waits {
-                self.breaks("L7", format!("a handoff long after everything was quiet was answered {status} {word}"));
-            }
-        }
-        if route == Route::Preview || !(200..300).contains(&status) {
+        let (route, place) = (handed.sent.route, handed.place);
+        if route == Route::Preview {
             if status == 200 {
-                self.previews.insert(number, (self.handoffs[&number].place, body.clone()));
+                self.previews.insert(number, (place, body.clone()));
             }
+            return;
+        }
+
+        let word = body["status"].as_str().unwrap_or_default().to_owned();
+        self.judge_status(number, status, &word, body);
+        if !(200..300).contains(&status) {
             return;
         }
         self.judge_preview(number, body);
@@ -751,33 +769,47 @@ impl<'a> Replay<'a> {
             handed.accepted = Some(word.clone());
             handed.worked |= word != "queued";
         });
-        match word.as_str() {
-            "created" | "updated" | "unchanged" => self.judge_answer(number, &word, body),
+        self.judge_word(number, &word, body);
+    }
+
+    /// S13, S15, L7 of an answer.
+    fn judge_status(&mut self, number: HandoffNumber, status: u16, word: &str, body: &Value) {
+        if body.to_string().contains(CANARY) {
+            self.breaks("S13", format!("a value is in the answer to handoff {number}"));
+        }
+        let store_failed = self.attempts.values().any(|attempt| attempt.handoff == number && attempt.store_failed);
+        if status >= 400 && status != 422 && !store_failed {
+            self.breaks("S15", format!("handoff {number} was answered {status}: {}", body["detail"]));
+        }
+        let sent = &self.handoffs[&number].sent;
+        let waits = matches!(sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
+        let is_done = matches!(word, "created" | "updated" | "unchanged" | "left");
+        if sent.is_probe && !is_done && !waits {
+            self.breaks("L7", format!("a handoff long after everything was quiet was answered {status} {word}"));
+        }
+    }
+
+    /// A1, A5, A6 of the word that an answer says.
+    fn judge_word(&mut self, number: HandoffNumber, word: &str, body: &Value) {
+        let handed = &self.handoffs[&number];
+        let is_left = self.is_left(handed);
+        match word {
+            "created" | "updated" | "unchanged" => self.judge_answer(number, word, body),
             "duplicate" => {
-                let was_left = self.is_left(&self.handoffs[&number])
-                    && self.others_of_event(number).any(|other| other.attempts > 0);
-                let was_left =
-                    was_left || self.others_of_event(number).any(|other| other.accepted.as_deref() == Some("left"));
+                let was_left = self
+                    .others_of_event(number)
+                    .any(|other| other.accepted.as_deref() == Some("left") || (is_left && other.attempts > 0));
                 if !self.is_repeated(number) && !was_left {
                     self.breaks("A5", format!("handoff {number} is no duplicate of anything done"));
                 }
             }
-            "queued" => {
-                let is_known = self.handoffs[&number].enqueued || self.is_same_event_queued(number);
-                if !is_known {
-                    self.breaks("A6", format!("handoff {number} is queued and not on the queue"));
-                }
+            "queued" if !handed.enqueued && !self.others_of_event(number).any(|other| other.enqueued) => {
+                self.breaks("A6", format!("handoff {number} is queued and not on the queue"));
             }
-            "left" => {
-                if !self.is_left(&self.handoffs[&number]) {
-                    self.breaks("A6", format!("handoff {number} was left, against the rules"));
-                }
-            }
+            "left" if !is_left => self.breaks("A6", format!("handoff {number} was left, against the rules")),
+            "queued" | "left" => {}
             "preview" if self.history.is_preview_mode => {}
-            other => {
-                let what = format!("handoff {number} was answered with the status {other:?}");
-                self.breaks("A1", what);
-            }
+            other => self.breaks("A1", format!("handoff {number} was answered with the status {other:?}")),
         }
     }
 
@@ -847,72 +879,78 @@ impl<'a> Replay<'a> {
             || self.history.events[place..=self.place].iter().any(|(_, what)| is_disturbing(what))
     }
 
-    fn is_same_event_queued(&self, number: HandoffNumber) -> bool {
-        self.others_of_event(number).any(|other| other.enqueued)
-    }
-
     fn judge_answer(&mut self, number: HandoffNumber, word: &str, body: &Value) {
-        let handed = &self.handoffs[&number];
         let id = body["ticket"]["id"].as_u64().unwrap_or(0);
-        let mut broken: Vec<(&'static str, String)> = Vec::new();
-        if handed.done.is_none() {
-            broken.push(("A1", format!("handoff {number} was answered {word} and is not done")));
-        }
-        let maker = match self.tickets.get(&id).map(|ticket| ticket.by) {
-            Some(By::Us(attempt)) => self.attempts.get(&attempt),
-            _ => None,
-        };
-        let made = maker.is_some_and(|maker| maker.handoff == number || self.is_same_event(maker.handoff, number));
-        // A lost create's ticket is known as ours by its title only.
-        let is_renamed = self.tickets.get(&id).is_some_and(|ticket| ticket.is_renamed);
-        if (word == "created") != made && !is_renamed && !self.is_borderline(handed) && !self.is_cut_event(number) {
-            broken.push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
-        }
         let Some(ticket) = self.tickets.get(&id) else {
             self.breaks("A1", format!("handoff {number} was answered with ticket {id}, which is not there"));
             return;
         };
-        let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
-        let shown = last.and_then(|attempt| attempt.shown.get(&id)).and_then(|shown| shown.fields.as_ref());
+        let mut broken = self.judge_done(number, word, ticket);
         let entries = body["fields"].as_array().cloned().unwrap_or_default();
-        for key in handed.sent.context.keys() {
+        for key in self.handoffs[&number].sent.context.keys() {
             let found: Vec<&Value> = entries.iter().filter(|entry| entry["key"] == key.as_str()).collect();
-            let [entry] = found.as_slice() else {
+            if let [entry] = found.as_slice() {
+                let outcome = entry["outcome"].as_str().unwrap_or_default();
+                let wrong = self.judge_entry(number, id, key, outcome);
+                broken.extend(wrong.map(|(promise, what)| (promise, format!("handoff {number}: {key} {what}"))));
+            } else {
                 broken.push(("A4", format!("handoff {number} has {} entries for {key}", found.len())));
-                continue;
-            };
-            let outcome = entry["outcome"].as_str().unwrap_or_default();
-            let field = handed.wanted.fills.get(key).unwrap_or(key);
-            if let Some(expected) = handed.wanted.settled.get(key)
-                && *expected != outcome
-            {
-                broken.push(("A4", format!("handoff {number}: {key} is {outcome} instead of {expected}")));
-                continue;
-            }
-            let Some(text) = handed.wanted.fields.get(field) else { continue };
-            let now = ticket.fields.get(field).map(|held| held.text.as_str());
-            let held_it = now.is_some_and(|now| is_same_text(now, text)) || was_there(ticket, field, text);
-            let last_shown = shown.and_then(|fields| fields.get(field));
-            match outcome {
-                "written" | "truncated" | "unchanged" if !held_it => {
-                    broken.push(("A2", format!("handoff {number}: {key} is {outcome} and was never there")));
-                }
-                "kept" if last_shown.is_none_or(|shown| is_same_text(shown, text)) && shown.is_some() => {
-                    broken.push(("A3", format!("handoff {number}: {key} is kept, and no other value was shown")));
-                }
-                "rejected" if !self.was_dropped(handed, field) && !was_sent(ticket, field, text) => {
-                    broken.push(("A3", format!("handoff {number}: {key} is rejected, and was never sent")));
-                }
-                "rejected" if last_shown.is_some_and(|shown| is_same_text(shown, text)) => {
-                    broken.push(("A3", format!("handoff {number}: {key} is rejected, and was shown")));
-                }
-                _ => {}
             }
         }
         broken.extend(self.judge_others(number, id, body));
         for (promise, what) in broken {
             self.breaks(promise, what);
         }
+    }
+
+    /// A1: it is done, and `created` is said exactly if we made the ticket for this event.
+    fn judge_done(&self, number: HandoffNumber, word: &str, ticket: &Ticket) -> Vec<(&'static str, String)> {
+        let handed = &self.handoffs[&number];
+        let mut broken = Vec::new();
+        if handed.done.is_none() {
+            broken.push(("A1", format!("handoff {number} was answered {word} and is not done")));
+        }
+        let maker = match ticket.by {
+            By::Us(attempt) => self.attempts.get(&attempt),
+            By::Human | By::Desk => None,
+        };
+        let made = maker.is_some_and(|maker| maker.handoff == number || self.is_same_event(maker.handoff, number));
+        // A lost create's ticket is known as ours by its title only.
+        let nobody_knows = ticket.is_renamed || self.is_borderline(handed) || self.is_cut_event(number);
+        if (word == "created") != made && !nobody_knows {
+            broken.push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
+        }
+        broken
+    }
+
+    /// A2, A3, A4 of the outcome of one context key.
+    fn judge_entry(&self, number: HandoffNumber, id: u64, key: &str, outcome: &str) -> Option<(&'static str, String)> {
+        let (handed, ticket) = (&self.handoffs[&number], &self.tickets[&id]);
+        if let Some(expected) = handed.wanted.settled.get(key)
+            && *expected != outcome
+        {
+            return Some(("A4", format!("is {outcome} instead of {expected}")));
+        }
+
+        let field = handed.wanted.fills.get(key).map_or(key, String::as_str);
+        let text = handed.wanted.fields.get(field)?;
+        let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
+        let shown = last.and_then(|attempt| attempt.shown.get(&id)).and_then(|shown| shown.fields.as_ref());
+        let last_shown = shown.and_then(|fields| fields.get(field));
+        let shows_it = last_shown.is_some_and(|shown| is_same_text(shown, text));
+        let held = ticket.fields.get(field).is_some_and(|held| is_same_text(&held.text, text));
+        let was_sent = self.was_dropped(handed, field) || was_sent(ticket, field, text);
+
+        let (promise, why) = match outcome {
+            "written" | "truncated" | "unchanged" if !held && !was_there(ticket, field, text) => {
+                ("A2", "was never there")
+            }
+            "kept" if shown.is_some() && (shows_it || last_shown.is_none()) => ("A3", "no other value was shown"),
+            "rejected" if !was_sent => ("A3", "was never sent"),
+            "rejected" if shows_it => ("A3", "was shown"),
+            _ => return None,
+        };
+        Some((promise, format!("is {outcome}: {why}")))
     }
 
     /// Whether what is known of an attempt for this event may be lost.
