@@ -26,8 +26,8 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit simulate simulate-planted chaos deployed-test fuzz mutants supply-chain venv build check-build \
-    bench bench-gate bench-binaries events pins clean
+.PHONY: help test fmt lint doc template unit simulate simulate-planted chaos deployed-test fuzz mutants \
+    supply-chain venv build check-build bench bench-gate bench-binaries events pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -285,8 +285,7 @@ impl<'a> Work<'a> {
         }
         let known = known.filter(|ticket| matcher.may_be_taken(ticket));
 
-        let named = [hinted, known].into_iter().flatten();
-        let mut named: Vec<Ticket> = named.collect();
+        let mut named: Vec<Ticket> = [hinted, known].into_iter().flatten().collect();
         for ticket in &mut named {
             let is_other = |shown: &Ticket| shown.id == ticket.id && shown.differs(ticket);
             // Which of the two is the later one, only a third look can say: a human may be writing just now.

@@ -333,10 +333,10 @@ impl Play {
             },
             is_envelope: handoff.form == Form::Envelope,
             event: handoff.event.clone(),
-            id: id.clone(),
-            channel: channel.clone(),
+            id,
+            channel,
             user: user_id(user),
-            context: context.clone(),
+            context,
             created,
             received,
             received_last: received,
@@ -345,36 +345,8 @@ impl Play {
             is_probe: false,
             rules: self.world.scenario.rules.clone(),
         };
-        let event = handoff.event.clone();
-        let text = match handoff.form {
-            Form::Envelope => json!({
-                "id": event.unwrap_or_else(|| format!("event-{number}")), "app_id": APP, "category": "handoff",
-                "created_at": created.map_or_else(|| "2025-07-30T08:30:32.d25Z".to_owned(), time_text),
-                "data": {
-                    "handoff_at": format!("h{number}"),
-                    // Nothing that is needed: of a wrong type it counts as absent.
-                    "ai_agent_id": if number.is_multiple_of(3) { json!(["agent"]) } else { json!("agent") },
-                    "conversation": {
-                        "id": id, "channel_url": channel, "user_id": sent.user,
-                        "ai_agent_context": {"context": context}
-                    }
-                }
-            }),
-            Form::Nested => json!({
-                "event_id": event, "conversation": {"id": id, "channel_url": channel, "user_id": sent.user},
-                "context": context, "handoff_at": format!("h{number}")
-            }),
-            Form::Flat => {
-                let mut flat = context;
-                flat.insert("user_id".to_owned(), sent.user.clone().into());
-                let named = [("conversation_id", id), ("channel_url", channel), ("event_id", event)];
-                for (key, value) in named {
-                    flat.extend(value.map(|value| (key.to_owned(), Value::from(value))));
-                }
-                Value::Object(flat)
-            }
-        };
-        Body { handoff, text: text.to_string(), sent }
+        let text = text(handoff.form, &sent, number);
+        Body { handoff, text, sent }
     }
 
     // --- the queue -------------------------------------------------------------------------------------------------
@@ -460,6 +432,38 @@ impl Play {
         }
         self.world.record_changes(By::Human);
     }
+}
+
+/// The body of a handoff, in one of its forms.
+fn text(form: Form, sent: &Sent, number: HandoffNumber) -> String {
+    let Sent { event, id, channel, user, context, created, .. } = sent.clone();
+    let body = match form {
+        Form::Envelope => json!({
+            "id": event.unwrap_or_else(|| format!("event-{number}")), "app_id": APP, "category": "handoff",
+            "created_at": created.map_or_else(|| "2025-07-30T08:30:32.d25Z".to_owned(), time_text),
+            "data": {
+                "handoff_at": format!("h{number}"),
+                // Nothing that is needed: of a wrong type it counts as absent.
+                "ai_agent_id": if number.is_multiple_of(3) { json!(["agent"]) } else { json!("agent") },
+                "conversation": {
+                    "id": id, "channel_url": channel, "user_id": user, "ai_agent_context": {"context": context}
+                }
+            }
+        }),
+        Form::Nested => json!({
+            "event_id": event, "conversation": {"id": id, "channel_url": channel, "user_id": user},
+            "context": context, "handoff_at": format!("h{number}")
+        }),
+        Form::Flat => {
+            let mut flat = context;
+            flat.insert("user_id".to_owned(), user.into());
+            for (key, value) in [("conversation_id", id), ("channel_url", channel), ("event_id", event)] {
+                flat.extend(value.map(|value| (key.to_owned(), Value::from(value))));
+            }
+            Value::Object(flat)
+        }
+    };
+    body.to_string()
 }
 
 /// The Chat channel of a user's conversation with the AI agent.

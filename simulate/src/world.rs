@@ -331,30 +331,13 @@ impl World {
             self.note_refused(&request, call, ticket, trouble);
             self.wait(true).await;
             returned.is_over = true;
-            return match outcome {
-                Ok(response) => {
-                    self.record_return(&returned, Some(&response));
-                    Ok(response)
-                }
-                Err(lost) => {
-                    self.record_return(&returned, None);
-                    Err(lost)
-                }
-            };
+            self.record_return(&returned, outcome.as_ref().ok());
+            return outcome;
         }
 
         let before = ticket.and_then(|id| self.desk.ticket(id));
-        let sent = request.body().clone();
-        let is_read = request.method() == http::Method::GET;
-        let response = self.desk.call(request);
+        let response = self.take_effect(request, &returned, before.as_ref());
         returned.effect = Some(self.now());
-        if let (Call::PatchFields, Some(id), true) = (call, ticket, response.status().is_success()) {
-            self.note_repeated(id, &sent, before.as_ref());
-        }
-        if !is_read {
-            self.record_changes(By::Us(attempt));
-        }
-        self.note_dropped(call, &sent, &response, ticket);
         if self.ends_after() {
             returned.is_over = true;
             self.record_return(&returned, None);
@@ -362,6 +345,28 @@ impl World {
         self.wait(true).await;
         returned.is_over = true;
         self.after_effect(trouble, response, before, timeout, &returned).await
+    }
+
+    /// Desk does what is asked; what changed there is written down.
+    fn take_effect(
+        &self,
+        request: http::Request<Vec<u8>>,
+        returned: &Returning<'_>,
+        before: Option<&Value>,
+    ) -> http::Response<Vec<u8>> {
+        let (call, ticket) = (returned.call, returned.ticket);
+        let is_read = request.method() == http::Method::GET;
+        let sent = request.body().clone();
+        let response = self.desk.call(request);
+
+        if let (Call::PatchFields, Some(id), true) = (call, ticket, response.status().is_success()) {
+            self.note_repeated(id, &sent, before);
+        }
+        if !is_read {
+            self.record_changes(By::Us(returned.attempt));
+        }
+        self.note_dropped(call, &sent, &response, ticket);
+        response
     }
 
     async fn after_effect(
@@ -372,17 +377,34 @@ impl World {
         timeout: Duration,
         returned: &Returning<'_>,
     ) -> Result<http::Response<Vec<u8>>, Lost> {
-        let (has_worked, mut is_misleading) = (response.status().is_success(), false);
-        match trouble {
-            Some(Trouble::AnswerLost) => {
-                self.record_return(returned, None);
-                return Err(Lost::Interrupted);
-            }
+        let lost = match trouble {
+            Some(Trouble::AnswerLost) => Some(Lost::Interrupted),
             Some(Trouble::Silent) => {
                 sleep(timeout).await;
-                self.record_return(returned, None);
-                return Err(Lost::TimedOut);
+                Some(Lost::TimedOut)
             }
+            Some(_) | None => None,
+        };
+        if let Some(lost) = lost {
+            self.record_return(returned, None);
+            return Err(lost);
+        }
+        let is_misleading = self.spoil(trouble, &mut response, before, returned);
+        let is_lost = is_misleading && returned.call == Call::Create;
+        self.record_return(returned, (!is_lost).then_some(&response));
+        Ok(response)
+    }
+
+    /// Puts another answer in the place of the right one; says whether it hides that the call has worked.
+    fn spoil(
+        &self,
+        trouble: Option<Trouble>,
+        response: &mut http::Response<Vec<u8>>,
+        before: Option<Value>,
+        returned: &Returning<'_>,
+    ) -> bool {
+        let (has_worked, mut is_misleading) = (response.status().is_success(), false);
+        match trouble {
             Some(Trouble::Stale) if kind_of(returned.call).writes() && response.status().is_success() => {
                 if let Some(before) = before {
                     *response.body_mut() = before.to_string().into_bytes();
@@ -416,9 +438,7 @@ impl World {
             }
             Some(_) | None => {}
         }
-        let is_lost = is_misleading && returned.call == Call::Create;
-        self.record_return(returned, (!is_lost).then_some(&response));
-        Ok(response)
+        is_misleading
     }
 
     fn record_return(&self, returned: &Returning<'_>, response: Option<&http::Response<Vec<u8>>>) {
