@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn an_illegal_key_without_a_near_field_is_shown_its_legal_form() {
+    fn illegal_key_without_near_field_gets_legal_form() {
         let rules = Rules::default();
         for (key, hint) in [
             ("phone_number", " ?phone-number"),
@@ -606,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_at_190_units_between_characters() {
+    fn long_text_is_cut_between_characters() {
         let matched = match_fields(&one("text"), &handoff(json!({"f": format!("{}😀😀", "é".repeat(187))})));
         assert_eq!(matched.values[0].text.expose(), format!("{}😀", "é".repeat(187)));
         assert!(matched.values[0].truncated);
@@ -626,7 +626,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_a_value_stands_back_behind_an_alias_that_has_one() {
+    fn empty_key_yields_to_filled_alias() {
         let document = |deny: &[&str]| {
             json!({
                 "fields": [{"key": "order-id", "type": "text"}], "deny": deny,

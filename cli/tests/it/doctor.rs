@@ -40,7 +40,7 @@ async fn a_healthy_application_needs_no_mending() {
 }
 
 #[tokio::test]
-async fn an_application_without_parameters_is_told_all_that_it_needs() {
+async fn application_without_parameters_lists_what_is_missing() {
     let cloud = Cloud::new("/doctor-empty").await;
     let ended = cloud.examine(&[]).await;
     assert_eq!(ended.code, 1);
@@ -55,7 +55,7 @@ async fn an_application_without_parameters_is_told_all_that_it_needs() {
 }
 
 #[tokio::test]
-async fn a_fields_document_that_does_not_fit_desk_is_told_key_by_key() {
+async fn unfitting_fields_document_is_reported_key_by_key() {
     let cloud = Cloud::new("/doctor-fit").await;
     let fields = json!({"fields": [
         {"key": "order-id", "type": "integer"},
@@ -82,7 +82,7 @@ async fn a_fields_document_that_does_not_fit_desk_is_told_key_by_key() {
 }
 
 #[tokio::test]
-async fn a_token_that_desk_refuses_is_told_and_so_is_a_desk_that_fails() {
+async fn refused_token_and_failing_desk_are_reported() {
     let cloud = Cloud::new("/doctor-desk").await;
     cloud.put_all(FIELDS).await;
     cloud.desk.rotate_desk_token("another");
@@ -136,7 +136,7 @@ async fn the_commands_that_it_prints_mend_what_it_found() {
 }
 
 #[tokio::test]
-async fn a_new_desk_token_comes_above_the_former_ones_and_under_the_customers_key() {
+async fn new_desk_token_comes_first_and_keeps_customers_key() {
     let cloud = Cloud::new("/doctor-token").await;
     cloud.put_all("{}").await;
     let key = json!({"KeyId": "alias/a key of ours"});
@@ -153,7 +153,7 @@ async fn a_new_desk_token_comes_above_the_former_ones_and_under_the_customers_ke
 }
 
 #[tokio::test]
-async fn where_aws_does_not_tell_the_keys_the_doctor_says_so() {
+async fn unknown_keys_are_reported() {
     let cloud = Cloud::new("/doctor-keys").await;
     let listing = json!({"Parameters": [
         {"Name": "/doctor-keys/APP-1/desk-api-token", "Type": "SecureString", "Value": "revoked"},
