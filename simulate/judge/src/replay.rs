@@ -55,6 +55,8 @@ struct Ticket {
     past: BTreeMap<String, Vec<(String, Millis)>>,
     /// The values of ours in each field, in their order.
     ours: BTreeMap<String, Vec<String>>,
+    /// Fields whose last value of ours no response has shown yet, with the value of ours that it replaced.
+    unseen: BTreeMap<String, Option<String>>,
     /// Whether the answer to a write of ours was lost.
     has_lost_write: bool,
     /// Fields of which a response showed us a value that a human had set, other than ours.
@@ -336,6 +338,7 @@ impl<'a> Replay<'a> {
             fields: BTreeMap::new(),
             past: BTreeMap::new(),
             ours: BTreeMap::new(),
+            unseen: BTreeMap::new(),
             has_lost_write: false,
             human_shown: BTreeSet::new(),
             shown_closed: None,
@@ -420,6 +423,9 @@ impl<'a> Replay<'a> {
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&id) else { return };
         if let By::Us(_) = by {
+            let before = ticket.fields.get(key).filter(|held| matches!(held.by, By::Us(_)));
+            let before = before.map(|held| held.text.clone());
+            ticket.unseen.insert(key.to_owned(), before);
             ticket.ours.entry(key.to_owned()).or_default().push(text.to_owned());
         }
         if let Some(held) = ticket.fields.remove(key) {
@@ -631,14 +637,18 @@ impl<'a> Replay<'a> {
         ticket.shown = true;
         ticket.shown_closed = if seen.is_open { None } else { ticket.shown_closed.or(Some(now)) };
         let Some(fields) = &seen.fields else { return };
+        for (key, text) in fields {
+            if last_of_ours(ticket, key).is_some_and(|last| is_same_text(last, text)) {
+                ticket.unseen.remove(key);
+            }
+        }
+
         let humans: Vec<String> = ticket
             .fields
             .iter()
             .filter(|(key, held)| held.by == By::Human && held.since <= at && fields.get(*key) == Some(&held.text))
-            .filter(|(key, held)| {
-                let last = ticket.ours.get(*key).and_then(|ours| ours.last());
-                last.is_none_or(|last| !is_same_text(last, &held.text))
-            })
+            .filter(|(key, held)| last_of_ours(ticket, key).is_none_or(|last| !is_same_text(last, &held.text)))
+            .filter(|(key, held)| !looks_dropped(ticket, key, &held.text))
             .map(|(key, _)| key.clone())
             .collect();
         ticket.human_shown.extend(humans);
@@ -1140,6 +1150,18 @@ impl<'a> Replay<'a> {
 /// Whether the field held this text before.
 fn was_there(ticket: &Ticket, key: &str, text: &str) -> bool {
     ticket.past.get(key).is_some_and(|past| past.iter().any(|(past, _)| is_same_text(past, text)))
+}
+
+/// The last value that we wrote into the field.
+fn last_of_ours<'a>(ticket: &'a Ticket, key: &str) -> Option<&'a String> {
+    ticket.ours.get(key)?.last()
+}
+
+/// Whether a human put back what stood there before our last write, and nothing has shown that write yet: it looks as if
+/// Desk had dropped it.
+fn looks_dropped(ticket: &Ticket, key: &str, text: &str) -> bool {
+    let before = ticket.unseen.get(key).and_then(Option::as_ref);
+    before.is_some_and(|before| is_same_text(before, text))
 }
 
 /// Whether a write of ours ever carried this text.
