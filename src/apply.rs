@@ -1,13 +1,14 @@
-//! Carries a plan out, so that one bad field never costs the others, and says exactly what is known afterwards: what Desk
-//! confirmed, what may have been written without our knowing, what Desk does not take.
+//! Carries a plan out, so that one bad field never costs the others, and says exactly what is known
+//! afterwards: what Desk confirmed, what may have been written without our knowing, what Desk does
+//! not take.
 //!
-//! Writes to one ticket go out one after the other: nobody knows whether Desk saves whole tickets (desk-wire section 9,
-//! question 8). After each, the state of the ticket in Desk's answer is looked at. `rejected` is said only after a fresh
-//! look, for the answer to a write may be stale.
+//! Writes to one ticket go out one after the other: nobody knows whether Desk saves whole tickets
+//! (desk-wire section 9, question 8). After each, the state of the ticket in Desk's answer is
+//! looked at. `rejected` is said only after a fresh look, for the answer to a write may be stale.
 
 use std::collections::BTreeMap;
 
-use crate::desk::{Desk, DeskError, Kind, NewTicket};
+use crate::desk::{Desk, DeskError, ErrorKind, NewTicket};
 use crate::fields::{FieldOutcomes, FieldValue, Matched, Outcome, cut_bytes};
 use crate::rules::{MAX_VALUE, Priority, TeamKey};
 use crate::ticket::merge::{PRIORITY, TEAM};
@@ -17,15 +18,17 @@ use crate::ticket::{StoredText, Ticket};
 /// The name under which a related channel is remembered as not taken.
 pub const RELATED: &str = "$related";
 
-/// Desk's number of the customer, made if need be. A failed create may have worked, or somebody else was faster: it
-/// counts only if the customer is not there afterwards.
+/// Desk's number of the customer, made if need be. A failed create may have worked, or somebody
+/// else was faster: it counts only if the customer is not there afterwards.
 ///
 /// # Errors
 /// What Desk said to the create.
 pub async fn ensure_customer(desk: &Desk<'_>, user_id: &str) -> Result<u64, DeskError> {
     match desk.create_customer(user_id).await {
         Ok(id) => Ok(id),
-        Err(error) if matches!(error.kind, Kind::Unauthorized | Kind::Unreachable) => Err(error),
+        Err(error) if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Unreachable) => {
+            Err(error)
+        }
         Err(error) => desk.customer(user_id).await.ok().flatten().ok_or(error),
     }
 }
@@ -45,8 +48,9 @@ pub struct Created {
     pub related_refused: bool,
 }
 
-/// Makes a ticket. If Desk refuses it as a whole, it is made with less: without the related channel, which may be none of
-/// the customer's (desk-wire section 3.3); without the values; without both; with nothing but its title.
+/// Makes a ticket. If Desk refuses it as a whole, it is made with less: without the related
+/// channel, which may be none of the customer's (desk-wire section 3.3); without the values;
+/// without both; with nothing but its title.
 ///
 /// # Errors
 /// What Desk said to the last try. A try that may have worked is the last one.
@@ -61,9 +65,13 @@ pub async fn create(desk: &Desk<'_>, full: NewTicket<'_>) -> Result<Created, Des
     let mut tried: Vec<NewTicket<'_>> = Vec::new();
     let mut refusal = None;
 
-    for (values, related, extras) in
-        [(true, true, true), (true, false, true), (false, true, true), (false, false, true), (false, false, false)]
-    {
+    for (values, related, extras) in [
+        (true, true, true),
+        (true, false, true),
+        (false, true, true),
+        (false, false, true),
+        (false, false, false),
+    ] {
         let ticket = less(values, related, extras);
         if tried.contains(&ticket) {
             continue;
@@ -78,7 +86,7 @@ pub async fn create(desk: &Desk<'_>, full: NewTicket<'_>) -> Result<Created, Des
                     related_refused: !related && extras,
                 });
             }
-            Err(error) if error.kind == Kind::Refused => {
+            Err(error) if error.kind == ErrorKind::Refused => {
                 tracing::warn!(%error, "the ticket was refused; trying with less");
                 refusal = Some(error);
             }
@@ -132,9 +140,14 @@ pub async fn update(desk: &Desk<'_>, ticket: Ticket, change: Change, matched: &M
     writer.finish(ended, matched)
 }
 
-/// Writes what did not go with the create, and looks whether Desk holds what did. `rest` is what the plan for the new ticket
-/// says.
-pub async fn complete(desk: &Desk<'_>, created: Created, mut rest: Change, matched: &Matched) -> Written {
+/// Writes what did not go with the create, and looks whether Desk holds what did. `rest` is what
+/// the plan for the new ticket says.
+pub async fn complete(
+    desk: &Desk<'_>,
+    created: Created,
+    mut rest: Change,
+    matched: &Matched,
+) -> Written {
     let mut writer = Writer::new(desk, created.ticket.clone(), rest.outcomes.clone());
     // All that a new ticket holds came with the call.
     writer.before.fields = None;
@@ -180,9 +193,10 @@ impl Sent {
             Self::Value(_, value) => holds(ticket, value),
             Self::Priority(priority) => ticket.priority.as_deref() == Some(priority.as_str()),
             Self::Team(team) => ticket.team.as_deref() == Some(team.as_str()),
-            Self::Related(channels) => {
-                ticket.related.as_ref().is_some_and(|shown| channels.iter().all(|channel| shown.contains(channel)))
-            }
+            Self::Related(channels) => ticket
+                .related
+                .as_ref()
+                .is_some_and(|shown| channels.iter().all(|channel| shown.contains(channel))),
         }
     }
 
@@ -210,7 +224,8 @@ struct Writer<'a> {
     refused_values: Vec<(usize, FieldValue)>,
     /// Field values as the answers to our writes showed them.
     answered: BTreeMap<String, StoredText>,
-    /// Refusals so far, and those that no look has followed yet: a closed ticket refuses everything.
+    /// Refusals so far, and those that no look has followed yet: a closed ticket refuses
+    /// everything.
     refusals: u32,
     unexplained: bool,
 }
@@ -233,9 +248,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    async fn write(&mut self, change: Change, matched: &Matched, one_by_one: bool) -> Result<(), Stop> {
-        let values: Vec<Sent> =
-            change.write.iter().map(|index| Sent::Value(*index, matched.values[*index].clone())).collect();
+    async fn write(
+        &mut self,
+        change: Change,
+        matched: &Matched,
+        one_by_one: bool,
+    ) -> Result<(), Stop> {
+        let values: Vec<Sent> = change
+            .write
+            .iter()
+            .map(|index| Sent::Value(*index, matched.values[*index].clone()))
+            .collect();
         if !values.is_empty() {
             self.write_values(values, one_by_one).await?;
         }
@@ -274,9 +297,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Whether one of these fields holds another value than at the look that the plan was made by, and not ours.
+    /// Whether one of these fields holds another value than at the look that the plan was made by,
+    /// and not ours.
     fn is_overtaken(&self, values: &[Sent]) -> bool {
-        let (Some(before), Some(now)) = (&self.before.fields, &self.ticket.fields) else { return false };
+        let (Some(before), Some(now)) = (&self.before.fields, &self.ticket.fields) else {
+            return false;
+        };
         values.iter().any(|value| {
             let Sent::Value(_, wanted) = value else { return false };
             let key = wanted.key.as_str();
@@ -337,13 +363,19 @@ impl<'a> Writer<'a> {
     }
 
     /// What an answer to a write says: whether Desk took it.
-    async fn settle(&mut self, sent: Vec<Sent>, answer: Result<Option<Ticket>, DeskError>) -> Result<bool, Stop> {
+    async fn settle(
+        &mut self,
+        sent: Vec<Sent>,
+        answer: Result<Option<Ticket>, DeskError>,
+    ) -> Result<bool, Stop> {
         match answer {
             Ok(shown) => {
                 if let Some(fields) = shown.as_ref().and_then(|shown| shown.fields.as_ref()) {
-                    // Of the fields that this call wrote: another one may show what a human typed meanwhile.
+                    // Of the fields that this call wrote: another one may show what a human typed
+                    // meanwhile.
                     let keys = sent.iter().filter_map(Sent::text).map(|(key, _)| key);
-                    let texts = keys.filter_map(|key| Some((key.to_owned(), fields.get(key)?.clone())));
+                    let texts =
+                        keys.filter_map(|key| Some((key.to_owned(), fields.get(key)?.clone())));
                     self.answered.extend(texts);
                 }
                 self.sent.extend(sent);
@@ -449,8 +481,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What was refused and is there all the same: an earlier request of the same call was carried out, or somebody else set
-    /// it.
+    /// What was refused and is there all the same: an earlier request of the same call was carried
+    /// out, or somebody else set it.
     fn acquit(&mut self, confirmed: &mut Vec<(String, String)>) {
         for (index, value) in std::mem::take(&mut self.refused_values) {
             if !holds(&self.ticket, &value) {
@@ -466,7 +498,13 @@ impl<'a> Writer<'a> {
     }
 
     /// `is_looked_at`: a look followed whatever the answers did not show.
-    fn judge(&mut self, item: Sent, is_held: bool, is_looked_at: bool, confirmed: &mut Vec<(String, String)>) {
+    fn judge(
+        &mut self,
+        item: Sent,
+        is_held: bool,
+        is_looked_at: bool,
+        confirmed: &mut Vec<(String, String)>,
+    ) {
         let or_rejected = |outcome| if is_held { outcome } else { Outcome::Rejected };
         match item {
             Sent::Value(index, value) => {
@@ -492,7 +530,8 @@ impl<'a> Writer<'a> {
         taken.is_some_and(|taken| same(value, taken.expose()))
     }
 
-    /// What the field holds only since our write, and the answer to it showed: Desk spells the value in its own way.
+    /// What the field holds only since our write, and the answer to it showed: Desk spells the
+    /// value in its own way.
     fn respelt(&self, key: &str) -> Option<String> {
         let now = self.stored(key)?;
         let before = self.before.fields.as_ref().and_then(|fields| fields.get(key));

@@ -1,12 +1,14 @@
 //! Who may hand over: the three ways a request proves that it comes from the AI agent.
 //!
-//! Pure, and closed by default: without a secret of the right kind nothing passes. Comparison takes constant time, the
-//! raw bytes are what is verified, and the only way to an [`Authenticated`] body leads through [`authenticate`].
+//! Pure, and closed by default: without a secret of the right kind nothing passes. Comparison takes
+//! constant time, the raw bytes are what is verified, and the only way to an [`Authenticated`] body
+//! leads through [`authenticate`].
 //!
-//! * `x-sendbird-signature`: lowercase hex HMAC-SHA256 of the raw body (desk-wire section 8, documented by Sendbird for
-//!   tools and Chat webhooks).
+//! * `x-sendbird-signature`: lowercase hex HMAC-SHA256 of the raw body (desk-wire section 8,
+//!   documented by Sendbird for tools and Chat webhooks).
 //! * `Authorization: Bearer <token>`.
-//! * Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, five minutes' tolerance.
+//! * Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, five minutes'
+//!   tolerance.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,7 +23,8 @@ use subtle::ConstantTimeEq as _;
 /// How far a Standard Webhooks time may lie from ours, either way.
 pub const TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// The secrets of one application, each kind with as many as are live (two while one is being rotated).
+/// The secrets of one application, each kind with as many as are live (two while one is being
+/// rotated).
 #[derive(Debug, Default)]
 pub struct Keys {
     /// Keys of the `x-sendbird-signature` HMAC.
@@ -47,17 +50,18 @@ impl<'a> Authenticated<'a> {
 
 /// Why a request was refused: for the operator's log, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AuthError {
     /// The application has no secret at all.
     #[error("the application has no secret to verify with")]
     NoSecret,
     /// No header that a secret of the application could verify.
-    #[error("the request carries no proof of a kind that the application has a secret for")]
-    NoProof,
+    #[error("the request carries no request of a kind that the application has a secret for")]
+    Missing,
     /// The proof does not fit the body or the secrets.
-    #[error("the proof does not match")]
+    #[error("the request does not match")]
     Mismatch,
-    /// A Standard Webhooks time further away than [`TIMESTAMP_TOLERANCE`], or none that can be read.
+    /// A Standard Webhooks time further away than [`TIMESTAMP_TOLERANCE`], or none that can be
+    /// read.
     #[error("the timestamp is missing, unreadable or too far away")]
     Stale,
 }
@@ -65,27 +69,27 @@ pub enum Refused {
 /// Passes the body on if any proof that it carries holds.
 ///
 /// # Errors
-/// [`Refused`], of the kinds for which there is a secret: with the reason of the last one of which the request carries a
-/// proof, or that it carries none.
+/// [`AuthError`], of the kinds for which there is a secret: with the reason of the last one of which
+/// the request carries a proof, or that it carries none.
 pub fn authenticate<'a>(
     body: &'a [u8],
     headers: &HeaderMap,
     keys: &Keys,
     now: SystemTime,
-) -> Result<Authenticated<'a>, Refused> {
+) -> Result<Authenticated<'a>, AuthError> {
     let kinds: [(&[SecretString], Check); 3] = [
         (&keys.signing, sendbird_signature),
         (&keys.bearer, bearer_token),
         (&keys.standard_webhooks, standard_webhooks),
     ];
-    let mut refused = Refused::NoSecret;
+    let mut refused = AuthError::NoSecret;
     for (secrets, check) in kinds {
         if secrets.is_empty() {
             continue;
         }
-        match check(&Proof { body, headers, now }, secrets) {
+        match check(&Request { body, headers, now }, secrets) {
             Ok(()) => return Ok(Authenticated { body }),
-            Err(Refused::NoProof) if refused != Refused::NoSecret => {}
+            Err(AuthError::Missing) if refused != AuthError::NoSecret => {}
             Err(reason) => refused = reason,
         }
     }
@@ -99,50 +103,55 @@ pub fn sign(body: &[u8], secret: &str) -> String {
 
 /// The key inside a Standard Webhooks secret, or `None` for one that can verify nothing.
 pub fn standard_webhooks_key(secret: &str) -> Option<Vec<u8>> {
-    BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok().filter(|key| !key.is_empty())
+    BASE64
+        .decode(secret.strip_prefix("whsec_").unwrap_or(secret))
+        .ok()
+        .filter(|key| !key.is_empty())
 }
 
-type Check = fn(&Proof<'_>, &[SecretString]) -> Result<(), Refused>;
+type Check = fn(&Request<'_>, &[SecretString]) -> Result<(), AuthError>;
 
-struct Proof<'a> {
+struct Request<'a> {
     body: &'a [u8],
     headers: &'a HeaderMap,
     now: SystemTime,
 }
 
-impl<'a> Proof<'a> {
+impl<'a> Request<'a> {
     /// The header's one value; a header sent twice proves nothing.
-    fn header(&self, name: &str) -> Result<&'a str, Refused> {
+    fn header(&self, name: &str) -> Result<&'a str, AuthError> {
         let mut values = self.headers.get_all(name).iter();
-        let first = values.next().ok_or(Refused::NoProof)?;
+        let first = values.next().ok_or(AuthError::Missing)?;
         if values.next().is_some() {
-            return Err(Refused::Mismatch);
+            return Err(AuthError::Mismatch);
         }
-        first.to_str().map_err(|_| Refused::Mismatch)
+        first.to_str().map_err(|_| AuthError::Mismatch)
     }
 }
 
-fn sendbird_signature(proof: &Proof<'_>, secrets: &[SecretString]) -> Result<(), Refused> {
-    let given = proof.header("x-sendbird-signature")?.as_bytes();
-    one_fits(secrets, |secret| sign(proof.body, secret).as_bytes().ct_eq(given).into())
+fn sendbird_signature(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
+    let given = request.header("x-sendbird-signature")?.as_bytes();
+    one_fits(secrets, |secret| sign(request.body, secret).as_bytes().ct_eq(given).into())
 }
 
-fn bearer_token(proof: &Proof<'_>, secrets: &[SecretString]) -> Result<(), Refused> {
-    let (scheme, token) = proof.header("authorization")?.split_once(' ').ok_or(Refused::NoProof)?;
+fn bearer_token(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
+    let (scheme, token) =
+        request.header("authorization")?.split_once(' ').ok_or(AuthError::Missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refused::NoProof);
+        return Err(AuthError::Missing);
     }
     let token = token.trim();
     one_fits(secrets, |secret| secret.as_bytes().ct_eq(token.as_bytes()).into())
 }
 
-/// As <https://www.standardwebhooks.com> has it: base64 HMAC-SHA256 of `id.timestamp.body`, several signatures allowed.
-fn standard_webhooks(proof: &Proof<'_>, secrets: &[SecretString]) -> Result<(), Refused> {
-    let signatures = proof.header("webhook-signature")?;
-    let id = proof.header("webhook-id").map_err(|_| Refused::Mismatch)?;
-    let timestamp = proof.header("webhook-timestamp").map_err(|_| Refused::Stale)?;
-    if !is_recent(timestamp, proof.now) {
-        return Err(Refused::Stale);
+/// As <https://www.standardwebhooks.com> has it: base64 HMAC-SHA256 of `id.timestamp.body`, several
+/// signatures allowed.
+fn standard_webhooks(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
+    let signatures = request.header("webhook-signature")?;
+    let id = request.header("webhook-id").map_err(|_| AuthError::Mismatch)?;
+    let timestamp = request.header("webhook-timestamp").map_err(|_| AuthError::Stale)?;
+    if !is_recent(timestamp, request.now) {
+        return Err(AuthError::Stale);
     }
     let given: Vec<Vec<u8>> = signatures
         .split(' ')
@@ -151,18 +160,19 @@ fn standard_webhooks(proof: &Proof<'_>, secrets: &[SecretString]) -> Result<(), 
         .collect();
     one_fits(secrets, |secret| {
         let Some(key) = standard_webhooks_key(secret) else { return false };
-        let mac = hmac(&key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", proof.body]);
+        let mac = hmac(&key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body]);
         given.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
     })
 }
 
-/// Tries every secret, so that the time taken does not tell which one fitted. A blank secret fits nothing.
-fn one_fits(secrets: &[SecretString], matches: impl Fn(&str) -> bool) -> Result<(), Refused> {
+/// Tries every secret, so that the time taken does not tell which one fitted. A blank secret fits
+/// nothing.
+fn one_fits(secrets: &[SecretString], matches: impl Fn(&str) -> bool) -> Result<(), AuthError> {
     let matched = secrets.iter().fold(false, |matched, secret| {
         let secret = secret.expose_secret();
         matched | (!secret.is_empty() && matches(secret))
     });
-    if matched { Ok(()) } else { Err(Refused::Mismatch) }
+    if matched { Ok(()) } else { Err(AuthError::Mismatch) }
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
@@ -192,12 +202,15 @@ mod tests {
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs
             .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            })
             .collect()
     }
 
-    fn try_it(body: &[u8], headers: &HeaderMap, keys: &Keys) -> Result<(), Refused> {
-        authenticate(body, headers, keys, UNIX_EPOCH + Duration::from_secs(1_700_000_000)).map(|_| ())
+    fn try_it(body: &[u8], headers: &HeaderMap, keys: &Keys) -> Result<(), AuthError> {
+        authenticate(body, headers, keys, UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+            .map(|_| ())
     }
 
     fn standard_signature(id: &str, timestamp: &str, body: &[u8], key: &[u8]) -> String {
@@ -220,26 +233,34 @@ mod tests {
             assert_eq!(try_it(BODY, &signed, &keys), Ok(()));
         }
         let twice = Keys { signing: secrets(&["new", "new"]), ..Keys::default() };
-        assert_eq!(try_it(BODY, &headers(&[("x-sendbird-signature", &sign(BODY, "new"))]), &twice), Ok(()));
+        assert_eq!(
+            try_it(BODY, &headers(&[("x-sendbird-signature", &sign(BODY, "new"))]), &twice),
+            Ok(())
+        );
         let signed = headers(&[("x-sendbird-signature", &sign(BODY, "older"))]);
-        assert_eq!(try_it(BODY, &signed, &keys), Err(Refused::Mismatch));
+        assert_eq!(try_it(BODY, &signed, &keys), Err(AuthError::Mismatch));
     }
 
     #[test]
     fn without_a_secret_everything_is_refused() {
-        let signed = headers(&[("x-sendbird-signature", &sign(BODY, "")), ("authorization", "Bearer ")]);
-        assert_eq!(try_it(BODY, &signed, &Keys::default()), Err(Refused::NoSecret));
-        let blank = Keys { signing: secrets(&[""]), bearer: secrets(&[""]), standard_webhooks: secrets(&["whsec_"]) };
-        assert_eq!(try_it(BODY, &signed, &blank), Err(Refused::Mismatch));
+        let signed =
+            headers(&[("x-sendbird-signature", &sign(BODY, "")), ("authorization", "Bearer ")]);
+        assert_eq!(try_it(BODY, &signed, &Keys::default()), Err(AuthError::NoSecret));
+        let blank = Keys {
+            signing: secrets(&[""]),
+            bearer: secrets(&[""]),
+            standard_webhooks: secrets(&["whsec_"]),
+        };
+        assert_eq!(try_it(BODY, &signed, &blank), Err(AuthError::Mismatch));
     }
 
     #[test]
     fn a_missing_proof_and_a_repeated_header_are_refused() {
         let keys = Keys { signing: secrets(&["s"]), bearer: secrets(&["t"]), ..Keys::default() };
-        assert_eq!(try_it(BODY, &HeaderMap::new(), &keys), Err(Refused::NoProof));
+        assert_eq!(try_it(BODY, &HeaderMap::new(), &keys), Err(AuthError::Missing));
         let mut twice = headers(&[("x-sendbird-signature", &sign(BODY, "s"))]);
         twice.append("x-sendbird-signature", HeaderValue::from_static("00"));
-        assert_eq!(try_it(BODY, &twice, &keys), Err(Refused::Mismatch));
+        assert_eq!(try_it(BODY, &twice, &keys), Err(AuthError::Mismatch));
     }
 
     #[test]
@@ -249,7 +270,10 @@ mod tests {
         for wrong in ["Bearer token-", "Bearer token-22", "Bearer ", "Bearer"] {
             assert!(try_it(BODY, &headers(&[("authorization", wrong)]), &keys).is_err(), "{wrong}");
         }
-        assert_eq!(try_it(BODY, &headers(&[("authorization", "Basic token-1")]), &keys), Err(Refused::NoProof));
+        assert_eq!(
+            try_it(BODY, &headers(&[("authorization", "Basic token-1")]), &keys),
+            Err(AuthError::Missing)
+        );
     }
 
     #[test]
@@ -259,21 +283,28 @@ mod tests {
         let request = |timestamp: &str| {
             let signature = standard_signature("msg_1", timestamp, BODY, b"standard secret");
             let both = format!("v1,AAAA {signature}");
-            headers(&[("webhook-id", "msg_1"), ("webhook-timestamp", timestamp), ("webhook-signature", &both)])
+            headers(&[
+                ("webhook-id", "msg_1"),
+                ("webhook-timestamp", timestamp),
+                ("webhook-signature", &both),
+            ])
         };
         for recent in ["1700000000", "1699999700", "1700000300"] {
             assert_eq!(try_it(BODY, &request(recent), &keys), Ok(()), "{recent}");
         }
         for stale in ["1699999699", "1700000301", "soon", "-1", ""] {
-            assert_eq!(try_it(BODY, &request(stale), &keys), Err(Refused::Stale), "{stale}");
+            assert_eq!(try_it(BODY, &request(stale), &keys), Err(AuthError::Stale), "{stale}");
         }
-        assert_eq!(try_it(b"{}", &request("1700000000"), &keys), Err(Refused::Mismatch));
+        assert_eq!(try_it(b"{}", &request("1700000000"), &keys), Err(AuthError::Mismatch));
     }
 
     #[test]
     fn any_one_valid_proof_is_enough() {
         let keys = Keys { signing: secrets(&["s"]), bearer: secrets(&["t"]), ..Keys::default() };
-        let both = headers(&[("x-sendbird-signature", &sign(BODY, "wrong")), ("authorization", "Bearer t")]);
+        let both = headers(&[
+            ("x-sendbird-signature", &sign(BODY, "wrong")),
+            ("authorization", "Bearer t"),
+        ]);
         assert_eq!(try_it(BODY, &both, &keys), Ok(()));
     }
 
@@ -287,7 +318,7 @@ mod tests {
             prop_assert_eq!(try_it(&body, &signed, &keys), Ok(()));
             let mut altered = body.clone();
             altered[at.index(body.len())] ^= flip;
-            prop_assert_eq!(try_it(&altered, &signed, &keys), Err(Refused::Mismatch));
+            prop_assert_eq!(try_it(&altered, &signed, &keys), Err(AuthError::Mismatch));
         }
 
         #[test]

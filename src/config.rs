@@ -1,7 +1,7 @@
 //! Settings from the environment, checked as a whole at start.
 //!
-//! Pure: the environment comes in as a look-up function, so that tests never touch the real one. Every problem is
-//! reported together. What is secret is never here: see [`crate::secrets`].
+//! Pure: the environment comes in as a look-up function, so that tests never touch the real one.
+//! Every problem is reported together. What is secret is never here: see [`crate::secrets`].
 
 use std::fmt;
 
@@ -48,15 +48,16 @@ pub enum Mode {
     Preview,
 }
 
-/// A Sendbird application id: letters, digits and dashes, 1 to 64, so that it is safe in a host name and in an SSM path.
+/// A Sendbird application id: letters, digits and dashes, 1 to 64, so that it is safe in a host
+/// name and in an SSM path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AppId(String);
 
 impl AppId {
     /// The id, unless it breaks the rule above.
     pub fn parse(text: &str) -> Option<Self> {
-        let legal =
-            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let legal = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         legal.then(|| Self(text.to_owned()))
     }
 
@@ -89,7 +90,11 @@ impl BaseUrl {
             "http" if local => {}
             _ => return Err("must be https (http only on this machine)"),
         }
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
             return Err("must have no query, fragment or user name");
         }
         Ok(Self(text.to_owned()))
@@ -114,16 +119,20 @@ impl Config {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let read = |name: &str, default: &str| {
-            let value = lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+            let value =
+                lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
             value.unwrap_or_else(|| default.to_owned())
         };
         let app_ids = app_ids(&read("APP_IDS", ""), &mut problems);
-        let parameter_prefix = read("PARAMETER_PREFIX", "/desk-handoff").trim_end_matches('/').to_owned();
+        let parameter_prefix =
+            read("PARAMETER_PREFIX", "/desk-handoff").trim_end_matches('/').to_owned();
         if !is_parameter_path(&parameter_prefix) {
             problems.push("PARAMETER_PREFIX: must be an SSM path such as /desk-handoff".to_owned());
         }
         let mut base = |name: &str, default: &str| {
-            BaseUrl::parse(&read(name, default)).map_err(|why| problems.push(format!("{name}: {why}"))).ok()
+            BaseUrl::parse(&read(name, default))
+                .map_err(|why| problems.push(format!("{name}: {why}")))
+                .ok()
         };
         let desk = base("DESK_BASE_URL", "https://desk-api-{app_id}.sendbird.com/platform/v1");
         let chat = base("CHAT_BASE_URL", "https://api-{app_id}.sendbird.com/v3");
@@ -145,8 +154,18 @@ impl Config {
         };
         match (desk, chat, mode) {
             (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
-                let (log_level, stack_name) = (read("LOG_LEVEL", "info"), read("STACK_NAME", "desk-handoff"));
-                Ok(Self { app_ids, parameter_prefix, desk, chat, mode, log_level, stack_name, prefetch })
+                let (log_level, stack_name) =
+                    (read("LOG_LEVEL", "info"), read("STACK_NAME", "desk-handoff"));
+                Ok(Self {
+                    app_ids,
+                    parameter_prefix,
+                    desk,
+                    chat,
+                    mode,
+                    log_level,
+                    stack_name,
+                    prefetch,
+                })
             }
             _ => Err(ConfigError(problems)),
         }
@@ -169,7 +188,9 @@ impl Config {
         match Self::from_lookup(&lookup) {
             Ok(config) if problems.is_empty() => Ok(Deployed { config, queue_url, table_name }),
             Ok(_) => Err(ConfigError(problems)),
-            Err(ConfigError(others)) => Err(ConfigError(others.into_iter().chain(problems).collect())),
+            Err(ConfigError(others)) => {
+                Err(ConfigError(others.into_iter().chain(problems).collect()))
+            }
         }
     }
 
@@ -183,19 +204,26 @@ fn app_ids(text: &str, problems: &mut Vec<String>) -> Vec<AppId> {
     let mut ids = Vec::new();
     for (index, part) in text.split(',').map(str::trim).enumerate() {
         match AppId::parse(part) {
-            Some(id) if ids.contains(&id) => problems.push(format!("APP_IDS: entry {} is a repetition", index + 1)),
+            Some(id) if ids.contains(&id) => {
+                problems.push(format!("APP_IDS: entry {} is a repetition", index + 1))
+            }
             Some(id) => ids.push(id),
             None if text.is_empty() => problems.push("APP_IDS: is required".to_owned()),
-            None => problems.push(format!("APP_IDS: entry {} must be 1 to 64 letters, digits, dashes", index + 1)),
+            None => problems.push(format!(
+                "APP_IDS: entry {} must be 1 to 64 letters, digits, dashes",
+                index + 1
+            )),
         }
     }
     ids
 }
 
-/// SSM allows letters, digits and `.-_` in up to fifteen levels, and keeps names that begin with `aws` or `ssm`.
+/// SSM allows letters, digits and `.-_` in up to fifteen levels, and keeps names that begin with
+/// `aws` or `ssm`.
 fn is_parameter_path(path: &str) -> bool {
     let legal = |level: &str| {
-        !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        !level.is_empty()
+            && level.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
     };
     let Some(rest) = path.strip_prefix('/') else { return false };
     let start = rest.get(..3).unwrap_or_default();
@@ -208,7 +236,9 @@ mod tests {
     use super::*;
 
     fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::from_lookup(|name| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Config::from_lookup(|name| {
+            settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -217,7 +247,10 @@ mod tests {
         assert_eq!(config.app_ids, [AppId("APP-1".into()), AppId("app2".into())]);
         assert_eq!(config.mode, Mode::Live);
         assert_eq!(config.parameter_path(&config.app_ids[0]), "/desk-handoff/APP-1/");
-        assert_eq!(config.desk.for_app(&config.app_ids[1]), "https://desk-api-app2.sendbird.com/platform/v1");
+        assert_eq!(
+            config.desk.for_app(&config.app_ids[1]),
+            "https://desk-api-app2.sendbird.com/platform/v1"
+        );
     }
 
     #[test]
@@ -230,13 +263,21 @@ mod tests {
             ("PREFETCH", "maybe"),
         ];
         let ConfigError(problems) = config(&settings).unwrap_err();
-        let names: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
-        assert_eq!(names, ["APP_IDS", "APP_IDS", "PARAMETER_PREFIX", "DESK_BASE_URL", "MODE", "PREFETCH"]);
+        let names: Vec<_> =
+            problems.iter().filter_map(|problem| problem.split(':').next()).collect();
+        assert_eq!(
+            names,
+            ["APP_IDS", "APP_IDS", "PARAMETER_PREFIX", "DESK_BASE_URL", "MODE", "PREFETCH"]
+        );
     }
 
     #[test]
     fn a_deployed_function_has_a_queue_and_a_table() {
-        let settings = [("APP_IDS", "a"), ("QUEUE_URL", "https://queue.example/1/q.fifo"), ("TABLE_NAME", "t")];
+        let settings = [
+            ("APP_IDS", "a"),
+            ("QUEUE_URL", "https://queue.example/1/q.fifo"),
+            ("TABLE_NAME", "t"),
+        ];
         let read = |names: &'static [&str]| {
             let lookup = move |name: &str| {
                 let known = settings.iter().find(|(key, _)| *key == name && names.contains(key));
@@ -253,7 +294,10 @@ mod tests {
 
     #[test]
     fn no_application_id_is_a_problem() {
-        assert_eq!(config(&[("APP_IDS", " ")]).unwrap_err(), ConfigError(vec!["APP_IDS: is required".into()]));
+        assert_eq!(
+            config(&[("APP_IDS", " ")]).unwrap_err(),
+            ConfigError(vec!["APP_IDS: is required".into()])
+        );
     }
 
     #[test]
@@ -269,7 +313,8 @@ mod tests {
     #[test]
     fn a_stack_writes_and_prefetches_unless_it_is_told_otherwise() {
         let told = |mode: &str, prefetch: &str| {
-            let config = config(&[("APP_IDS", "a"), ("MODE", mode), ("PREFETCH", prefetch)]).unwrap();
+            let config =
+                config(&[("APP_IDS", "a"), ("MODE", mode), ("PREFETCH", prefetch)]).unwrap();
             (config.mode, config.prefetch)
         };
         assert_eq!(told("", ""), (Mode::Live, true));
@@ -303,8 +348,16 @@ mod tests {
 
     #[test]
     fn a_base_is_host_and_path_and_nothing_else() {
-        for more in ["https://:pass@desk.example", "https://desk.example/v1?a=b", "https://desk.example/v1#a"] {
-            assert_eq!(BaseUrl::parse(more).unwrap_err(), "must have no query, fragment or user name", "{more}");
+        for more in [
+            "https://:pass@desk.example",
+            "https://desk.example/v1?a=b",
+            "https://desk.example/v1#a",
+        ] {
+            assert_eq!(
+                BaseUrl::parse(more).unwrap_err(),
+                "must have no query, fragment or user name",
+                "{more}"
+            );
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Records as lines of the log in CloudWatch's Embedded Metric Format, from which CloudWatch takes the metrics by itself.
+//! Records as lines of the log in CloudWatch's Embedded Metric Format, from which CloudWatch takes
+//! the metrics by itself.
 //!
-//! A line is one JSON object: the metrics, what they can be told apart by, and beside them what finds the handoff again
-//! (ids, outcomes, names of missed keys), which makes no metric. Formatting is metrique's.
+//! A line is one JSON object: the metrics, what they can be told apart by, and beside them what
+//! finds the handoff again (ids, outcomes, names of missed keys), which makes no metric. Formatting
+//! is metrique's.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -12,7 +14,9 @@ use metrique_writer_core::unit::{Count, WithUnit};
 use metrique_writer_core::{Entry, EntryWriter};
 use metrique_writer_format_emf::Emf as Format;
 
-use crate::metrics::{DIMENSIONS, NAMESPACE, REFUSAL_DIMENSIONS, Record, Refusals, Sink, field_metric};
+use crate::metrics::{
+    DIMENSIONS, NAMESPACE, REFUSAL_DIMENSIONS, Record, Refusals, Sink, field_metric,
+};
 
 /// Writes records as lines.
 pub struct Emf<W> {
@@ -33,11 +37,13 @@ impl<W: Write + Send> Emf<W> {
             let dimensions = dimensions.iter().map(|name| (*name).to_owned()).collect();
             Format::builder(NAMESPACE.to_owned(), vec![dimensions]).build()
         };
-        let inner = Inner { records: format(&DIMENSIONS), refusals: format(&REFUSAL_DIMENSIONS), out };
+        let inner =
+            Inner { records: format(&DIMENSIONS), refusals: format(&REFUSAL_DIMENSIONS), out };
         Self { stack, inner: Mutex::new(inner) }
     }
 
-    /// One line at once, so that no other line of the log can come between. A log that takes nothing stops nothing.
+    /// One line at once, so that no other line of the log can come between. A log that takes
+    /// nothing stops nothing.
     fn write(&self, format: impl Fn(&mut Inner<W>) -> &mut Format, entry: &impl Entry) {
         let mut inner = self.inner.lock().expect("formatting does not panic");
         let mut line = Vec::with_capacity(1024);
@@ -113,7 +119,8 @@ fn properties<'a>(writer: &mut impl EntryWriter<'a>, record: &'a Record) {
         writer.value("conversation_id", &subject.conversation_id);
         writer.value("channel_url", &subject.channel_url);
     }
-    let numbers = [("ticket_id", record.ticket_id), ("receive_count", record.receive_count.map(u64::from))];
+    let numbers =
+        [("ticket_id", record.ticket_id), ("receive_count", record.receive_count.map(u64::from))];
     for (name, number) in numbers {
         writer.value(name, &number.map(|number| number.to_string()));
     }

@@ -1,7 +1,8 @@
 //! The one HTTP client, made once and shared by the Desk client and the AWS SDK.
 //!
-//! Trust roots are compiled in: reading the operating system's bundle is what costs a cold start most. Redirects are
-//! never followed and no proxy is used, whatever the environment says: a token must not pass through another host.
+//! Trust roots are compiled in: reading the operating system's bundle is what costs a cold start
+//! most. Redirects are never followed and no proxy is used, whatever the environment says: a token
+//! must not pass through another host.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +19,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// What `reqwest` says of its set-up; none is known to happen.
 pub fn new() -> reqwest::Result<reqwest::Client> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring knows the default TLS versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring knows the default TLS versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())

@@ -19,18 +19,21 @@
 //! | [`report`] | pure: what became of it, for the caller |
 //! | [`metrics`] | one record for every handoff, for the operator |
 //!
-//! Beside them: [`stack`] (what both functions are made of), [`config`] (the environment, checked as a whole), [`rules`]
-//! (the `fields` parameter), [`shape`] (JSON of strangers, problems with paths), [`retry`] (whether and when to repeat a
-//! call), [`http_client`] (one for all), [`seam`] (what the traits share), and, with the feature `aws`, `aws` (the only
-//! files that name the AWS SDK), `emf` (records as CloudWatch reads them) and `logs`.
+//! Beside them: [`app`] (what both functions are made of), [`config`] (the environment, checked
+//! as a whole), [`rules`] (the `fields` parameter), [`json_reader`] (JSON of strangers, problems with
+//! paths), [`retry`] (whether and when to repeat a call), [`http_client`] (one for all), [`store`]
+//! (what the traits share), and, with the feature `aws`, `aws` (the only files that name the AWS
+//! SDK), `emf` (records as CloudWatch reads them) and `logs`.
 //!
-//! Only [`api`], [`worker`], [`stack`], [`process`](mod@process) and [`apply`] call across; [`desk`] asks [`retry`] and
-//! [`secrets`]. Clock, chance, environment and addresses are arguments. What is known of Desk, and how well, stands in
-//! docs/desk-wire.md, which the code cites by section; what is promised, and how it is judged, in docs/reliability.md.
-//! There are no fakes in here but [`claims::Memory`], for the local run: tests and local runs meet the `desk-emulator`
+//! Only [`api`], [`worker`], [`app`], [`process`](mod@process) and [`apply`] call across;
+//! [`desk`] asks [`retry`] and [`secrets`]. Clock, chance, environment and addresses are arguments.
+//! What is known of Desk, and how well, stands in docs/desk-wire.md, which the code cites by
+//! section; what is promised, and how it is judged, in docs/reliability.md. There are no fakes in
+//! here but [`claims::Memory`], for the local run: tests and local runs meet the `desk-emulator`
 //! crate over real HTTP.
 
 pub mod api;
+pub mod app;
 pub mod apply;
 pub mod auth;
 #[cfg(feature = "aws")]
@@ -43,6 +46,7 @@ pub mod emf;
 pub mod fields;
 pub mod handoff;
 pub mod http_client;
+pub mod json_reader;
 #[cfg(feature = "aws")]
 pub mod logs;
 pub mod metrics;
@@ -51,9 +55,7 @@ pub mod queue;
 pub mod report;
 pub mod retry;
 pub mod rules;
-pub mod seam;
 pub mod secrets;
-pub mod shape;
-pub mod stack;
+pub mod store;
 pub mod ticket;
 pub mod worker;

@@ -1,8 +1,9 @@
-//! One record for every unit of work, in numbers: a request that was let in, or a message of the queue. And the count of
-//! the requests that were not.
+//! One record for every unit of work, in numbers: a request that was let in, or a message of the
+//! queue. And the count of the requests that were not.
 //!
-//! Pure but for the counters of [`Metrics`]. A record holds ids, outcomes and the names of a few keys, never a value. How
-//! it is written is the [`Sink`]'s business: deployed, CloudWatch reads it from the log (`emf`).
+//! Pure but for the counters of [`Metrics`]. A record holds ids, outcomes and the names of a few
+//! keys, never a value. How it is written is the [`Sink`]'s business: deployed, CloudWatch reads it
+//! from the log (`emf`).
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -100,20 +101,21 @@ impl Route {
 
 /// How a unit of work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum WorkStatus {
     /// The handoff lies on the queue.
     Queued,
     /// An event of another category.
     Ignored,
     /// The handoff is done, as its report says.
     Done(report::Status),
-    /// Nothing is wrong yet: somebody is at the conversation, or Desk has yet to make the ticket, or the time is up.
+    /// Nothing is wrong yet: somebody is at the conversation, or Desk has yet to make the ticket,
+    /// or the time is up.
     Postponed,
     /// It was not done.
     Failed,
 }
 
-impl Status {
+impl WorkStatus {
     /// The metric that counts it.
     pub fn metric(self) -> &'static str {
         match self {
@@ -162,9 +164,9 @@ pub struct Record {
     /// Lambda's id of the invocation.
     pub request_id: String,
     /// Whose handoff, if it got that far.
-    pub subject: Option<Subject>,
-    /// How it ended; [`Status::Failed`] unless somebody says otherwise.
-    pub status: Status,
+    pub subject: Option<HandoffIds>,
+    /// How it ended; [`WorkStatus::Failed`] unless somebody says otherwise.
+    pub status: WorkStatus,
     /// Why it failed or was put off: an error's own words, which hold no value.
     pub reason: Option<String>,
     /// The ticket.
@@ -197,7 +199,7 @@ pub struct Record {
 
 /// Whose handoff.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct HandoffIds {
     /// The application.
     pub app_id: String,
     /// The event.
@@ -216,7 +218,7 @@ impl Record {
             at,
             request_id: request_id.to_owned(),
             subject: None,
-            status: Status::Failed,
+            status: WorkStatus::Failed,
             reason: None,
             ticket_id: None,
             outcomes: BTreeMap::new(),
@@ -236,7 +238,7 @@ impl Record {
 
     /// It is this handoff; from here on the log lines say so too.
     pub fn about(&mut self, app_id: &AppId, handoff: &Handoff) {
-        let subject = Subject {
+        let subject = HandoffIds {
             app_id: app_id.to_string(),
             event_id: handoff.event_id.clone(),
             conversation_id: handoff.conversation.id.clone(),
@@ -252,12 +254,18 @@ impl Record {
 
     /// It is done.
     pub fn done(&mut self, report: &Report) {
-        self.status = Status::Done(report.status);
+        self.status = WorkStatus::Done(report.status);
         self.ticket_id = report.ticket.as_ref().map(|ticket| ticket.id);
         for entry in &report.fields {
             *self.outcomes.entry(entry.outcome).or_default() += 1;
         }
-        self.missed = report.fields.iter().filter(|entry| entry.is_missed()).take(NAMED_KEYS).map(name).collect();
+        self.missed = report
+            .fields
+            .iter()
+            .filter(|entry| entry.is_missed())
+            .take(NAMED_KEYS)
+            .map(name)
+            .collect();
         self.other_open_tickets = report.other_open_tickets.len() as u64;
         self.is_invisible = match report.opening_message {
             Some(OpeningMessage::Failed | OpeningMessage::NotConfigured) => true,
@@ -267,16 +275,24 @@ impl Record {
 
     /// Whether the context had something to say and none of it found a field.
     pub fn is_without_field(&self) -> bool {
-        let said = |outcome: &Outcome| !matches!(outcome, Outcome::Denied | Outcome::Empty | Outcome::Superseded);
+        let said = |outcome: &Outcome| {
+            !matches!(outcome, Outcome::Denied | Outcome::Empty | Outcome::Superseded)
+        };
         let mut outcomes = self.outcomes.keys().filter(|outcome| said(outcome)).peekable();
         outcomes.peek().is_some() && outcomes.all(|outcome| is_missed(*outcome))
     }
 }
 
-/// The span of a unit of work: what every log line of it carries. [`Record::about`] fills in what it does not know yet.
-/// As important as an error, so that no `LOG_LEVEL` leaves it out.
+/// The span of a unit of work: what every log line of it carries. [`Record::about`] fills in what
+/// it does not know yet. As important as an error, so that no `LOG_LEVEL` leaves it out.
 pub fn span(request_id: &str) -> Span {
-    tracing::error_span!("work", request_id, app_id = Empty, event_id = Empty, conversation_id = Empty)
+    tracing::error_span!(
+        "work",
+        request_id,
+        app_id = Empty,
+        event_id = Empty,
+        conversation_id = Empty
+    )
 }
 
 /// Whether an outcome means that a value is missing on the ticket.
@@ -368,7 +384,8 @@ impl Metrics {
         self.refused(None, record.at);
     }
 
-    /// A request was refused. A flood of them is told once a minute: it must not become a flood of log lines.
+    /// A request was refused. A flood of them is told once a minute: it must not become a flood of
+    /// log lines.
     pub fn refused(&self, refusal: impl Into<Option<Refusal>>, now: SystemTime) {
         let mut refused = self.refused.lock().expect("counting does not panic");
         match refusal.into() {
@@ -435,8 +452,10 @@ mod tests {
         metrics.write(Record::new(Route::Webhook, "r", at(59)));
         assert_eq!(kept.0.lock().unwrap().len(), 1);
         metrics.write(Record::new(Route::Webhook, "r", at(60)));
-        let (request, body) =
-            (Refusals { request: 1, ..Refusals::default() }, Refusals { body: 1, ..Refusals::default() });
+        let (request, body) = (
+            Refusals { request: 1, ..Refusals::default() },
+            Refusals { body: 1, ..Refusals::default() },
+        );
         assert_eq!(*kept.0.lock().unwrap(), [request, body]);
     }
 
@@ -453,7 +472,9 @@ mod tests {
     fn a_handoff_is_without_a_field_if_all_that_it_says_is_missed() {
         assert!(record(&[Outcome::Unmatched, Outcome::Empty]).is_without_field());
         assert!(record(&[Outcome::Rejected]).is_without_field());
-        for outcomes in [&[][..], &[Outcome::Denied, Outcome::Empty], &[Outcome::Unmatched, Outcome::Kept]] {
+        for outcomes in
+            [&[][..], &[Outcome::Denied, Outcome::Empty], &[Outcome::Unmatched, Outcome::Kept]]
+        {
             assert!(!record(outcomes).is_without_field(), "{outcomes:?}");
         }
     }

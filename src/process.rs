@@ -1,9 +1,10 @@
-//! The spine: claim, match, look, plan, apply, remember. One handoff from its facts to a ticket with its fields filled, done
-//! once.
+//! The spine: claim, match, look, plan, apply, remember. One handoff from its facts to a ticket
+//! with its fields filled, done once.
 //!
-//! Takes an authenticated handoff; makes every decision in pure code and every call through [`Desk`]. Tries nothing again and
-//! never sleeps: what fails is reported to the caller, whose next try finds what this one left and goes on from there. What
-//! is known of the customer is given back in any case, also after a failure.
+//! Takes an authenticated handoff; makes every decision in pure code and every call through
+//! [`Desk`]. Tries nothing again and never sleeps: what fails is reported to the caller, whose next
+//! try finds what this one left and goes on from there. What is known of the customer is given back
+//! in any case, also after a failure.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,20 +15,21 @@ use crate::apply::{self, Created, RELATED, Stop, Written};
 use crate::claims::customer::{KnownTicket, Opening, Subject};
 use crate::claims::{self, Attempt, ClaimRequest, ClaimResult, Claims, Customer, item_key};
 use crate::config::AppId;
-use crate::desk::{Desk, DeskError, Kind, NewTicket};
+use crate::desk::{Desk, DeskError, ErrorKind, NewTicket};
 use crate::fields::{FieldOutcomes, Matched, Outcome, match_fields};
 use crate::handoff::Handoff;
 use crate::metrics;
 use crate::report::{Action, OpeningMessage, Report, Status, TicketReport};
 use crate::retry::Sent;
 use crate::rules::{FieldKind, Rules};
-use crate::seam::StoreError;
+use crate::store::StoreError;
 use crate::ticket::Ticket;
 use crate::ticket::find::{MatchStrength, Names, TicketMatcher, title};
 use crate::ticket::merge::{Claimant, Marks, PRIORITY, TEAM};
 use crate::ticket::plan::{Change, WithoutTicket, change, foreseen, spelling, without_ticket};
 
-/// How often the plan is made anew because a ticket was closed meanwhile, before the handoff comes again instead.
+/// How often the plan is made anew because a ticket was closed meanwhile, before the handoff comes
+/// again instead.
 const MAX_PLANS: usize = 3;
 /// How many tickets of a list are looked at one by one before the handoff comes again instead.
 const MAX_CANDIDATES: usize = 3;
@@ -48,7 +50,8 @@ pub struct Task<'a> {
     pub began: Instant,
     /// When this work will certainly have ended, one way or another.
     pub ends: SystemTime,
-    /// Whether Desk may be making a ticket of its own just now, which is waited for (`grace_seconds`).
+    /// Whether Desk may be making a ticket of its own just now, which is waited for
+    /// (`grace_seconds`).
     pub has_grace: bool,
 }
 
@@ -73,19 +76,22 @@ pub enum ProcessError {
     /// The answer to a create was lost; for so many seconds its ticket is waited for.
     #[error("a ticket may have been made already")]
     CreateInDoubt(u64),
-    /// Whatever ticket is found is closed before it can be written to, or is listed as open and not there when it is asked for.
+    /// Whatever ticket is found is closed before it can be written to, or is listed as open and not
+    /// there when it is asked for.
     #[error("Desk shows the tickets in another state each time")]
     Unsettled,
 }
 
-impl From<&ProcessError> for metrics::Status {
+impl From<&ProcessError> for metrics::WorkStatus {
     fn from(error: &ProcessError) -> Self {
         match error {
             ProcessError::InProgress(_)
             | ProcessError::NotYet
             | ProcessError::Grace(_)
             | ProcessError::CreateInDoubt(_) => Self::Postponed,
-            ProcessError::Desk(_) | ProcessError::Claims(_) | ProcessError::Unsettled => Self::Failed,
+            ProcessError::Desk(_) | ProcessError::Claims(_) | ProcessError::Unsettled => {
+                Self::Failed
+            }
         }
     }
 }
@@ -98,15 +104,16 @@ pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, Proce
     let matched = match_fields(task.rules, handoff);
     let names = Names::of(&handoff.conversation);
     let request = claim_request(task, handoff, &matched, &names);
-    let (permit, mut customer) = match claims::claim(task.claims, &request, &handoff.event_id).await? {
-        ClaimResult::Granted(permit, customer) => (permit, customer),
-        ClaimResult::AlreadyDone(mut customer) => {
-            return Ok(duplicate(handoff, &mut customer, &names));
-        }
-        ClaimResult::InProgress(until) => {
-            return Err(ProcessError::InProgress(until.saturating_sub(request.now)));
-        }
-    };
+    let (permit, mut customer) =
+        match claims::claim(task.claims, &request, &handoff.event_id).await? {
+            ClaimResult::Granted(permit, customer) => (permit, customer),
+            ClaimResult::AlreadyDone(mut customer) => {
+                return Ok(duplicate(handoff, &mut customer, &names));
+            }
+            ClaimResult::InProgress(until) => {
+                return Err(ProcessError::InProgress(until.saturating_sub(request.now)));
+            }
+        };
 
     let mut work = Work::new(task.desk, task.rules, handoff, &matched, &mut customer);
     (work.clock, work.has_grace) = (Some((task.now, task.began)), task.has_grace);
@@ -129,7 +136,8 @@ pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, Proce
     }
 }
 
-/// Works a handoff out and writes nothing anywhere: `customer` is what is remembered, read without a claim.
+/// Works a handoff out and writes nothing anywhere: `customer` is what is remembered, read without
+/// a claim.
 ///
 /// # Errors
 /// [`ProcessError`].
@@ -165,7 +173,12 @@ pub async fn preview(
     Ok(Report { other_open_tickets: other_open, ..report })
 }
 
-fn claim_request(task: &Task<'_>, handoff: &Handoff, matched: &Matched, names: &Names) -> ClaimRequest {
+fn claim_request(
+    task: &Task<'_>,
+    handoff: &Handoff,
+    matched: &Matched,
+    names: &Names,
+) -> ClaimRequest {
     let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let until = seconds(task.ends);
     let (event_id, stamp) = (&handoff.event_id, handoff.stamp());
@@ -180,8 +193,10 @@ fn claim_request(task: &Task<'_>, handoff: &Handoff, matched: &Matched, names: &
 
 /// Field and text of everything that may be sent, spelt as Desk may spell it.
 fn wanted(matched: &Matched) -> Vec<(&str, String)> {
-    let values =
-        matched.values.iter().map(|value| (value.key.as_str(), spelling(value.text.expose(), value.is_integer)));
+    let values = matched
+        .values
+        .iter()
+        .map(|value| (value.key.as_str(), spelling(value.text.expose(), value.is_integer)));
     let priority = matched.priority.map(|priority| (PRIORITY, priority.as_str().to_owned()));
     let team = matched.team.as_ref().map(|team| (TEAM, team.as_str().to_owned()));
     values.chain(priority).chain(team).collect()
@@ -214,7 +229,8 @@ struct Work<'a> {
     customer: &'a mut Customer,
     /// All names of the conversation that are known.
     names: Names,
-    /// The time of day at a moment, as time is measured; none in a preview, which decides nothing by it.
+    /// The time of day at a moment, as time is measured; none in a preview, which decides nothing
+    /// by it.
     clock: Option<(SystemTime, Instant)>,
     has_grace: bool,
 }
@@ -263,10 +279,11 @@ impl<'a> Work<'a> {
         self.report(Status::Left, Action::None, ticket, &outcomes)
     }
 
-    // --- looking ---------------------------------------------------------------------------------------------------
+    // --- looking ---
 
-    /// Finds the conversation's ticket: the one that the sender names; else the one that is remembered; else the best of the
-    /// customer's. All are asked for at once. A failed look-up is a failure, never "not found".
+    /// Finds the conversation's ticket: the one that the sender names; else the one that is
+    /// remembered; else the best of the customer's. All are asked for at once. A failed look-up is
+    /// a failure, never "not found".
     async fn look(&mut self) -> Result<Found, ProcessError> {
         let desk = self.desk;
         let matcher = self.matcher();
@@ -275,8 +292,12 @@ impl<'a> Work<'a> {
         let user_id = matcher.user_id();
         let needs_number = self.customer.desk_id.is_none();
         let number = async { if needs_number { desk.customer(user_id).await } else { Ok(None) } };
-        let (hinted, known, listed, number) =
-            futures_util::join!(self.hinted(hint), view(desk, remembered), desk.tickets_of_customer(user_id), number);
+        let (hinted, known, listed, number) = futures_util::join!(
+            self.hinted(hint),
+            view(desk, remembered),
+            desk.tickets_of_customer(user_id),
+            number
+        );
         let hinted = hinted?.filter(|ticket| matcher.takes_hint(ticket));
         let known = known?;
         let is_listed = |ticket: &Ticket| ticket.open && Some(ticket.id) == remembered;
@@ -288,12 +309,14 @@ impl<'a> Work<'a> {
         let mut named: Vec<Ticket> = [hinted, known].into_iter().flatten().collect();
         for ticket in &mut named {
             let is_other = |shown: &Ticket| shown.id == ticket.id && shown.differs(ticket);
-            // Which of the two is the later one, only a third look can say: a human may be writing just now.
+            // Which of the two is the later one, only a third look can say: a human may be writing
+            // just now.
             if listed.as_ref().is_ok_and(|listed| listed.iter().any(is_other)) {
                 *ticket = desk.ticket(ticket.id).await?.ok_or(ProcessError::Unsettled)?;
             }
         }
-        let (open, closed): (Vec<Ticket>, Vec<Ticket>) = named.into_iter().partition(|ticket| ticket.open);
+        let (open, closed): (Vec<Ticket>, Vec<Ticket>) =
+            named.into_iter().partition(|ticket| ticket.open);
         let listed = match listed {
             // What is needed is there already.
             Err(error) if !open.is_empty() => {
@@ -313,7 +336,9 @@ impl<'a> Work<'a> {
     async fn hinted(&self, hint: Option<u64>) -> Result<Option<Ticket>, DeskError> {
         match view(self.desk, hint).await {
             // A hint that Desk does not take is just no help.
-            Err(error) if matches!(error.status.map(|status| status.as_u16()), Some(400 | 403)) => Ok(None),
+            Err(error) if matches!(error.status.map(|status| status.as_u16()), Some(400 | 403)) => {
+                Ok(None)
+            }
             viewed => viewed,
         }
     }
@@ -349,8 +374,9 @@ impl<'a> Work<'a> {
         Ok(Found { open, closed: closed.into_iter().next(), other_open: others, seen })
     }
 
-    /// The first of the candidates that is open when Desk shows it alone: a list may be stale. One that a list shows as open
-    /// and that is not there when it is asked for is a failure, never "not found": Desk deletes no tickets.
+    /// The first of the candidates that is open when Desk shows it alone: a list may be stale. One
+    /// that a list shows as open and that is not there when it is asked for is a failure, never
+    /// "not found": Desk deletes no tickets.
     async fn fresh(
         &self,
         matcher: &TicketMatcher<'_>,
@@ -370,7 +396,8 @@ impl<'a> Work<'a> {
         Ok(None)
     }
 
-    /// An open ticket of the conversation: holds what it shows against what is remembered, and settles what was in doubt.
+    /// An open ticket of the conversation: holds what it shows against what is remembered, and
+    /// settles what was in doubt.
     fn settle(&mut self, matcher: &TicketMatcher<'_>, shown: &Ticket) {
         let remembered = &self.customer.conversation(&self.names).tickets;
         let is_new = remembered.iter().all(|ticket| ticket.id != shown.id);
@@ -397,12 +424,18 @@ impl<'a> Work<'a> {
     }
 
     fn matcher(&mut self) -> TicketMatcher<'a> {
-        let own = self.customer.conversation(&self.names).tickets.iter().map(|ticket| ticket.id).collect();
+        let own = self
+            .customer
+            .conversation(&self.names)
+            .tickets
+            .iter()
+            .map(|ticket| ticket.id)
+            .collect();
         let others = self.customer.tickets_of_others(&self.names);
         TicketMatcher::new(self.handoff, &self.rules.ticket, self.names.clone(), own, others)
     }
 
-    // --- writing ---------------------------------------------------------------------------------------------------
+    // --- writing ---
 
     fn change(&mut self, ticket: &Ticket) -> Change {
         let known = self.known(ticket.id);
@@ -413,7 +446,8 @@ impl<'a> Work<'a> {
         };
         let channel = self.channel().map(str::to_owned);
         let mut change = change(ticket, &known.marks, self.matched, claimant, channel.as_deref());
-        let is_refused = |name: &str, text: &str| known.has_refused(&self.customer.digest(name, text));
+        let is_refused =
+            |name: &str, text: &str| known.has_refused(&self.customer.digest(name, text));
         if channel.is_some_and(|channel| is_refused(RELATED, &channel)) {
             change.related = None;
         }
@@ -459,7 +493,8 @@ impl<'a> Work<'a> {
         };
         self.customer.desk_id = Some(customer_id);
 
-        let title = title(self.handoff, &self.rules.ticket, self.handoff.conversation.id.as_deref());
+        let title =
+            title(self.handoff, &self.rules.ticket, self.handoff.conversation.id.as_deref());
         let related = self.channel().map(str::to_owned);
         let full = NewTicket {
             title: &title,
@@ -473,13 +508,19 @@ impl<'a> Work<'a> {
             Ok(created) if self.may_be_new(&created.ticket, &found) => self.created(created).await,
             Ok(created) => {
                 // It says nothing of the one that was made.
-                tracing::warn!(ticket_id = created.ticket.id, "a create was answered with another ticket");
+                tracing::warn!(
+                    ticket_id = created.ticket.id,
+                    "a create was answered with another ticket"
+                );
                 self.doubt_create();
                 Ok(Ended::Anew)
             }
-            Err(error) if error.kind == Kind::Refused => self.refused(error, customer_id).await,
+            Err(error) if error.kind == ErrorKind::Refused => {
+                self.refused(error, customer_id).await
+            }
             Err(error) if error.sent == Sent::Maybe => {
-                // Its ticket is looked for at once; until it is there or certainly not, nothing else is made.
+                // Its ticket is looked for at once; until it is there or certainly not, nothing
+                // else is made.
                 tracing::warn!(%error, "a ticket may have been made");
                 self.doubt_create();
                 Ok(Ended::Anew)
@@ -488,14 +529,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether a ticket can be the one that was made just now: it is open, was not there before, and has a channel of its own
-    /// (desk-wire section 3.3).
+    /// Whether a ticket can be the one that was made just now: it is open, was not there before,
+    /// and has a channel of its own (desk-wire section 3.3).
     fn may_be_new(&self, ticket: &Ticket, found: &Found) -> bool {
-        let is_on_channel = ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel));
+        let is_on_channel =
+            ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel));
         ticket.open && !is_on_channel && !found.seen.contains(&ticket.id)
     }
 
-    /// Even a bare ticket is refused: the number that is remembered of the customer may not be good any more.
+    /// Even a bare ticket is refused: the number that is remembered of the customer may not be good
+    /// any more.
     async fn refused(&mut self, error: DeskError, number: u64) -> Result<Ended, ProcessError> {
         let current = self.desk.customer(&self.handoff.user_id).await?;
         if current == Some(number) {
@@ -570,15 +613,21 @@ impl<'a> Work<'a> {
         self.customer.desk_id = written.ticket.customer_id.or(self.customer.desk_id);
         self.keep(known);
 
-        let doubtful =
-            written.doubtful.iter().map(|(field, text)| (field.clone(), spelling(text, self.is_integer(field))));
+        let doubtful = written
+            .doubtful
+            .iter()
+            .map(|(field, text)| (field.clone(), spelling(text, self.is_integer(field))));
         let (doubtful, names) = (doubtful.collect(), self.names.clone());
         self.customer.doubt_writes(self.subject_of(&names), id, doubtful);
     }
 
-    /// A ticket that nobody has written on is invisible to agents (desk-wire section 3.3): the opening message is a part of
-    /// the work. It is posted once; what Chat refuses for good costs nothing else.
-    async fn open_if_invisible(&mut self, ticket: &mut Ticket) -> Result<Option<OpeningMessage>, ProcessError> {
+    /// A ticket that nobody has written on is invisible to agents (desk-wire section 3.3): the
+    /// opening message is a part of the work. It is posted once; what Chat refuses for good costs
+    /// nothing else.
+    async fn open_if_invisible(
+        &mut self,
+        ticket: &mut Ticket,
+    ) -> Result<Option<OpeningMessage>, ProcessError> {
         let mut known = self.known(ticket.id);
         let Some(channel_url) = ticket.channel_url.clone().filter(|_| ticket.is_invisible()) else {
             return Ok(None);
@@ -590,7 +639,10 @@ impl<'a> Work<'a> {
         }
         let message = self.rules.ticket.opening_message.as_deref();
         let Some(message) = message.filter(|_| self.desk.can_post()) else {
-            tracing::info!(ticket_id = ticket.id, "no opening message is configured: agents do not see the ticket");
+            tracing::info!(
+                ticket_id = ticket.id,
+                "no opening message is configured: agents do not see the ticket"
+            );
             return Ok(Some(OpeningMessage::NotConfigured));
         };
 
@@ -600,7 +652,7 @@ impl<'a> Work<'a> {
                 // As Desk does on the customer's first message.
                 ticket.status = Some("PENDING".to_owned());
             }
-            Err(error) if error.kind == Kind::Refused => {
+            Err(error) if error.kind == ErrorKind::Refused => {
                 tracing::warn!(%error, ticket_id = ticket.id, "the opening message is refused");
                 known.opening = Opening::Refused;
             }
@@ -636,7 +688,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    // --- memory ----------------------------------------------------------------------------------------------------
+    // --- memory ---
 
     fn known(&mut self, id: u64) -> KnownTicket {
         self.customer.conversation(&self.names).ticket(id).clone()
@@ -648,7 +700,11 @@ impl<'a> Work<'a> {
     }
 
     fn event_mark(&self) -> String {
-        self.customer.event_mark(&self.handoff.event_id, self.handoff.event_is_named, self.seconds_now())
+        self.customer.event_mark(
+            &self.handoff.event_id,
+            self.handoff.event_is_named,
+            self.seconds_now(),
+        )
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -670,7 +726,13 @@ impl<'a> Work<'a> {
         self.clock.map_or(0, |(now, began)| seconds(now + began.elapsed()))
     }
 
-    fn report(&self, status: Status, action: Action, ticket: Option<&Ticket>, outcomes: &FieldOutcomes) -> Report {
+    fn report(
+        &self,
+        status: Status,
+        action: Action,
+        ticket: Option<&Ticket>,
+        outcomes: &FieldOutcomes,
+    ) -> Report {
         Report {
             ticket: ticket.map(TicketReport::from),
             fields: self.matched.entries(outcomes, status == Status::Preview),

@@ -1,9 +1,10 @@
 //! The interface of the queue between the webhook and the worker.
 //!
-//! A FIFO queue: the handoffs of one customer form a group and are worked on one after the other; the same event put on it
-//! twice within five minutes lies on it once. What lies on it is a [`crate::handoff::message::Message`].
+//! A FIFO queue: the handoffs of one customer form a group and are worked on one after the other;
+//! the same event put on it twice within five minutes lies on it once. What lies on it is a
+//! [`crate::handoff::message::Message`].
 
-use crate::seam::{BoxFuture, StoreError};
+use crate::store::{BoxFuture, StoreError};
 
 /// A queue.
 pub trait Queue: Send + Sync {
@@ -11,7 +12,11 @@ pub trait Queue: Send + Sync {
     fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Lets the message that was received with this handle come again after so many seconds.
-    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn change_visibility<'a>(
+        &'a self,
+        receipt_handle: &'a str,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Gets ready what the first entry would have to wait for; that it cannot is no failure.
     fn open(&self) -> BoxFuture<'_, ()> {

@@ -23,7 +23,8 @@ pub struct Report {
     pub ticket: Option<TicketReport>,
     /// One line for every context key and every field that was filled from elsewhere.
     pub fields: Vec<Entry>,
-    /// Open tickets that are surely this conversation's and were not chosen: Desk or a human made them.
+    /// Open tickets that are surely this conversation's and were not chosen: Desk or a human made
+    /// them.
     pub other_open_tickets: Vec<u64>,
     /// Requests that Desk was sent.
     pub desk_calls: u32,
@@ -71,7 +72,8 @@ pub enum OpeningMessage {
     Posted,
     /// Chat refused it: no agent sees the ticket before the customer writes.
     Failed,
-    /// There is no `opening_message`, or no `chat-api-token`: no agent sees the ticket before the customer writes.
+    /// There is no `opening_message`, or no `chat-api-token`: no agent sees the ticket before the
+    /// customer writes.
     #[serde(rename = "not-configured")]
     NotConfigured,
 }
@@ -121,7 +123,8 @@ impl Report {
         }
     }
 
-    /// What came of it in one or two sentences, for a language model or a person. Holds no value and no id but the ticket's.
+    /// What came of it in one or two sentences, for a language model or a person. Holds no value
+    /// and no id but the ticket's.
     pub fn message(&self) -> String {
         let ticket = self.ticket.as_ref().map(|ticket| format!("Ticket {}", ticket.id));
         let ticket = ticket.as_deref();
@@ -132,7 +135,9 @@ impl Report {
             Status::Updated => format!("{whose} was updated; {facts}."),
             Status::Unchanged => format!("{whose} needed no change; {facts}."),
             Status::Duplicate => match ticket {
-                Some(ticket) => format!("This handoff was done before; see {}.", lower_first(ticket)),
+                Some(ticket) => {
+                    format!("This handoff was done before; see {}.", lower_first(ticket))
+                }
                 None => "This handoff was done before.".to_owned(),
             },
             Status::Left => match ticket {
@@ -159,7 +164,8 @@ impl Report {
         // What was not handed over is no fact.
         let facts = self.fields.iter().filter(|entry| entry.outcome != Outcome::Empty);
         let filled = facts.clone().filter(|entry| entry.outcome.is_filled()).count();
-        let (all, verb) = (facts.count(), if self.status == Status::Preview { "would be" } else { "are" });
+        let (all, verb) =
+            (facts.count(), if self.status == Status::Preview { "would be" } else { "are" });
         match all {
             0 => "no facts were handed over".to_owned(),
             1 => format!("{filled} of 1 fact {} on it", if verb == "are" { "is" } else { verb }),
@@ -223,7 +229,15 @@ mod tests {
     use super::*;
 
     fn entry(key: &str, outcome: Outcome) -> Entry {
-        Entry { key: key.to_owned(), outcome, field: None, hint: None, by: None, value: None, agrees: false }
+        Entry {
+            key: key.to_owned(),
+            outcome,
+            field: None,
+            hint: None,
+            by: None,
+            value: None,
+            agrees: false,
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Whether a failed Desk call is made again, and when.
 //!
-//! Pure: time left and chance come in as arguments. One of three owners of repetition, the others being the sender and
-//! (for a whole handoff) the queue. A call that Desk may have carried out is repeated only if repeating it does no harm.
+//! Pure: time left and chance come in as arguments. One of three owners of repetition, the others
+//! being the sender and (for a whole handoff) the queue. A call that Desk may have carried out is
+//! repeated only if repeating it does no harm.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub enum Sent {
 
 /// A failure, as far as repeating goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
+pub struct CallFailure {
     /// Whether it may pass by itself: an outage or a limit, not a refusal.
     pub passing: bool,
     /// Whether Desk may have carried the call out all the same.
@@ -34,7 +35,7 @@ pub struct Failure {
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum RetryDecision {
     /// Give up.
     Stop,
     /// Make the call again after this pause.
@@ -43,19 +44,31 @@ pub enum Next {
 
 /// Decides after the `attempt`th failure (counted from 1) of a call.
 ///
-/// `repeatable` says that doing it twice is the same as doing it once. The pause is what Desk asked for, else a random
-/// part (`chance`, 0 to 1: full jitter) of `base` doubled with every attempt; it never reaches past the time that is
-/// left.
-pub fn next(attempt: u32, failure: Failure, repeatable: bool, left: Duration, base: Duration, chance: f64) -> Next {
+/// `repeatable` says that doing it twice is the same as doing it once. The pause is what Desk asked
+/// for, else a random part (`chance`, 0 to 1: full jitter) of `base` doubled with every attempt; it
+/// never reaches past the time that is left.
+pub fn next(
+    attempt: u32,
+    failure: CallFailure,
+    repeatable: bool,
+    left: Duration,
+    base: Duration,
+    chance: f64,
+) -> RetryDecision {
     let harmless = repeatable || failure.sent == Sent::No;
     if !failure.passing || !harmless || attempt >= MAX_ATTEMPTS {
-        return Next::Stop;
+        return RetryDecision::Stop;
     }
     let ceiling = base.saturating_mul(1 << attempt.min(16)).min(MAX_PAUSE);
     let jitter = ceiling.mul_f64(chance.clamp(0.0, 1.0));
-    // Jitter on top of what was asked for, so that clients told the same moment do not all come back in it.
+    // Jitter on top of what was asked for, so that clients told the same moment do not all come
+    // back in it.
     let pause = failure.retry_after.map_or(jitter, |asked| asked.saturating_add(jitter.min(base)));
-    if pause.saturating_add(MIN_CALL) <= left { Next::After(pause) } else { Next::Stop }
+    if pause.saturating_add(MIN_CALL) <= left {
+        RetryDecision::After(pause)
+    } else {
+        RetryDecision::Stop
+    }
 }
 
 #[cfg(test)]
@@ -65,33 +78,36 @@ mod tests {
 
     const BASE: Duration = Duration::from_millis(200);
     const LONG: Duration = Duration::from_secs(60);
-    const OUTAGE: Failure = Failure { passing: true, sent: Sent::Maybe, retry_after: None };
+    const OUTAGE: CallFailure = CallFailure { passing: true, sent: Sent::Maybe, retry_after: None };
 
     #[test]
     fn a_refusal_is_final() {
-        let refusal = Failure { passing: false, sent: Sent::No, retry_after: None };
-        assert_eq!(next(1, refusal, true, LONG, BASE, 0.5), Next::Stop);
+        let refusal = CallFailure { passing: false, sent: Sent::No, retry_after: None };
+        assert_eq!(next(1, refusal, true, LONG, BASE, 0.5), RetryDecision::Stop);
     }
 
     #[test]
     fn a_call_that_may_have_been_carried_out_is_repeated_only_if_repeatable() {
-        assert_eq!(next(1, OUTAGE, false, LONG, BASE, 0.5), Next::Stop);
-        assert_eq!(next(1, OUTAGE, true, LONG, BASE, 0.5), Next::After(BASE));
-        let never_sent = Failure { sent: Sent::No, ..OUTAGE };
-        assert_eq!(next(1, never_sent, false, LONG, BASE, 0.5), Next::After(BASE));
+        assert_eq!(next(1, OUTAGE, false, LONG, BASE, 0.5), RetryDecision::Stop);
+        assert_eq!(next(1, OUTAGE, true, LONG, BASE, 0.5), RetryDecision::After(BASE));
+        let never_sent = CallFailure { sent: Sent::No, ..OUTAGE };
+        assert_eq!(next(1, never_sent, false, LONG, BASE, 0.5), RetryDecision::After(BASE));
     }
 
     #[test]
     fn what_desk_asks_for_is_honoured_or_the_call_given_up() {
-        let asked = Failure { retry_after: Some(Duration::from_secs(7)), ..OUTAGE };
-        assert_eq!(next(1, asked, true, LONG, BASE, 0.0), Next::After(Duration::from_secs(7)));
-        assert_eq!(next(1, asked, true, Duration::from_secs(7), BASE, 0.0), Next::Stop);
+        let asked = CallFailure { retry_after: Some(Duration::from_secs(7)), ..OUTAGE };
+        assert_eq!(
+            next(1, asked, true, LONG, BASE, 0.0),
+            RetryDecision::After(Duration::from_secs(7))
+        );
+        assert_eq!(next(1, asked, true, Duration::from_secs(7), BASE, 0.0), RetryDecision::Stop);
     }
 
     #[test]
     fn the_fourth_failure_is_the_last() {
-        assert_ne!(next(3, OUTAGE, true, LONG, BASE, 0.0), Next::Stop);
-        assert_eq!(next(4, OUTAGE, true, LONG, BASE, 0.0), Next::Stop);
+        assert_ne!(next(3, OUTAGE, true, LONG, BASE, 0.0), RetryDecision::Stop);
+        assert_eq!(next(4, OUTAGE, true, LONG, BASE, 0.0), RetryDecision::Stop);
     }
 
     proptest! {
@@ -99,9 +115,9 @@ mod tests {
         fn a_pause_never_reaches_past_the_time_left(
             attempt in 1..10u32, asked in prop::option::of(0..u64::MAX), left in 0..60_000u64, chance in any::<f64>(),
         ) {
-            let failure = Failure { retry_after: asked.map(Duration::from_millis), ..OUTAGE };
+            let failure = CallFailure { retry_after: asked.map(Duration::from_millis), ..OUTAGE };
             let left = Duration::from_millis(left);
-            if let Next::After(pause) = next(attempt, failure, true, left, BASE, if chance.is_nan() { 0.0 } else { chance }) {
+            if let RetryDecision::After(pause) = next(attempt, failure, true, left, BASE, if chance.is_nan() { 0.0 } else { chance }) {
                 prop_assert!(pause + MIN_CALL <= left);
                 prop_assert!(asked.is_none_or(|asked| pause >= Duration::from_millis(asked)));
             }

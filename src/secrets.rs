@@ -1,8 +1,9 @@
 //! Credentials and rules of each application, kept for five minutes.
 //!
-//! The seam is one method, [`ParameterStore::by_path`]; SSM stands behind it in [`crate::aws::ssm`]. Only applications
-//! known at start have a place here, so that no request can name a path of its own. A failed refresh serves the kept
-//! copy; without one it is an error, and nothing passes.
+//! The seam is one method, [`ParameterStore::by_path`]; SSM stands behind it in
+//! [`crate::aws::ssm`]. Only applications known at start have a place here, so that no request can
+//! name a path of its own. A failed refresh serves the kept copy; without one it is an error, and
+//! nothing passes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,19 +15,19 @@ use tokio::sync::Mutex;
 
 use crate::auth::Keys;
 use crate::config::{AppId, Config};
+use crate::json_reader::ReadError;
 use crate::rules::Rules;
-use crate::seam::{BoxFuture, StoreError};
-use crate::shape::Problem;
+use crate::store::{BoxFuture, StoreError};
 
 /// How long a copy is used without asking again.
-pub const KEEP: Duration = Duration::from_secs(5 * 60);
+pub const CACHE_TTL: Duration = Duration::from_secs(5 * 60);
 /// How long to go on with the kept copy after a refresh has failed.
 pub const RETRY_REFRESH: Duration = Duration::from_secs(15);
 /// How often Desk's refusal of the token may lead to a refresh.
 pub const REFUSAL_REFRESH: Duration = Duration::from_secs(60);
 
-/// How many secrets of a kind verify requests: that of an application-level webhook, one for each AI agent with a webhook of
-/// its own, and the former ones while they are rotated.
+/// How many secrets of a kind verify requests: that of an application-level webhook, one for each
+/// AI agent with a webhook of its own, and the former ones while they are rotated.
 pub const LIVE: usize = 10;
 
 /// Where parameters come from.
@@ -56,12 +57,13 @@ pub struct Credentials {
     pub desk_tokens: Vec<SecretString>,
     /// `chat-api-token`
     pub chat_token: Option<SecretString>,
-    /// `signing-secret`, `bearer-token`, `standard-webhooks-secret`: the first [`LIVE`] lines of each.
+    /// `signing-secret`, `bearer-token`, `standard-webhooks-secret`: the first [`LIVE`] lines of
+    /// each.
     pub keys: Keys,
     /// Those of these three parameters that have further lines, which are ignored.
     pub overfull: Vec<&'static str>,
     /// `fields`, or what is wrong with it.
-    pub rules: Result<Arc<Rules>, Vec<Problem>>,
+    pub rules: Result<Arc<Rules>, Vec<ReadError>>,
 }
 
 impl Credentials {
@@ -137,20 +139,25 @@ struct Kept {
 impl Secrets {
     /// An empty cache in front of `store`, with a place for every application of `config`.
     pub fn new(store: Box<dyn ParameterStore>, config: &Config) -> Self {
-        let slot = |app_id: &AppId| Slot { path: config.parameter_path(app_id), kept: Mutex::default() };
+        let slot =
+            |app_id: &AppId| Slot { path: config.parameter_path(app_id), kept: Mutex::default() };
         let slots = config.app_ids.iter().map(|app_id| (app_id.clone(), slot(app_id))).collect();
         Self { store, slots, stale_served: AtomicU64::new(0) }
     }
 
-    /// The application's credentials, at most [`KEEP`] old if the store answers.
+    /// The application's credentials, at most [`CACHE_TTL`] old if the store answers.
     ///
     /// # Errors
     /// [`Unavailable`] if the application is unknown, or the store fails and there is no kept copy.
-    pub async fn get(&self, app_id: &AppId, now: SystemTime) -> Result<Arc<Credentials>, Unavailable> {
+    pub async fn get(
+        &self,
+        app_id: &AppId,
+        now: SystemTime,
+    ) -> Result<Arc<Credentials>, Unavailable> {
         let slot = self.slots.get(app_id).ok_or(Unavailable)?;
         let mut kept = slot.kept.lock().await;
         if let Some(credentials) = &kept.credentials
-            && kept.fresh_until.is_some_and(|until| now < until && until <= now + KEEP)
+            && kept.fresh_until.is_some_and(|until| now < until && until <= now + CACHE_TTL)
         {
             return Ok(Arc::clone(credentials));
         }
@@ -161,8 +168,14 @@ impl Secrets {
         kept.credentials.clone().ok_or(Unavailable)
     }
 
-    /// Desk refused `token`: the newer one, if the store has one. Asks the store at most once a minute.
-    pub async fn after_refusal(&self, app_id: &AppId, token: &SecretString, now: SystemTime) -> Option<SecretString> {
+    /// Desk refused `token`: the newer one, if the store has one. Asks the store at most once a
+    /// minute.
+    pub async fn after_refusal(
+        &self,
+        app_id: &AppId,
+        token: &SecretString,
+        now: SystemTime,
+    ) -> Option<SecretString> {
         let slot = self.slots.get(app_id)?;
         let mut kept = slot.kept.lock().await;
         let newer = |kept: &Kept| {
@@ -177,7 +190,8 @@ impl Secrets {
         newer(&kept)
     }
 
-    /// How often a copy past its time was served because the store did not answer, since this was last asked.
+    /// How often a copy past its time was served because the store did not answer, since this was
+    /// last asked.
     pub fn take_stale_served(&self) -> u64 {
         self.stale_served.swap(0, Ordering::Relaxed)
     }
@@ -199,12 +213,13 @@ impl Secrets {
             }
         }
         // Once, and not with every refresh.
-        let known = kept.credentials.as_ref().map(|kept| kept.overfull.as_slice()).unwrap_or_default();
+        let known =
+            kept.credentials.as_ref().map(|kept| kept.overfull.as_slice()).unwrap_or_default();
         for parameter in credentials.overfull.iter().filter(|name| !known.contains(name)) {
             tracing::warn!(%app_id, parameter, "ten secrets of a kind are live; what stands below them is ignored");
         }
         kept.credentials = Some(Arc::new(credentials));
-        kept.fresh_until = Some(now + KEEP);
+        kept.fresh_until = Some(now + CACHE_TTL);
         true
     }
 }
@@ -226,12 +241,18 @@ mod tests {
     struct Scripted(Answers);
 
     impl ParameterStore for Scripted {
-        fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+        fn by_path<'a>(
+            &'a self,
+            path: &'a str,
+        ) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
             assert_eq!(path, "/desk-handoff/APP-1/");
             let mut answers = self.0.lock().unwrap();
             let answer = if answers.is_empty() { Err("no answer left") } else { answers.remove(0) };
             Box::pin(async move {
-                let parameter = |(name, value): (&str, &str)| Parameter { name: name.into(), value: value.into() };
+                let parameter = |(name, value): (&str, &str)| Parameter {
+                    name: name.into(),
+                    value: value.into(),
+                };
                 answer
                     .map(|pairs| pairs.into_iter().map(parameter).collect())
                     .map_err(|why| StoreError { store: "the parameter store", reason: why.into() })
@@ -239,10 +260,17 @@ mod tests {
         }
     }
 
-    fn secrets(answers: Vec<Result<Vec<(&'static str, &'static str)>, &'static str>>) -> (Secrets, AppId, Answers) {
-        let config = Config::from_lookup(|name| (name == "APP_IDS").then(|| "APP-1".to_owned())).unwrap();
+    fn secrets(
+        answers: Vec<Result<Vec<(&'static str, &'static str)>, &'static str>>,
+    ) -> (Secrets, AppId, Answers) {
+        let config =
+            Config::from_lookup(|name| (name == "APP_IDS").then(|| "APP-1".to_owned())).unwrap();
         let answers = Arc::new(StdMutex::new(answers));
-        (Secrets::new(Box::new(Scripted(Arc::clone(&answers))), &config), config.app_ids[0].clone(), answers)
+        (
+            Secrets::new(Box::new(Scripted(Arc::clone(&answers))), &config),
+            config.app_ids[0].clone(),
+            answers,
+        )
     }
 
     fn at(seconds: u64) -> SystemTime {
@@ -265,8 +293,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_refresh_serves_the_kept_copy_and_is_counted() {
-        let (secrets, app, answers) =
-            secrets(vec![Ok(vec![("desk-api-token", "one")]), Err("down"), Ok(vec![("desk-api-token", "two")])]);
+        let (secrets, app, answers) = secrets(vec![
+            Ok(vec![("desk-api-token", "one")]),
+            Err("down"),
+            Ok(vec![("desk-api-token", "two")]),
+        ]);
         secrets.get(&app, at(0)).await.unwrap();
         assert_eq!(token(&secrets.get(&app, at(301)).await.unwrap()), "one");
         assert_eq!(token(&secrets.get(&app, at(302)).await.unwrap()), "one");
@@ -291,7 +322,8 @@ mod tests {
     #[tokio::test]
     async fn desks_refusal_refreshes_at_once_but_at_most_once_a_minute() {
         let old = || Ok(vec![("desk-api-token", "old")]);
-        let (secrets, app, answers) = secrets(vec![old(), old(), Ok(vec![("desk-api-token", "new")])]);
+        let (secrets, app, answers) =
+            secrets(vec![old(), old(), Ok(vec![("desk-api-token", "new")])]);
         let refused = secrets.get(&app, at(0)).await.unwrap().desk_tokens[0].clone();
         assert!(secrets.after_refusal(&app, &refused, at(1)).await.is_none());
         assert!(secrets.after_refusal(&app, &refused, at(60)).await.is_none());
@@ -303,9 +335,11 @@ mod tests {
 
     #[tokio::test]
     async fn two_secrets_stand_on_two_lines() {
-        let (secrets, app, _) = secrets(vec![Ok(vec![("signing-secret", " old \n\n new\n"), ("unknown", "x")])]);
+        let (secrets, app, _) =
+            secrets(vec![Ok(vec![("signing-secret", " old \n\n new\n"), ("unknown", "x")])]);
         let credentials = secrets.get(&app, at(0)).await.unwrap();
-        let signing: Vec<&str> = credentials.keys.signing.iter().map(|secret| secret.expose_secret()).collect();
+        let signing: Vec<&str> =
+            credentials.keys.signing.iter().map(|secret| secret.expose_secret()).collect();
         assert_eq!(signing, ["old", "new"]);
         assert!(credentials.desk_tokens.is_empty() && credentials.rules.is_ok());
     }
@@ -321,7 +355,8 @@ mod tests {
         ] {
             let (secrets, app, _) = secrets(vec![Ok(vec![(name, eleven)])]);
             let credentials = secrets.get(&app, at(0)).await.unwrap();
-            let live: Vec<&str> = keys_of(&credentials.keys).iter().map(|secret| secret.expose_secret()).collect();
+            let live: Vec<&str> =
+                keys_of(&credentials.keys).iter().map(|secret| secret.expose_secret()).collect();
             assert_eq!(
                 (live, credentials.overfull.as_slice()),
                 (lines[..LIVE].iter().map(String::as_str).collect(), &[name][..])

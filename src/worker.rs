@@ -1,9 +1,10 @@
-//! The edge in from the queue: a message is done, or left to come again. The only place that knows the shape of SQS's events
-//! and answers.
+//! The edge in from the queue: a message is done, or left to come again. The only place that knows
+//! the shape of SQS's events and answers.
 //!
-//! The event source delivers one message at a time: the messages of one customer are worked on in their order, and none is
-//! received while an earlier one is not done. Nothing is dropped: what cannot be done comes again until the queue moves it
-//! to the dead-letter queue, within minutes if Desk refuses it for good, after hours if it may recover.
+//! The event source delivers one message at a time: the messages of one customer are worked on in
+//! their order, and none is received while an earlier one is not done. Nothing is dropped: what
+//! cannot be done comes again until the queue moves it to the dead-letter queue, within minutes if
+//! Desk refuses it for good, after hours if it may recover.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,19 +12,20 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::app::{App, Invocation, Job, JobError, Origin};
 use crate::config::Mode;
-use crate::desk::{DeskError, Kind};
-use crate::handoff::message::{Message, MessageError};
-use crate::metrics::{self, Record, Route, Status};
+use crate::desk::{DeskError, ErrorKind};
+use crate::handoff::message::{DecodeError, Message};
+use crate::metrics::{self, Record, Route, WorkStatus};
 use crate::process::ProcessError;
 use crate::report::Report;
-use crate::stack::{Invocation, Job, Origin, Stack, Trouble};
 
 /// The pause before the second delivery of a message that may recover; doubled every time.
 pub const FIRST_BACKOFF: Duration = Duration::from_secs(30);
 /// The longest pause between two deliveries.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(15 * 60);
-/// The pause between deliveries of a message that no later try can do: it is to reach the dead-letter queue soon.
+/// The pause between deliveries of a message that no later try can do: it is to reach the
+/// dead-letter queue soon.
 pub const FINAL_PAUSE: Duration = Duration::from_secs(10);
 /// The pause in preview mode, where every message is kept in the dead-letter queue.
 pub const PREVIEW_PAUSE: Duration = Duration::from_secs(1);
@@ -32,10 +34,10 @@ const MIN_WORK: Duration = Duration::from_secs(2);
 
 /// Why a message was not done.
 #[derive(Debug, thiserror::Error)]
-pub enum NotDone {
+pub enum MessageError {
     /// It is none of ours.
     #[error(transparent)]
-    BadMessage(#[from] MessageError),
+    BadMessage(#[from] DecodeError),
     /// Its application is not served here.
     #[error("the application is not served here")]
     UnknownApplication,
@@ -47,22 +49,22 @@ pub enum NotDone {
     NoTime,
     /// The work failed.
     #[error(transparent)]
-    Trouble(#[from] Trouble),
+    Job(#[from] JobError),
     /// It was worked out and, in preview mode, not carried out.
     #[error("preview mode: nothing is written to Desk, and the message is kept")]
     PreviewOnly,
 }
 
-impl NotDone {
-    fn status(&self) -> Status {
+impl MessageError {
+    fn status(&self) -> WorkStatus {
         match self {
-            Self::NoTime => Status::Postponed,
-            Self::Trouble(Trouble::Failed(error)) => error.into(),
-            Self::PreviewOnly => Status::Done(crate::report::Status::Preview),
+            Self::NoTime => WorkStatus::Postponed,
+            Self::Job(JobError::Failed(error)) => error.into(),
+            Self::PreviewOnly => WorkStatus::Done(crate::report::Status::Preview),
             Self::BadMessage(_)
             | Self::UnknownApplication
             | Self::Unavailable(_)
-            | Self::Trouble(Trouble::NotConfigured(_)) => Status::Failed,
+            | Self::Job(JobError::NotConfigured(_)) => WorkStatus::Failed,
         }
     }
 }
@@ -72,13 +74,13 @@ pub fn backoff(receive_count: u32) -> Duration {
     FIRST_BACKOFF.saturating_mul(1 << receive_count.saturating_sub(1).min(10)).min(MAX_BACKOFF)
 }
 
-/// Works on the messages of an event in their order; the answer names those that are to come again. After one that is not
-/// done the later ones come again untried, as a FIFO queue wants it.
-pub async fn handle(stack: &Stack, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
+/// Works on the messages of an event in their order; the answer names those that are to come again.
+/// After one that is not done the later ones come again untried, as a FIFO queue wants it.
+pub async fn handle(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in event.records {
         let is_after_failure = !response.batch_item_failures.is_empty();
-        if is_after_failure || !is_done(stack, &message, invocation).await {
+        if is_after_failure || !is_done(app, &message, invocation).await {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
             response.batch_item_failures.push(failure);
@@ -88,19 +90,19 @@ pub async fn handle(stack: &Stack, event: SqsEvent, invocation: &Invocation) -> 
 }
 
 /// Works on one message; if it is not done, says why, and when it comes again.
-async fn is_done(stack: &Stack, message: &SqsMessage, invocation: &Invocation) -> bool {
+async fn is_done(app: &App, message: &SqsMessage, invocation: &Invocation) -> bool {
     let span = metrics::span(&invocation.request_id);
     async {
-        let Err(not_done) = work(stack, message, invocation).await else { return true };
+        let Err(error) = work(app, message, invocation).await else { return true };
         let (message_id, receive_count) = (message.message_id.as_deref(), receive_count(message));
-        let pause = pause(&not_done, receive_count);
+        let pause = pause(&error, receive_count);
         let again_in_seconds = pause.as_secs();
-        if not_done.status() == Status::Failed {
-            tracing::error!(message_id, receive_count, again_in_seconds, reason = %not_done, "message not done");
+        if error.status() == WorkStatus::Failed {
+            tracing::error!(message_id, receive_count, again_in_seconds, reason = %error, "message not done");
         } else {
-            tracing::info!(message_id, receive_count, again_in_seconds, reason = %not_done, "message delayed");
+            tracing::info!(message_id, receive_count, again_in_seconds, reason = %error, "message delayed");
         }
-        delay(stack, message, pause).await;
+        delay(app, message, pause).await;
         false
     }
     .instrument(span)
@@ -110,18 +112,23 @@ async fn is_done(stack: &Stack, message: &SqsMessage, invocation: &Invocation) -
 /// Works on one message, and records what came of it.
 ///
 /// # Errors
-/// [`NotDone`]; the message must come again.
-pub async fn work(stack: &Stack, message: &SqsMessage, invocation: &Invocation) -> Result<Report, NotDone> {
+/// [`MessageError`]; the message must come again.
+pub async fn work(
+    app: &App,
+    message: &SqsMessage,
+    invocation: &Invocation,
+) -> Result<Report, MessageError> {
     let (began, mut record) = (Instant::now(), record(message, invocation));
-    let worked = carry_out(stack, message, invocation, &mut record).await;
-    if let Err(not_done) = &worked {
-        record.status = not_done.status();
-        record.reason = Some(not_done.to_string());
+    let worked = carry_out(app, message, invocation, &mut record).await;
+    if let Err(error) = &worked {
+        record.status = error.status();
+        record.reason = Some(error.to_string());
     }
     // In preview mode the first delivery says everything.
-    let is_repeated_preview = matches!(worked, Err(NotDone::PreviewOnly)) && receive_count(message) > 1;
+    let is_repeated_preview =
+        matches!(worked, Err(MessageError::PreviewOnly)) && receive_count(message) > 1;
     if !is_repeated_preview {
-        stack.tell(record, began);
+        app.tell(record, began);
     }
     worked
 }
@@ -134,68 +141,82 @@ fn record(message: &SqsMessage, invocation: &Invocation) -> Record {
 }
 
 async fn carry_out(
-    stack: &Stack,
+    app: &App,
     message: &SqsMessage,
     invocation: &Invocation,
     record: &mut Record,
-) -> Result<Report, NotDone> {
+) -> Result<Report, MessageError> {
     let sent = sent(message).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let sent = sent.and_then(|since| i64::try_from(since.as_millis()).ok());
     let is_repeated = receive_count(message) > 1;
     let message = Message::parse(message.body.as_deref().unwrap_or_default(), sent)?;
-    let app_id = message.app_id().filter(|app_id| stack.config.app_ids.contains(app_id));
-    let app_id = app_id.ok_or(NotDone::UnknownApplication)?;
+    let app_id = message.app_id().filter(|app_id| app.config.app_ids.contains(app_id));
+    let app_id = app_id.ok_or(MessageError::UnknownApplication)?;
     record.about(&app_id, &message.handoff);
-    let mode = stack.config.mode;
+    let mode = app.config.mode;
     if mode == Mode::Preview && is_repeated {
-        return Err(NotDone::PreviewOnly);
+        return Err(MessageError::PreviewOnly);
     }
     if invocation.deadline.saturating_duration_since(Instant::now()) < MIN_WORK {
-        return Err(NotDone::NoTime);
+        return Err(MessageError::NoTime);
     }
 
-    let credentials = stack.secrets.get(&app_id, invocation.now).await?;
+    let credentials = app.secrets.get(&app_id, invocation.now).await?;
     let origin = if message.direct { Origin::QueuedDirect } else { Origin::QueuedWebhook };
     let handoff = &message.handoff;
     let job = Job { app_id: &app_id, credentials: &credentials, handoff, mode, origin };
-    let report = stack.work(job, invocation, record).await?;
+    let report = app.work(job, invocation, record).await?;
     match mode {
         Mode::Live => Ok(report),
-        Mode::Preview => Err(NotDone::PreviewOnly),
+        Mode::Preview => Err(MessageError::PreviewOnly),
     }
 }
 
-/// How long until a message comes again: as long as whoever is in the way says; briefly if no later try can do it; else the
-/// back-off.
-fn pause(not_done: &NotDone, receive_count: u32) -> Duration {
+/// How long until a message comes again: as long as whoever is in the way says; briefly if no later
+/// try can do it; else the back-off.
+fn pause(error: &MessageError, receive_count: u32) -> Duration {
     let backoff = backoff(receive_count);
-    match not_done {
-        NotDone::Trouble(Trouble::Failed(error)) => match error {
-            ProcessError::InProgress(seconds) => Duration::from_secs(*seconds).clamp(Duration::from_secs(1), backoff),
+    match error {
+        MessageError::Job(JobError::Failed(error)) => match error {
+            ProcessError::InProgress(seconds) => {
+                Duration::from_secs(*seconds).clamp(Duration::from_secs(1), backoff)
+            }
             ProcessError::Grace(seconds) | ProcessError::CreateInDoubt(seconds) => {
                 Duration::from_secs(*seconds).min(MAX_BACKOFF)
             }
-            ProcessError::Desk(DeskError { kind: Kind::Refused, .. }) => FINAL_PAUSE,
-            ProcessError::Desk(DeskError { retry_after: Some(asked), .. }) => backoff.max(*asked).min(MAX_BACKOFF),
-            ProcessError::Desk(_) | ProcessError::Claims(_) | ProcessError::NotYet | ProcessError::Unsettled => backoff,
+            ProcessError::Desk(DeskError { kind: ErrorKind::Refused, .. }) => FINAL_PAUSE,
+            ProcessError::Desk(DeskError { retry_after: Some(asked), .. }) => {
+                backoff.max(*asked).min(MAX_BACKOFF)
+            }
+            ProcessError::Desk(_)
+            | ProcessError::Claims(_)
+            | ProcessError::NotYet
+            | ProcessError::Unsettled => backoff,
         },
-        NotDone::BadMessage(_) | NotDone::UnknownApplication => FINAL_PAUSE,
-        NotDone::PreviewOnly => PREVIEW_PAUSE,
-        // The delivery counted, though nothing was tried: at once again and again, it would soon be the last.
-        NotDone::NoTime | NotDone::Unavailable(_) | NotDone::Trouble(Trouble::NotConfigured(_)) => backoff,
+        MessageError::BadMessage(_) | MessageError::UnknownApplication => FINAL_PAUSE,
+        MessageError::PreviewOnly => PREVIEW_PAUSE,
+        // The delivery counted, though nothing was tried: at once again and again, it would soon be
+        // the last.
+        MessageError::NoTime
+        | MessageError::Unavailable(_)
+        | MessageError::Job(JobError::NotConfigured(_)) => backoff,
     }
 }
 
-async fn delay(stack: &Stack, message: &SqsMessage, pause: Duration) {
+async fn delay(app: &App, message: &SqsMessage, pause: Duration) {
     let handle = message.receipt_handle.as_deref().unwrap_or_default();
     let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
-    if let Err(error) = stack.queue.change_visibility(handle, seconds).await {
+    if let Err(error) = app.queue.change_visibility(handle, seconds).await {
         tracing::warn!(%error, "not delayed; the queue's own visibility time-out holds");
     }
 }
 
 fn receive_count(message: &SqsMessage) -> u32 {
-    message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+    message
+        .attributes
+        .get("ApproximateReceiveCount")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1)
 }
 
 /// When it was put on the queue: SQS gives milliseconds since 1970.
@@ -210,15 +231,16 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_its_limit() {
-        let seconds: Vec<u64> = [0, 1, 2, 3, 5, 6, 12, u32::MAX].map(|count| backoff(count).as_secs()).into();
+        let seconds: Vec<u64> =
+            [0, 1, 2, 3, 5, 6, 12, u32::MAX].map(|count| backoff(count).as_secs()).into();
         assert_eq!(seconds, [30, 30, 60, 120, 480, 900, 900, 900]);
     }
 
     #[test]
     fn stated_pause_is_used() {
-        let under_way = NotDone::Trouble(Trouble::Failed(ProcessError::InProgress(7)));
+        let under_way = MessageError::Job(JobError::Failed(ProcessError::InProgress(7)));
         assert_eq!(pause(&under_way, 3), Duration::from_secs(7));
-        assert_eq!(pause(&NotDone::NoTime, 3), Duration::from_secs(120));
-        assert_eq!(pause(&NotDone::UnknownApplication, 3), FINAL_PAUSE);
+        assert_eq!(pause(&MessageError::NoTime, 3), Duration::from_secs(120));
+        assert_eq!(pause(&MessageError::UnknownApplication, 3), FINAL_PAUSE);
     }
 }

@@ -1,13 +1,15 @@
-//! What holds for all claims, those of one process and those in DynamoDB: facts, each about customers of its own.
+//! What holds for all claims, those of one process and those in DynamoDB: facts, each about
+//! customers of its own.
 //!
-//! Times are arguments, so nothing waits. Shared by both test binaries; `holds_for!` makes a test of every fact.
+//! Times are arguments, so nothing waits. Shared by both test binaries; `holds_for!` makes a test
+//! of every fact.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use desk_handoff::claims::customer::Subject;
 use desk_handoff::claims::{
-    Attempt, ClaimRequest, ClaimResult, Claims, Customer, MAX_ATTEMPTS, Permit, RECORD_TTL, claim,
+    Attempt, ClaimRequest, ClaimResult, Claims, Customer, Lease, MAX_ATTEMPTS, RECORD_TTL, claim,
 };
 use desk_handoff::handoff::{Conversation, Stamp};
 use desk_handoff::ticket::find::Names;
@@ -75,7 +77,7 @@ impl<'a> Subjects<'a> {
         claim(self.claims, &self.request(event, now, "1"), event).await.unwrap()
     }
 
-    async fn granted(&self, event: &str, now: u64, order: &str) -> (Permit, Customer) {
+    async fn granted(&self, event: &str, now: u64, order: &str) -> (Lease, Customer) {
         match claim(self.claims, &self.request(event, now, order), event).await.unwrap() {
             ClaimResult::Granted(permit, customer) => (permit, customer),
             other => panic!("{event} at {now}: {other:?}"),
@@ -118,7 +120,8 @@ fn is_in_progress(result: &ClaimResult, until: u64) {
 
 #[track_caller]
 fn is_done(result: &ClaimResult, desk_id: u64) {
-    let expected = matches!(result, ClaimResult::AlreadyDone(customer) if customer.desk_id == Some(desk_id));
+    let expected =
+        matches!(result, ClaimResult::AlreadyDone(customer) if customer.desk_id == Some(desk_id));
     assert!(expected, "{result:?}, not done with {desk_id}");
 }
 

@@ -1,7 +1,8 @@
-//! What both test binaries share: the stated answer of every file in events/, and a Desk with the fields of a document.
+//! What both test binaries share: the stated answer of every file in events/, and a Desk with the
+//! fields of a document.
 //!
-//! The answers hold in this order, for one empty Desk with the fields of fields.example.json, in the embedded run as under
-//! the Runtime Interface Emulator.
+//! The answers hold in this order, for one empty Desk with the fields of fields.example.json, in
+//! the embedded run as under the Runtime Interface Emulator.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -110,8 +111,8 @@ pub(crate) const ANSWERS: [Stated; 10] = [
     Stated { file: "ignored-category.json", status: 200, word: "ignored", outcomes: &[] },
 ];
 
-/// A batch for the worker: two handoffs of one conversation, one of another, and one message that is no handoff. Answered
-/// with the last one's id alone.
+/// A batch for the worker: two handoffs of one conversation, one of another, and one message that
+/// is no handoff. Answered with the last one's id alone.
 pub(crate) const BATCH: &str = include_str!("../events/sqs-batch.json");
 /// The tickets that the events leave behind, one a conversation handed over and worked on.
 pub(crate) const TICKETS: usize = 6;
@@ -125,11 +126,21 @@ impl Stated {
 
     #[track_caller]
     pub(crate) fn check(&self, status: u64, body: &Value) {
-        let word = body["type"].as_str().and_then(|kind| kind.rsplit(':').next()).or(body["status"].as_str());
-        assert_eq!((status, word), (u64::from(self.status), Some(self.word)), "{}: {body:#}", self.file);
+        let word = body["type"]
+            .as_str()
+            .and_then(|kind| kind.rsplit(':').next())
+            .or(body["status"].as_str());
+        assert_eq!(
+            (status, word),
+            (u64::from(self.status), Some(self.word)),
+            "{}: {body:#}",
+            self.file
+        );
         let entries = body["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let outcomes: Vec<_> = entries.iter().map(|line| (line["key"].as_str(), line["outcome"].as_str())).collect();
-        let stated: Vec<_> = self.outcomes.iter().map(|(key, outcome)| (Some(*key), Some(*outcome))).collect();
+        let outcomes: Vec<_> =
+            entries.iter().map(|line| (line["key"].as_str(), line["outcome"].as_str())).collect();
+        let stated: Vec<_> =
+            self.outcomes.iter().map(|(key, outcome)| (Some(*key), Some(*outcome))).collect();
         assert_eq!(outcomes, stated, "{}", self.file);
     }
 
@@ -137,12 +148,18 @@ impl Stated {
     pub(crate) fn private_texts(&self) -> Vec<String> {
         let event: Value = serde_json::from_str(&self.event()).unwrap();
         let context = |body: Value| {
-            let context = body.pointer("/data/conversation/ai_agent_context/context").or(body.get("context")).cloned();
-            let context = context.or_else(|| body.get("order-id").map(|order| json!({"order-id": order})));
-            serde_json::from_value::<BTreeMap<String, Value>>(context.unwrap_or_default()).unwrap_or_default()
+            let context = body
+                .pointer("/data/conversation/ai_agent_context/context")
+                .or(body.get("context"))
+                .cloned();
+            let context =
+                context.or_else(|| body.get("order-id").map(|order| json!({"order-id": order})));
+            serde_json::from_value::<BTreeMap<String, Value>>(context.unwrap_or_default())
+                .unwrap_or_default()
         };
         let body = serde_json::from_str(event["body"].as_str().unwrap()).unwrap_or_default();
-        let texts = context(body).into_values().filter_map(|value| Some(value.as_str()?.to_owned()));
+        let texts =
+            context(body).into_values().filter_map(|value| Some(value.as_str()?.to_owned()));
         texts.filter(|text| text.len() > 7).collect()
     }
 }
@@ -157,8 +174,10 @@ pub(crate) fn without_grace(document: &str) -> String {
 /// A Desk that has exactly the fields of this `fields` document, and the teams vip and support.
 pub(crate) fn desk_of(document: &str) -> Setup {
     let fields = Rules::parse(document).unwrap().fields.unwrap_or_default();
-    let definition = |field: rules::Field| FieldDefinition::new(field.key.as_str(), kind(field.kind));
-    let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
+    let definition =
+        |field: rules::Field| FieldDefinition::new(field.key.as_str(), kind(field.kind));
+    let groups =
+        vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
     Setup { fields: fields.into_iter().map(definition).collect(), groups, ..Setup::default() }
 }
 

@@ -19,10 +19,14 @@ fn main() {
 
 /// A direct body whose context has so many keys: the first 20 are fields.
 fn body(keys: usize) -> Vec<u8> {
-    let context: Map<String, Value> =
-        (0..keys).map(|key| (format!("field-{key}"), json!(format!("value of the key {key}")))).collect();
-    let conversation = json!({"id": "2647", "channel_url": "sendbird_group_channel_2647", "user_id": "user_1"});
-    json!({"event_id": "e", "conversation": conversation, "context": context}).to_string().into_bytes()
+    let context: Map<String, Value> = (0..keys)
+        .map(|key| (format!("field-{key}"), json!(format!("value of the key {key}"))))
+        .collect();
+    let conversation =
+        json!({"id": "2647", "channel_url": "sendbird_group_channel_2647", "user_id": "user_1"});
+    json!({"event_id": "e", "conversation": conversation, "context": context})
+        .to_string()
+        .into_bytes()
 }
 
 fn keys() -> Keys {
@@ -31,7 +35,10 @@ fn keys() -> Keys {
 
 fn headers(body: &[u8]) -> HeaderMap {
     let signature = sign(body, SECRET).parse().expect("hex is a header's value");
-    HeaderMap::from_iter([("x-sendbird-signature".parse().expect("it is a header's name"), signature)])
+    HeaderMap::from_iter([(
+        "x-sendbird-signature".parse().expect("it is a header's name"),
+        signature,
+    )])
 }
 
 fn authenticated<'a>(body: &'a [u8], headers: &HeaderMap) -> Authenticated<'a> {
@@ -47,7 +54,8 @@ fn parse(body: Authenticated<'_>) -> Handoff {
 }
 
 fn rules() -> Rules {
-    let fields: Vec<Value> = (0..20).map(|key| json!({"key": format!("field-{key}"), "type": "text"})).collect();
+    let fields: Vec<Value> =
+        (0..20).map(|key| json!({"key": format!("field-{key}"), "type": "text"})).collect();
     Rules::parse(&json!({"fields": fields}).to_string()).expect("the rules can be read")
 }
 
@@ -77,7 +85,10 @@ fn matching(bencher: Bencher<'_, '_>, keys: usize) {
 /// Keys that no field has and that look like one: each is given a hint.
 #[divan::bench(args = KEYS)]
 fn matching_near_misses(bencher: Bencher<'_, '_>, keys: usize) {
-    let body = String::from_utf8(body(keys)).expect("JSON is text").replace("field-", "feild_").into_bytes();
+    let body = String::from_utf8(body(keys))
+        .expect("JSON is text")
+        .replace("field-", "feild_")
+        .into_bytes();
     let headers = headers(&body);
     let (rules, handoff) = (rules(), parse(authenticated(&body, &headers)));
     bencher.bench_local(|| match_fields(black_box(&rules), black_box(&handoff)));

@@ -1,6 +1,8 @@
-//! SSM, SQS and DynamoDB as far as the functions need them, answering at once: what is timed is to be the functions.
+//! SSM, SQS and DynamoDB as far as the functions need them, answering at once: what is timed is to
+//! be the functions.
 //!
-//! Takes for granted that every event is new and that one process at a time works: no condition is checked.
+//! Takes for granted that every event is new and that one process at a time works: no condition is
+//! checked.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -28,12 +30,19 @@ pub(crate) fn start(servers: &Handle) -> std::io::Result<String> {
     Ok(format!("http://{address}"))
 }
 
-async fn answer(State(items): State<Items>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+async fn answer(
+    State(items): State<Items>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, String) {
+    let target =
+        headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let answer = match target {
         "AmazonSSM.GetParametersByPath" => parameters(),
         "AmazonSQS.SendMessage" => json!({"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}),
-        "DynamoDB_20120810.UpdateItem" => update(&items, &serde_json::from_slice(&body).unwrap_or_default()),
+        "DynamoDB_20120810.UpdateItem" => {
+            update(&items, &serde_json::from_slice(&body).unwrap_or_default())
+        }
         // A connection is being opened, nothing more.
         _ => return (StatusCode::NOT_FOUND, String::new()),
     };
@@ -60,7 +69,9 @@ fn update(items: &Items, request: &Value) -> Value {
         items.insert(key.to_owned(), (record.clone(), done.clone()));
     }
     match items.get(key) {
-        Some((record, done)) => json!({"Attributes": {"pk": {"S": key}, "record": record, "done": done}}),
+        Some((record, done)) => {
+            json!({"Attributes": {"pk": {"S": key}, "record": record, "done": done}})
+        }
         None => json!({}),
     }
 }

@@ -1,4 +1,5 @@
-//! What a cold start costs: from exec to the first poll, and to the first answer, ours and the empty ones by turns.
+//! What a cold start costs: from exec to the first poll, and to the first answer, ours and the
+//! empty ones by turns.
 
 use std::io::Result;
 use std::time::Duration;
@@ -34,7 +35,9 @@ fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<
     }
     let figures = times.map(Figures::of_times);
     println!("\n### Exec to first poll, {} starts each\n", sizes.starts);
-    println!("| bootstrap | ms, median (min–max) | ratio to the empty one, median (min–max) |\n| --- | --- | --- |");
+    println!(
+        "| bootstrap | ms, median (min–max) | ratio to the empty one, median (min–max) |\n| --- | --- | --- |"
+    );
     for (place, (name, _, _)) in kinds.iter().enumerate() {
         let ratio = figures[place].over(&figures[place / 3 * 3]);
         println!("| {name} | {} | {ratio} |", figures[place]);
@@ -44,11 +47,17 @@ fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<
         figure: figures[ours].over(&figures[empty]).median(),
         most: 1.6,
     };
-    Ok(vec![bound("exec to first poll, api, ratio", 1, 0), bound("exec to first poll, worker, ratio", 4, 3)])
+    Ok(vec![
+        bound("exec to first poll, api, ratio", 1, 0),
+        bound("exec to first poll, worker, ratio", 4, 3),
+    ])
 }
 
 fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound>> {
-    println!("\n### Exec to first answer, {} starts each, everything local, Desk at 0 ms\n", sizes.starts);
+    println!(
+        "\n### Exec to first answer, {} starts each, everything local, Desk at 0 ms\n",
+        sizes.starts
+    );
     println!(
         "| first event | ms, median (min–max) | ratio | of it after the first poll, ms | CPU ms, median (min–max) | CPU \
          ratio |"
@@ -66,7 +75,9 @@ fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Ve
         let (ours, empty) = binaries.pair(route);
         let mut costs: [Vec<Cost>; 2] = Default::default();
         for _ in 0..sizes.starts {
-            for (costs, (binary, expected)) in costs.iter_mut().zip([(empty, None), (ours, Some(route))]) {
+            for (costs, (binary, expected)) in
+                costs.iter_mut().zip([(empty, None), (ours, Some(route))])
+            {
                 let function = Function::start_with(world, binary, prefetch, Some(route.event()))?;
                 costs.push(function.first_answer(expected)?);
             }
@@ -76,7 +87,11 @@ fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Ve
         println!("| {}{without} | {} |", route.name(), ours.beside(&empty));
         println!("| (empty) | {} |", empty.beside(&empty));
         if (route, prefetch) == (Route::Webhook, Prefetch::On) {
-            bounds.push(Bound { name: "first webhook answer, cold, ms", figure: ours.wall.median(), most: 150.0 });
+            bounds.push(Bound {
+                name: "first webhook answer, cold, ms",
+                figure: ours.wall.median(),
+                most: 150.0,
+            });
             let ratio = ours.cpu.over(&empty.cpu).median();
             bounds.push(Bound { name: "its CPU time, ratio", figure: ratio, most: 3.0 });
         }

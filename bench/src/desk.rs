@@ -1,8 +1,10 @@
-//! Desk as far as the measured routes need it: fixed answers after a chosen delay, and how long it took itself.
+//! Desk as far as the measured routes need it: fixed answers after a chosen delay, and how long it
+//! took itself.
 //!
-//! The embedded Desk of the tests keeps a log and rules of its own, which would be timed with the functions. What a
-//! conversation finds here is in its channel's name: `known-7` is ticket 7 with what was last written to it, `there-…`
-//! has a ticket that nobody has written to, any other has none.
+//! The embedded Desk of the tests keeps a log and rules of its own, which would be timed with the
+//! functions. What a conversation finds here is in its channel's name: `known-7` is ticket 7 with
+//! what was last written to it, `there-…` has a ticket that nobody has written to, any other has
+//! none.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -52,7 +54,8 @@ impl Desk {
         self.shared.delay.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// How many calls there were since this was asked last, and how long at least one of them was being answered.
+    /// How many calls there were since this was asked last, and how long at least one of them was
+    /// being answered.
     pub(crate) fn busy(&self) -> (usize, Duration) {
         let mut calls = std::mem::take(&mut *self.shared.calls.lock().expect("no holder panics"));
         calls.sort_unstable();
@@ -66,13 +69,19 @@ impl Desk {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, body: Bytes) -> String {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+) -> String {
     let start = Instant::now();
     let delay = shared.delay.load(Ordering::Relaxed);
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
-    let answer = shared.work(&method, &uri, &serde_json::from_slice(&body).unwrap_or_default()).to_string();
+    let answer =
+        shared.work(&method, &uri, &serde_json::from_slice(&body).unwrap_or_default()).to_string();
     shared.calls.lock().expect("no holder panics").push((start, Instant::now()));
     answer
 }
@@ -84,7 +93,9 @@ impl Shared {
             ("GET", ["tickets"]) => self.list(uri.query().unwrap_or_default()),
             ("POST", ["tickets"]) => ticket(OTHER, "created", &sent(body)),
             ("GET", ["tickets", id]) => self.view(id.parse().unwrap_or(OTHER)),
-            ("PATCH", ["tickets", id, "custom_fields"]) => self.write(id.parse().unwrap_or(OTHER), &sent(body)),
+            ("PATCH", ["tickets", id, "custom_fields"]) => {
+                self.write(id.parse().unwrap_or(OTHER), &sent(body))
+            }
             ("GET", ["customers"]) => json!({"count": 1, "results": [customer()]}),
             _ => json!({"detail": "Not found."}),
         }
@@ -127,7 +138,8 @@ fn customer() -> Value {
 }
 
 fn ticket(id: u64, channel: &str, fields: &Map<String, Value>) -> Value {
-    let fields: Vec<Value> = fields.iter().map(|(key, value)| json!({"id": 1, "key": key, "value": value})).collect();
+    let fields: Vec<Value> =
+        fields.iter().map(|(key, value)| json!({"id": 1, "key": key, "value": value})).collect();
     json!({
         "id": id, "project": 105, "channelName": "AI handoff 2647", "channelUrl": channel,
         "createdAt": "2025-07-30T08:35:33.000000Z", "issuedAt": "2025-07-30T08:35:34.000000Z", "closedAt": null,

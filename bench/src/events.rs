@@ -64,7 +64,9 @@ impl Route {
             Self::Create => request("/handoffs", &body(number, &format!("new-{number}"))),
             Self::UpdateKnown => request("/handoffs", &body(number, "known-1")),
             Self::UpdateUnknown => request("/handoffs", &body(number, &format!("there-{number}"))),
-            Self::Preview => request("/handoffs/preview", &body(number, &format!("there-{number}"))),
+            Self::Preview => {
+                request("/handoffs/preview", &body(number, &format!("there-{number}")))
+            }
             Self::Batch(size) => batch(size),
         }
         .to_string()
@@ -116,7 +118,8 @@ fn request(path: &str, body: &Value) -> Value {
 }
 
 fn batch(size: u64) -> Value {
-    let sample: Value = serde_json::from_str(include_str!("../../events/sqs-batch.json")).expect("the sample is JSON");
+    let sample: Value = serde_json::from_str(include_str!("../../events/sqs-batch.json"))
+        .expect("the sample is JSON");
     let record = |ticket: u64| {
         let mut record = sample["Records"][0].clone();
         let text = record["body"].as_str().expect("the sample has a body");

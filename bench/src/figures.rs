@@ -1,6 +1,8 @@
-//! Measurements of one thing, many times over, and how they are shown: milliseconds, and ratios of pairs.
+//! Measurements of one thing, many times over, and how they are shown: milliseconds, and ratios of
+//! pairs.
 //!
-//! A ratio is of two measurements made one right after the other, so that what else the machine does falls on both.
+//! A ratio is of two measurements made one right after the other, so that what else the machine
+//! does falls on both.
 
 use std::fmt;
 use std::time::Duration;
@@ -66,7 +68,8 @@ mod tests {
 
     #[test]
     fn the_median_and_the_extremes_are_those_of_the_pairs() {
-        let times = |milliseconds: [u64; 3]| Figures::of_times(milliseconds.map(Duration::from_millis));
+        let times =
+            |milliseconds: [u64; 3]| Figures::of_times(milliseconds.map(Duration::from_millis));
         let ratios = times([30, 10, 40]).over(&times([10, 10, 20]));
         assert_eq!(ratios.to_string(), "2.00 (1.00–3.00)");
         assert_eq!((times([1, 2, 6]).mean(), times([1, 2, 6]).p99()), (3.0, 6.0));

@@ -1,4 +1,5 @@
-//! A bootstrap as a process: started with a function's environment, asked, and its CPU time and memory read.
+//! A bootstrap as a process: started with a function's environment, asked, and its CPU time and
+//! memory read.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -49,7 +50,11 @@ pub(crate) struct Cost {
 
 impl World {
     /// As Lambda and template.yaml would set it.
-    pub(crate) fn environment(&self, runtime: &Runtime, prefetch: Prefetch) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(
+        &self,
+        runtime: &Runtime,
+        prefetch: Prefetch,
+    ) -> Vec<(&'static str, String)> {
         let prefetch = if prefetch == Prefetch::On { "on" } else { "off" };
         [
             ("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string()),
@@ -89,10 +94,16 @@ impl Function {
         let runtime = Runtime::start(&world.servers)?;
         event.into_iter().for_each(|event| runtime.hand_out(event));
         let mut command = Command::new(binary);
-        command.env_clear().envs(world.environment(&runtime, prefetch)).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .env_clear()
+            .envs(world.environment(&runtime, prefetch))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         let started = Instant::now();
         let child = command.spawn()?;
-        let clock = clock_getcpuclockid(Pid::from_raw(child.id().try_into().expect("a process id is an i32")))?;
+        let clock = clock_getcpuclockid(Pid::from_raw(
+            child.id().try_into().expect("a process id is an i32"),
+        ))?;
         Ok(Self { child, clock, started, runtime })
     }
 
@@ -107,11 +118,13 @@ impl Function {
         let answer = self.runtime.answer();
         check(route, &answer.body);
         self.runtime.poll();
-        let (wall, handling) = (answer.at.duration_since(self.started), answer.at.duration_since(answer.handed));
+        let (wall, handling) =
+            (answer.at.duration_since(self.started), answer.at.duration_since(answer.handed));
         Ok(Cost { wall, handling, cpu: self.cpu()? })
     }
 
-    /// An answer of a process that has been asking for an event; when this returns it is asking again.
+    /// An answer of a process that has been asking for an event; when this returns it is asking
+    /// again.
     pub(crate) fn invoke(&self, route: Option<Route>, event: Vec<u8>) -> std::io::Result<Cost> {
         let before = self.cpu()?;
         self.runtime.hand_out(event);
@@ -131,7 +144,8 @@ impl Function {
     pub(crate) fn peak_memory(&self) -> std::io::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().map_err(std::io::Error::other)?;
+        let kibibytes: u64 =
+            line.trim().trim_end_matches(" kB").parse().map_err(std::io::Error::other)?;
         Ok(kibibytes * 1024)
     }
 }

@@ -1,4 +1,5 @@
-//! Instructions from exec to the first poll, counted by valgrind's callgrind: a figure that a busy machine does not move.
+//! Instructions from exec to the first poll, counted by valgrind's callgrind: a figure that a busy
+//! machine does not move.
 
 use std::io::{Error, Result};
 use std::path::Path;
@@ -18,7 +19,8 @@ const TIMES: usize = 3;
 
 /// Prints the counts; whether both functions keep within the limit every time.
 pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
-    let gated = [("api", &binaries.api, Prefetch::Off), ("worker", &binaries.worker, Prefetch::Off)];
+    let gated =
+        [("api", &binaries.api, Prefetch::Off), ("worker", &binaries.worker, Prefetch::Off)];
     let shown = [
         ("empty-api", &binaries.empty_api, Prefetch::Off),
         ("empty-worker", &binaries.empty_worker, Prefetch::Off),
@@ -28,10 +30,15 @@ pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
     println!("| bootstrap | instructions from exec to first poll | at most |\n| --- | --- | --- |");
     let mut holds = true;
     for (place, (name, binary, prefetch)) in gated.into_iter().chain(shown).enumerate() {
-        let counts = (0..TIMES).map(|_| count(world, binary, prefetch)).collect::<Result<Vec<u64>>>()?;
+        let counts =
+            (0..TIMES).map(|_| count(world, binary, prefetch)).collect::<Result<Vec<u64>>>()?;
         let is_gated = place < gated.len();
         let texts: Vec<String> = counts.iter().map(u64::to_string).collect();
-        println!("| {name} | {} | {} |", texts.join(", "), if is_gated { MOST.to_string() } else { String::new() });
+        println!(
+            "| {name} | {} | {} |",
+            texts.join(", "),
+            if is_gated { MOST.to_string() } else { String::new() }
+        );
         holds &= !is_gated || counts.iter().all(|count| *count <= MOST);
     }
     Ok(holds)
@@ -39,7 +46,8 @@ pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
 
 fn count(world: &World, binary: &Path, prefetch: Prefetch) -> Result<u64> {
     let runtime = Runtime::start(&world.servers)?;
-    let output = std::env::temp_dir().join(format!("desk-handoff-bench-{}.callgrind", std::process::id()));
+    let output =
+        std::env::temp_dir().join(format!("desk-handoff-bench-{}.callgrind", std::process::id()));
     let mut valgrind = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet"])
         .arg(format!("--callgrind-out-file={}", output.display()))
@@ -50,13 +58,22 @@ fn count(world: &World, binary: &Path, prefetch: Prefetch) -> Result<u64> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .map_err(|error| Error::other(format!("valgrind does not start ({error}); it is a package of its own")))?;
+        .map_err(|error| {
+            Error::other(format!("valgrind does not start ({error}); it is a package of its own"))
+        })?;
     runtime.poll();
     // It waits for an event now and runs no instruction until the signal.
-    kill(Pid::from_raw(valgrind.id().try_into().expect("a process id is an i32")), Signal::SIGTERM)?;
+    kill(
+        Pid::from_raw(valgrind.id().try_into().expect("a process id is an i32")),
+        Signal::SIGTERM,
+    )?;
     valgrind.wait()?;
     let profile = std::fs::read_to_string(&output)?;
     std::fs::remove_file(&output)?;
-    let total = profile.lines().find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")));
-    total.and_then(|total| total.trim().parse().ok()).ok_or_else(|| Error::other("the profile has no total"))
+    let total = profile
+        .lines()
+        .find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")));
+    total
+        .and_then(|total| total.trim().parse().ok())
+        .ok_or_else(|| Error::other("the profile has no total"))
 }

@@ -1,7 +1,8 @@
-//! The Runtime API as one bootstrap sees it: hands out the events it is given, one at a time, and notes the moments.
+//! The Runtime API as one bootstrap sees it: hands out the events it is given, one at a time, and
+//! notes the moments.
 //!
-//! Takes for granted that one process at a time asks, as on Lambda. A new process gets a new one of these, so that no
-//! poll of a process that has ended is waited for.
+//! Takes for granted that one process at a time asks, as on Lambda. A new process gets a new one of
+//! these, so that no poll of a process that has ended is waited for.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex as StdMutex, mpsc};
@@ -77,7 +78,9 @@ impl Runtime {
 
     /// When the bootstrap asked for the next event.
     pub(crate) fn poll(&self) -> Instant {
-        self.polls.recv_timeout(PATIENCE).expect("the bootstrap asks for an event; its log says why not")
+        self.polls
+            .recv_timeout(PATIENCE)
+            .expect("the bootstrap asks for an event; its log says why not")
     }
 
     pub(crate) fn answer(&self) -> Answer {
@@ -101,8 +104,14 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
         .header("content-type", "application/json")
         .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
         .header("lambda-runtime-deadline-ms", deadline.to_string())
-        .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:bench")
-        .header("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0")
+        .header(
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-central-1:123456789012:function:bench",
+        )
+        .header(
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
+        )
         .body(Body::from(event))
         .expect("these are headers");
     *shared.handed.lock().expect("no holder panics") = Instant::now();

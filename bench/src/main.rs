@@ -1,9 +1,11 @@
-//! Times the release bootstraps as Lambda would run them, each beside a bootstrap that does nothing, in one run and by
-//! turns: `make bench`, and `make bench-gate` for the count of instructions at start.
+//! Times the release bootstraps as Lambda would run them, each beside a bootstrap that does
+//! nothing, in one run and by turns: `make bench`, and `make bench-gate` for the count of
+//! instructions at start.
 //!
-//! * [`lambda`] is the Runtime API, [`cloud`] AWS and [`desk`] Desk: small stand-ins that answer at once, on a thread of
-//!   their own; [`events`] makes what the functions are asked.
-//! * [`function`] is a process under measurement; [`cold`] and [`warm`] measure it, [`gate`] counts its instructions.
+//! * [`lambda`] is the Runtime API, [`cloud`] AWS and [`desk`] Desk: small stand-ins that answer at
+//!   once, on a thread of their own; [`events`] makes what the functions are asked.
+//! * [`function`] is a process under measurement; [`cold`] and [`warm`] measure it, [`gate`] counts
+//!   its instructions.
 //! * [`figures`] are what comes out.
 //!
 //! Expects the four bootstraps beside its own binary, and a zip of ours beside each.
@@ -66,13 +68,20 @@ impl Binaries {
 }
 
 fn main() -> Result<ExitCode> {
-    let servers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let servers =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let handle = servers.handle().clone();
     let world = World { aws: cloud::start(&handle)?, desk: Desk::start(&handle)?, servers: handle };
     let binaries = Binaries::beside_this_one()?;
     match std::env::args().nth(1).as_deref() {
-        None => bench(&world, &binaries, Sizes { starts: 100, invocations: 500, slow_invocations: 100 })?,
-        Some("quick") => bench(&world, &binaries, Sizes { starts: 10, invocations: 50, slow_invocations: 10 })?,
+        None => bench(
+            &world,
+            &binaries,
+            Sizes { starts: 100, invocations: 500, slow_invocations: 100 },
+        )?,
+        Some("quick") => {
+            bench(&world, &binaries, Sizes { starts: 10, invocations: 50, slow_invocations: 10 })?
+        }
         Some("gate") if gate::holds(&world, &binaries)? => {}
         Some("gate") => return Ok(ExitCode::FAILURE),
         Some(_) => return Err(Error::other("desk-handoff-bench [quick|gate]")),
@@ -94,14 +103,18 @@ fn package(binaries: &Binaries) -> Result<Vec<Bound>> {
     println!("\n### Package\n\n| bootstrap | binary, MB | zip, MB |\n| --- | --- | --- |");
     let Binaries { api, worker, empty_api, empty_worker } = binaries;
     let mut bounds = Vec::new();
-    for (name, path) in [("api", api), ("worker", worker), ("empty-api", empty_api), ("empty-worker", empty_worker)] {
+    for (name, path) in
+        [("api", api), ("worker", worker), ("empty-api", empty_api), ("empty-worker", empty_worker)]
+    {
         let zipped = megabytes(&path.with_extension("zip"))?;
         println!("| {name} | {:.2} | {zipped:.2} |", megabytes(path)?);
         bounds.push((name, zipped));
     }
     let bound = |(name, figure): (&str, f64)| match name {
         "api" => Some(Bound { name: "zip of api, MB", figure, most: MOST_ZIPPED as f64 / 1e6 }),
-        "worker" => Some(Bound { name: "zip of worker, MB", figure, most: MOST_ZIPPED as f64 / 1e6 }),
+        "worker" => {
+            Some(Bound { name: "zip of worker, MB", figure, most: MOST_ZIPPED as f64 / 1e6 })
+        }
         _ => None,
     };
     Ok(bounds.into_iter().filter_map(bound).collect())

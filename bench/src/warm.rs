@@ -1,7 +1,9 @@
-//! What an invocation costs once the process is warm, by route, with Desk at 0 and at 20 ms; and the most memory used.
+//! What an invocation costs once the process is warm, by route, with Desk at 0 and at 20 ms; and
+//! the most memory used.
 //!
-//! Ours and the empty bootstrap are invoked by turns. Desk's own time is what the stand-in itself measured: what is
-//! beside it is ours, Lambda's runtime, the loopback network and the stand-ins of AWS.
+//! Ours and the empty bootstrap are invoked by turns. Desk's own time is what the stand-in itself
+//! measured: what is beside it is ours, Lambda's runtime, the loopback network and the stand-ins of
+//! AWS.
 
 use std::io::Result;
 use std::time::Duration;
@@ -64,12 +66,20 @@ fn series(world: &World, binaries: &Binaries, route: Route, count: usize) -> Res
     Ok(series)
 }
 
-fn route_report(world: &World, binaries: &Binaries, route: Route, delay: u64, count: usize) -> Result<Option<Bound>> {
+fn route_report(
+    world: &World,
+    binaries: &Binaries,
+    route: Route,
+    delay: u64,
+    count: usize,
+) -> Result<Option<Bound>> {
     let Series { ours, empty, beside, calls } = series(world, binaries, route, count)?;
-    let [wall, wall_empty] = [&ours, &empty].map(|costs| Figures::of_times(costs.iter().map(|cost| cost.wall)));
+    let [wall, wall_empty] =
+        [&ours, &empty].map(|costs| Figures::of_times(costs.iter().map(|cost| cost.wall)));
     // Milliseconds an invocation are seconds a thousand.
-    let [cpu, cpu_empty] = [&ours, &empty]
-        .map(|costs| Figures::of_times(costs.iter().map(|cost| cost.cpu)).mean() / route.handoffs() as f64);
+    let [cpu, cpu_empty] = [&ours, &empty].map(|costs| {
+        Figures::of_times(costs.iter().map(|cost| cost.cpu)).mean() / route.handoffs() as f64
+    });
     let beside = Figures::of_times(beside);
     println!(
         "| {} | {:.2} | {:.2} | {} | {} | {:.2} | {:.2} | {cpu:.3} | {:.3} |",
@@ -83,7 +93,9 @@ fn route_report(world: &World, binaries: &Binaries, route: Route, delay: u64, co
         cpu - cpu_empty,
     );
     Ok(match (route, delay) {
-        (Route::Webhook, 0) => Some(Bound { name: "warm webhook, CPU ms a request", figure: cpu, most: 0.5 }),
+        (Route::Webhook, 0) => {
+            Some(Bound { name: "warm webhook, CPU ms a request", figure: cpu, most: 0.5 })
+        }
         (Route::UpdateKnown, 20) => {
             let name = "warm update of a known conversation, ms beside Desk's time";
             Some(Bound { name, figure: beside.median(), most: 3.0 })
@@ -96,8 +108,8 @@ fn route_report(world: &World, binaries: &Binaries, route: Route, delay: u64, co
 fn memory(world: &World, binaries: &Binaries) -> Result<Vec<Bound>> {
     let api = Function::start(world, &binaries.api, Prefetch::On)?;
     let worker = Function::start(world, &binaries.worker, Prefetch::On)?;
-    let [empty_api, empty_worker] =
-        [&binaries.empty_api, &binaries.empty_worker].map(|binary| Function::start(world, binary, Prefetch::Off));
+    let [empty_api, empty_worker] = [&binaries.empty_api, &binaries.empty_worker]
+        .map(|binary| Function::start(world, binary, Prefetch::Off));
     let (empty_api, empty_worker) = (empty_api?, empty_worker?);
     for (function, routes) in [(&api, &Route::OF_API[..]), (&worker, &Route::OF_WORKER[..])] {
         function.runtime.poll();
@@ -110,11 +122,17 @@ fn memory(world: &World, binaries: &Binaries) -> Result<Vec<Bound>> {
         function.runtime.poll();
         function.invoke(None, event)?;
     }
-    let mebibytes = |function: &Function| Ok::<_, std::io::Error>(function.peak_memory()? as f64 / 1024.0 / 1024.0);
+    let mebibytes = |function: &Function| {
+        Ok::<_, std::io::Error>(function.peak_memory()? as f64 / 1024.0 / 1024.0)
+    };
     let (api, worker) = (mebibytes(&api)?, mebibytes(&worker)?);
     println!("\n### Peak memory, MiB, after every route and a body of 256 KiB\n");
     println!("| api | worker | empty-api | empty-worker |\n| --- | --- | --- | --- |");
-    println!("| {api:.1} | {worker:.1} | {:.1} | {:.1} |", mebibytes(&empty_api)?, mebibytes(&empty_worker)?);
+    println!(
+        "| {api:.1} | {worker:.1} | {:.1} | {:.1} |",
+        mebibytes(&empty_api)?,
+        mebibytes(&empty_worker)?
+    );
     Ok(vec![
         Bound { name: "peak memory, api, MiB", figure: api, most: 40.0 },
         Bound { name: "peak memory, worker, MiB", figure: worker, most: 40.0 },

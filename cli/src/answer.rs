@@ -72,8 +72,11 @@ impl Done {
 
     /// What there is to say of the ticket and the event.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
-        let action =
-            self.action.clone().filter(|_| self.status == "preview").map(|action| format!("{action} (not done)"));
+        let action = self
+            .action
+            .clone()
+            .filter(|_| self.status == "preview")
+            .map(|action| format!("{action} (not done)"));
         let ticket = self.ticket.as_ref();
         let facts = [
             ("action", action),
@@ -90,10 +93,15 @@ impl Done {
 
 /// The category of an event that is none of a handoff's business, if the answer says so.
 pub(crate) fn ignored(answer: &Value) -> Option<&str> {
-    (answer.get("status")?.as_str()? == "ignored").then(|| answer.get("category")?.as_str()).flatten()
+    (answer.get("status")?.as_str()? == "ignored")
+        .then(|| answer.get("category")?.as_str())
+        .flatten()
 }
 
 /// The name of an outcome, as it stands in the answer.
 pub(crate) fn outcome_name(outcome: Outcome) -> String {
-    serde_json::to_value(outcome).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(outcome)
+        .ok()
+        .and_then(|name| name.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }

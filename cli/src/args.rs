@@ -1,4 +1,5 @@
-//! The command line as clap reads it. What a person meets first: every command says what it does and shows an example.
+//! The command line as clap reads it. What a person meets first: every command says what it does
+//! and shows an example.
 
 use std::path::PathBuf;
 
@@ -7,8 +8,8 @@ use desk_handoff::config::AppId;
 
 use crate::local::APP_ID;
 
-/// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and no Sendbird account, and
-/// with `send`, `learn` and `doctor` against what is deployed.
+/// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and
+/// no Sendbird account, and with `send`, `learn` and `doctor` against what is deployed.
 #[derive(Debug, Parser)]
 #[command(name = "handoff", bin_name = "cargo handoff", version, after_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -54,7 +55,8 @@ pub(crate) struct Run {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) fields: Fields,
-    /// Print one JSON document: the webhook's answer, its HTTP status, the worker's report, the ticket as Desk holds it
+    /// Print one JSON document: the webhook's answer, its HTTP status, the worker's report, the
+    /// ticket as Desk holds it
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -93,7 +95,8 @@ Example: why the sender's own sample keys reach no field, and what would
 Example: in a CI pipeline, with the context object that your AI agent sets
   cargo handoff preview context.json --fields fields.json --strict")]
 pub(crate) struct Preview {
-    /// An API Gateway event, the body of a request, or a bare context object; - reads standard input
+    /// An API Gateway event, the body of a request, or a bare context object; - reads standard
+    /// input
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) fields: Fields,
@@ -124,12 +127,15 @@ Example: what would happen to a handoff, at a deployed stack (its output Preview
 Of an API Gateway event its body is sent, and its Idempotency-Key; its query is not.
 The secret's first line is used. Redirects are not followed, and no proxy is used.")]
 pub(crate) struct Send {
-    /// The body of a request, or an API Gateway event (payload 2.0) that holds one; - reads standard input
+    /// The body of a request, or an API Gateway event (payload 2.0) that holds one; - reads
+    /// standard input
     pub(crate) file: PathBuf,
-    /// A route of the stack: its outputs WebhookUrl, HandoffsUrl and PreviewUrl; https, or http on this machine
+    /// A route of the stack: its outputs WebhookUrl, HandoffsUrl and PreviewUrl; https, or http on
+    /// this machine
     #[arg(long, value_name = "URL")]
     pub(crate) url: String,
-    /// The environment variable that holds the application's signing-secret, or with --bearer its bearer-token
+    /// The environment variable that holds the application's signing-secret, or with --bearer its
+    /// bearer-token
     #[arg(long, value_name = "NAME")]
     pub(crate) secret_env: String,
     /// Send the secret as a bearer token in place of a signature

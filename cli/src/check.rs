@@ -14,9 +14,14 @@ pub(crate) const ADVANCED: usize = 8192;
 pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, Failure> {
     let text = file::text(&args.file)?;
     let mut problems: Vec<String> = Vec::new();
-    let rules = Rules::parse(&text).map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
+    let rules =
+        Rules::parse(&text).map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
     if text.len() > ADVANCED {
-        problems.push(format!("the file has {} bytes, and SSM holds {ADVANCED} at most{}", text.len(), compact(&text)));
+        problems.push(format!(
+            "the file has {} bytes, and SSM holds {ADVANCED} at most{}",
+            text.len(),
+            compact(&text)
+        ));
     }
     match rules {
         Ok(rules) if problems.is_empty() => {
@@ -46,7 +51,11 @@ fn too_large_for_standard(text: &str) -> String {
 fn compact(text: &str) -> String {
     let value: Option<Value> = serde_json::from_str(text).ok();
     let size = value.map_or(usize::MAX, |value| value.to_string().len());
-    if size < text.len() { format!("; without its white space it has {size}") } else { String::new() }
+    if size < text.len() {
+        format!("; without its white space it has {size}")
+    } else {
+        String::new()
+    }
 }
 
 fn summary(rules: &Rules) -> String {

@@ -1,9 +1,10 @@
-//! `doctor`: whether a deployed application can hand over: its parameters as the function reads them, Desk's answer to the
-//! token, and the fields document beside what recent tickets show.
+//! `doctor`: whether a deployed application can hand over: its parameters as the function reads
+//! them, Desk's answer to the token, and the fields document beside what recent tickets show.
 //!
-//! It changes nothing. Findings come with the command that mends them, and hold no secret and no customer's value.
+//! It changes nothing. Findings come with the command that mends them, and hold no secret and no
+//! customer's value.
 
-use desk_handoff::desk::{DeskError, Kind};
+use desk_handoff::desk::{DeskError, ErrorKind};
 use desk_handoff::secrets::Credentials;
 use desk_handoff::ticket::Ticket;
 use secrecy::ExposeSecret as _;
@@ -14,7 +15,7 @@ use crate::local::runtime;
 use crate::mend::Mend;
 use crate::out::Out;
 use crate::parameters::{self, DESK, FIELDS};
-use crate::remote::{config, recent_tickets, way_out};
+use crate::remote::{config, hint, recent_tickets};
 use crate::shown::shown;
 use crate::ssm::{Aws, Stored};
 use crate::{End, Failure, args, fit};
@@ -35,7 +36,8 @@ pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, Failure>
         }
         None => None,
     };
-    findings.extend(tickets.iter().flat_map(|tickets| fitting(tickets, &stored, &credentials, &mend)));
+    findings
+        .extend(tickets.iter().flat_map(|tickets| fitting(tickets, &stored, &credentials, &mend)));
     findings.extend(mend.unknown_keys(&findings));
     findings.sort_by_key(|finding| finding.level == Level::Remark);
     if args.json {
@@ -53,14 +55,20 @@ pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, Failure>
 fn refused(error: &DeskError, mend: &Mend<'_>) -> Finding {
     let (about, mended) = match error.kind {
         // The former tokens stay below the new one: by them what was written is recognised.
-        Kind::Unauthorized => (DESK, mend.above(DESK, "NF")),
-        other => ("Desk", way_out(other).to_owned()),
+        ErrorKind::Unauthorized => (DESK, mend.above(DESK, "NF")),
+        other => ("Desk", hint(other).to_owned()),
     };
     Finding::fault(about, error.to_string(), mended)
 }
 
-fn fitting(tickets: &[Ticket], stored: &[Stored], credentials: &Credentials, mend: &Mend<'_>) -> Vec<Finding> {
-    let Some(fields) = credentials.rules.as_ref().ok().and_then(|rules| rules.fields.as_ref()) else {
+fn fitting(
+    tickets: &[Ticket],
+    stored: &[Stored],
+    credentials: &Credentials,
+    mend: &Mend<'_>,
+) -> Vec<Finding> {
+    let Some(fields) = credentials.rules.as_ref().ok().and_then(|rules| rules.fields.as_ref())
+    else {
         return Vec::new();
     };
     let seen = shown(tickets);
@@ -79,7 +87,10 @@ fn conclude(findings: &[Finding], stored: &[Stored], tickets: Option<&[Ticket]>,
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let desk = match tickets {
         Some(tickets) => {
-            format!("takes the token, and shows {}", counted(tickets.len(), "recent ticket", "recent tickets"))
+            format!(
+                "takes the token, and shows {}",
+                counted(tickets.len(), "recent ticket", "recent tickets")
+            )
         }
         None => "not examined further".to_owned(),
     };
@@ -90,7 +101,11 @@ fn conclude(findings: &[Finding], stored: &[Stored], tickets: Option<&[Ticket]>,
             (0, 0) => "Nothing to mend.".to_owned(),
             (0, remarks) => format!("No fault, {}.", counted(remarks, "remark", "remarks")),
             (faults, remarks) => {
-                format!("{}, {}.", counted(faults, "fault", "faults"), counted(remarks, "remark", "remarks"))
+                format!(
+                    "{}, {}.",
+                    counted(faults, "fault", "faults"),
+                    counted(remarks, "remark", "remarks")
+                )
             }
         },
     );

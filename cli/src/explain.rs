@@ -1,4 +1,5 @@
-//! Every outcome in words, for somebody who knows Desk's dashboard and no Rust: what it means, and what to do.
+//! Every outcome in words, for somebody who knows Desk's dashboard and no Rust: what it means, and
+//! what to do.
 //!
 //! Pure. Outcomes are matched without `_`: a new one must be explained before this compiles.
 
@@ -39,7 +40,8 @@ pub(crate) fn meaning(outcome: Outcome) -> (&'static str, Tone) {
     }
 }
 
-/// How a handoff ended: the status as it stands in the answer, and what it means where it does not say so itself.
+/// How a handoff ended: the status as it stands in the answer, and what it means where it does not
+/// say so itself.
 pub(crate) fn ending(status: Status) -> &'static str {
     match status {
         Status::Created => "created",
@@ -76,7 +78,8 @@ impl Target<'_> {
 /// Where the key of this line goes under these rules.
 pub(crate) fn target<'a>(line: &'a Entry, rules: &Rules) -> Target<'a> {
     let key = line.key.as_str();
-    let draws = |source: Option<&Source>| matches!(source, Some(Source::Context(name)) if name == key);
+    let draws =
+        |source: Option<&Source>| matches!(source, Some(Source::Context(name)) if name == key);
     let listed = |key: &str| match &rules.fields {
         Some(fields) => fields.iter().any(|field| field.key.as_str() == key),
         None => illegal(key).is_none(),
@@ -103,17 +106,25 @@ pub(crate) fn advice(line: &Entry, rules: &Rules) -> Option<String> {
     let text = match line.outcome {
         Outcome::Written | Outcome::Unchanged => return None,
         // Said once for all of them: see WITHOUT_FIELDS.
-        Outcome::Rejected if rules.fields.is_none() && matches!(target, Target::Field(_)) => return None,
-        Outcome::Truncated => format!("A field holds {MAX_VALUE} characters; the rest of the value is cut off."),
+        Outcome::Rejected if rules.fields.is_none() && matches!(target, Target::Field(_)) => {
+            return None;
+        }
+        Outcome::Truncated => {
+            format!("A field holds {MAX_VALUE} characters; the rest of the value is cut off.")
+        }
         Outcome::Kept => KEPT.to_owned(),
         Outcome::Unmatched => unmatched(line),
         Outcome::InvalidKey => invalid(line, rules),
         Outcome::WrongType => wrong_type(target, rules),
         Outcome::NotAnOption => not_an_option(line, target, rules),
         Outcome::NotScalar => NOT_SCALAR.to_owned(),
-        Outcome::Empty => "Absent, null or blank: it is never sent, and so never clears a field.".to_owned(),
+        Outcome::Empty => {
+            "Absent, null or blank: it is never sent, and so never clears a field.".to_owned()
+        }
         Outcome::Denied if line.hint.is_some() => DENIED_CREDENTIAL.to_owned(),
-        Outcome::Denied => "On the deny list of the fields file: it is never sent to Desk.".to_owned(),
+        Outcome::Denied => {
+            "On the deny list of the fields file: it is never sent to Desk.".to_owned()
+        }
         Outcome::Superseded => superseded(line),
         Outcome::OverLimit => format!(
             "A ticket holds {MAX_FIELDS} fields, and {MAX_FIELDS} came before this one: put the important ones first \
@@ -125,9 +136,9 @@ pub(crate) fn advice(line: &Entry, rules: &Rules) -> Option<String> {
     Some(text)
 }
 
-const KEPT: &str =
-    "The ticket holds another value, which is kept; \"overwrite\": \"always\" in the fields file would replace it.";
-const LEFT: &str = "The fields file says to leave the ticket alone (\"when_missing\", \"when_closed\").";
+const KEPT: &str = "The ticket holds another value, which is kept; \"overwrite\": \"always\" in the fields file would replace it.";
+const LEFT: &str =
+    "The fields file says to leave the ticket alone (\"when_missing\", \"when_closed\").";
 const NOT_SCALAR: &str = "An object or a list, and a field holds one text or one number: let the AI agent set the parts \
     as keys of their own.";
 
@@ -151,7 +162,10 @@ fn unmatched(line: &Entry) -> String {
     let key = &line.key;
     match &line.hint {
         Some(field) => {
-            format!("No field has this key to the letter. It would match as \"{field}\": {}.", two_ways(key, field))
+            format!(
+                "No field has this key to the letter. It would match as \"{field}\": {}.",
+                two_ways(key, field)
+            )
         }
         None => format!(
             "No field has this key. If the human agent needs it, define a ticket field \"{key}\" in Desk (Settings > \
@@ -170,19 +184,25 @@ fn invalid(line: &Entry, rules: &Rules) -> String {
     );
     let listed = |hint: &str| rules.fields.iter().flatten().any(|field| field.key.as_str() == hint);
     match &line.hint {
-        Some(field) if listed(field) => format!("{never} It would match as \"{field}\": {}.", two_ways(key, field)),
+        Some(field) if listed(field) => {
+            format!("{never} It would match as \"{field}\": {}.", two_ways(key, field))
+        }
         Some(field) => format!(
             "{never} It would match as \"{field}\", which is no field yet: define it in Desk and list it in the fields \
              file, then {}.",
             two_ways(key, field)
         ),
-        None => format!("{never} It would match under a legal key, or through an alias in the fields file."),
+        None => format!(
+            "{never} It would match under a legal key, or through an alias in the fields file."
+        ),
     }
 }
 
 fn two_ways(key: &str, field: &str) -> String {
     let key = Value::from(key);
-    format!("rename it in the AI agent's context, or add \"aliases\": {{{key}: \"{field}\"}} to the fields file")
+    format!(
+        "rename it in the AI agent's context, or add \"aliases\": {{{key}: \"{field}\"}} to the fields file"
+    )
 }
 
 /// What makes a key illegal, if anything does.
@@ -200,7 +220,11 @@ fn illegal(key: &str) -> Option<String> {
 fn wrong_type(target: Target<'_>, rules: &Rules) -> String {
     let rule = match (target, kind(target, rules)) {
         (_, Some(FieldKind::Integer)) => {
-            format!("a whole number from {} to {}: digits, and at most a minus sign before them", i64::MIN, i64::MAX)
+            format!(
+                "a whole number from {} to {}: digits, and at most a minus sign before them",
+                i64::MIN,
+                i64::MAX
+            )
         }
         (_, Some(FieldKind::Link)) => format!(
             "an address that begins with http:// or https:// (in lower case), without spaces, of at most {MAX_VALUE} \
@@ -212,12 +236,21 @@ fn wrong_type(target: Target<'_>, rules: &Rules) -> String {
 }
 
 fn not_an_option(line: &Entry, target: Target<'_>, rules: &Rules) -> String {
-    let nearest = line.hint.as_ref().map(|hint| format!(" The nearest is \"{hint}\".")).unwrap_or_default();
+    let nearest =
+        line.hint.as_ref().map(|hint| format!(" The nearest is \"{hint}\".")).unwrap_or_default();
     match (target, kind(target, rules)) {
-        (Target::Priority, _) => format!("A priority is one of {}.{nearest}", Priority::NAMES.join(", ")),
-        (Target::Team, _) => "A team is named by its key: lowercase letters, digits, - and _.".to_owned(),
+        (Target::Priority, _) => {
+            format!("A priority is one of {}.{nearest}", Priority::NAMES.join(", "))
+        }
+        (Target::Team, _) => {
+            "A team is named by its key: lowercase letters, digits, - and _.".to_owned()
+        }
         (_, Some(FieldKind::Dropdown(options))) => {
-            format!("The dropdown \"{}\" takes, to the letter, one of {}.{nearest}", target.word(), some(options))
+            format!(
+                "The dropdown \"{}\" takes, to the letter, one of {}.{nearest}",
+                target.word(),
+                some(options)
+            )
         }
         _ => format!("Not one of the options.{nearest}"),
     }
@@ -242,5 +275,9 @@ fn kind<'r>(target: Target<'_>, rules: &'r Rules) -> Option<&'r FieldKind> {
 fn some(options: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown = options.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if options.len() > SHOWN { format!("{shown} and {} more", options.len() - SHOWN) } else { shown }
+    if options.len() > SHOWN {
+        format!("{shown} and {} more", options.len() - SHOWN)
+    } else {
+        shown
+    }
 }

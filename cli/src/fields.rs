@@ -1,6 +1,8 @@
-//! The fields document of a local run: the file of `--fields`, or the example of the repository, which is compiled in.
+//! The fields document of a local run: the file of `--fields`, or the example of the repository,
+//! which is compiled in.
 //!
-//! Checked here, before anything runs: what the deployed function would refuse is wrong use of this command.
+//! Checked here, before anything runs: what the deployed function would refuse is wrong use of this
+//! command.
 
 use desk_emulator::{FieldDefinition, FieldKind as DeskKind};
 use desk_handoff::rules::{FieldKind, Rules};
@@ -39,7 +41,9 @@ impl Fields {
     /// The same fields as somebody would define them in Desk's dashboard.
     pub(crate) fn definitions(&self) -> Vec<FieldDefinition> {
         let fields = self.rules.fields.iter().flatten();
-        fields.map(|field| FieldDefinition::new(field.key.as_str(), desk_kind(&field.kind))).collect()
+        fields
+            .map(|field| FieldDefinition::new(field.key.as_str(), desk_kind(&field.kind)))
+            .collect()
     }
 }
 

@@ -1,8 +1,9 @@
 //! FILE: what a person has at hand, told apart and brought to the bytes that a sender would send.
 //!
-//! An API Gateway event of payload format 2.0 holds the body, its headers and its query; a body is one itself; a bare
-//! context object is what is left. An event is read here and not by lambda_http, which panics at an event that API
-//! Gateway never makes, such as one with a broken base64 body: a person does.
+//! An API Gateway event of payload format 2.0 holds the body, its headers and its query; a body is
+//! one itself; a bare context object is what is left. An event is read here and not by lambda_http,
+//! which panics at an event that API Gateway never makes, such as one with a broken base64 body: a
+//! person does.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use desk_handoff::config::AppId;
-use desk_handoff::shape;
+use desk_handoff::json_reader;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -55,8 +56,12 @@ impl Input {
     }
 
     fn tell(text: String) -> Result<Self, String> {
-        let value: Value = shape::json(&text).map_err(|error| {
-            format!("is not JSON, or nested too deeply, at line {}, column {}", error.line(), error.column())
+        let value: Value = json_reader::json(&text).map_err(|error| {
+            format!(
+                "is not JSON, or nested too deeply, at line {}, column {}",
+                error.line(),
+                error.column()
+            )
         })?;
         let bytes = text.into_bytes();
         let Value::Object(parts) = value else { return Err("holds no JSON object".to_owned()) };
@@ -65,7 +70,9 @@ impl Input {
         }
         match (parts.contains_key("requestContext"), parts.contains_key("rawPath")) {
             (true, true) => Self::event(parts),
-            (true, false) => Err("is an event, but not one of an HTTP API with payload format 2.0".to_owned()),
+            (true, false) => {
+                Err("is an event, but not one of an HTTP API with payload format 2.0".to_owned())
+            }
             (false, _) if is_body(&parts) => Ok(Self { body: bytes, ..Self::default() }),
             (false, _) => Ok(Self { body: bytes, context: Some(parts), ..Self::default() }),
         }
@@ -76,14 +83,17 @@ impl Input {
             .map_err(|error| format!("is not an event that API Gateway makes: {error}"))?;
         let text = event.body.unwrap_or_default();
         let body = if event.is_base64_encoded {
-            BASE64.decode(text).map_err(|error| format!("has a body that is not base64: {error}"))?
+            BASE64
+                .decode(text)
+                .map_err(|error| format!("has a body that is not base64: {error}"))?
         } else {
             text.into_bytes()
         };
         let mut headers = HeaderMap::new();
         for (name, value) in event.headers {
             let header = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(&value).ok());
-            let (name, value) = header.ok_or_else(|| format!("has the header {name:?}, which cannot be sent"))?;
+            let (name, value) =
+                header.ok_or_else(|| format!("has the header {name:?}, which cannot be sent"))?;
             headers.append(name, value);
         }
         if format!("/?{}", event.raw_query_string).parse::<Uri>().is_err() {
@@ -122,10 +132,11 @@ fn is_sqs_batch(parts: &Map<String, Value>) -> bool {
     records.is_some_and(|records| records.iter().any(|record| record["eventSource"] == "aws:sqs"))
 }
 
-/// An envelope has a category and an id or data beside it, a direct body a conversation. A context may have a key
-/// `category` of its own.
+/// An envelope has a category and an id or data beside it, a direct body a conversation. A context
+/// may have a key `category` of its own.
 fn is_body(parts: &Map<String, Value>) -> bool {
-    let envelope = parts.contains_key("category") && (parts.contains_key("id") || parts.contains_key("data"));
+    let envelope =
+        parts.contains_key("category") && (parts.contains_key("id") || parts.contains_key("data"));
     envelope || parts.get("conversation").is_some_and(Value::is_object)
 }
 
@@ -145,7 +156,9 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Cow<'static, str>> {
     let read = if path.as_os_str() != "-" {
         std::fs::read(path)
     } else if READ.swap(true, Ordering::Relaxed) {
-        return Err("can be read once: only one - may be given, and a file for the other one".into());
+        return Err(
+            "can be read once: only one - may be given, and a file for the other one".into()
+        );
     } else {
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     };
@@ -161,8 +174,9 @@ fn readable(bytes: Vec<u8>) -> Result<String, String> {
         _ if bytes.trim_ascii().is_empty() => return Err("is empty".to_owned()),
         _ => {}
     }
-    String::from_utf8(bytes)
-        .map_err(|error| format!("is not UTF-8 at byte {}: {SAVE}", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        format!("is not UTF-8 at byte {}: {SAVE}", error.utf8_error().valid_up_to())
+    })
 }
 
 /// What to call the file in a message.

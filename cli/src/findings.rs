@@ -28,7 +28,12 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn fault(about: &str, finding: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Fault, about: about.to_owned(), finding: finding.into(), mend: mend.into() }
+        Self {
+            level: Level::Fault,
+            about: about.to_owned(),
+            finding: finding.into(),
+            mend: mend.into(),
+        }
     }
 
     pub(crate) fn remark(about: &str, finding: impl Into<String>, mend: impl Into<String>) -> Self {
@@ -47,7 +52,10 @@ pub(crate) fn tell(findings: &[Finding], out: &mut Out) {
             Level::Fault => "fault ",
             Level::Remark => "remark",
         };
-        out.line(format_args!("{level}  {}", shown(&format!("{}: {}", found.about, found.finding))));
+        out.line(format_args!(
+            "{level}  {}",
+            shown(&format!("{}: {}", found.about, found.finding))
+        ));
         if findings.get(index + 1).is_none_or(|next| next.mend != found.mend) {
             out.line(format_args!("        {}", shown(&found.mend)));
         }

@@ -14,23 +14,33 @@ use crate::shown::Shown;
 pub(crate) fn examine(fields: &[Field], shown: &[Shown<'_>], mend: &str) -> Vec<Finding> {
     let listed = |key: &str| fields.iter().any(|field| field.key.as_str() == key);
     let too_many = (fields.len() > MAX_FIELDS).then(|| {
-        let what = format!("lists {} fields; of one ticket only the first {MAX_FIELDS} are filled", fields.len());
+        let what = format!(
+            "lists {} fields; of one ticket only the first {MAX_FIELDS} are filled",
+            fields.len()
+        );
         Finding::remark(FIELDS, what, mend)
     });
     let per_field = fields.iter().filter_map(|field| one(field, shown, mend));
-    let not_listed = shown.iter().filter(|seen| FieldKey::parse(seen.key).is_some() && !listed(seen.key)).map(|seen| {
-        let guess = kind_name(&seen.guess());
-        let what = format!("tickets show the field {}, which it does not list ({guess}, by what they show)", seen.key);
-        Finding::remark(FIELDS, what, mend)
-    });
+    let not_listed = shown
+        .iter()
+        .filter(|seen| FieldKey::parse(seen.key).is_some() && !listed(seen.key))
+        .map(|seen| {
+            let guess = kind_name(&seen.guess());
+            let what = format!(
+                "tickets show the field {}, which it does not list ({guess}, by what they show)",
+                seen.key
+            );
+            Finding::remark(FIELDS, what, mend)
+        });
     too_many.into_iter().chain(per_field).chain(not_listed).collect()
 }
 
 fn one(field: &Field, shown: &[Shown<'_>], mend: &str) -> Option<Finding> {
     let key = &field.key;
     let Some(seen) = shown.iter().find(|seen| seen.key == key.as_str()) else {
-        let what =
-            format!("no recent ticket shows the field {key}: is this its key in Settings > Desk > Ticket fields?");
+        let what = format!(
+            "no recent ticket shows the field {key}: is this its key in Settings > Desk > Ticket fields?"
+        );
         return Some(Finding::remark(FIELDS, what, mend));
     };
     let misfits = seen.misfits(&field.kind);
@@ -43,8 +53,14 @@ fn one(field: &Field, shown: &[Shown<'_>], mend: &str) -> Option<Finding> {
         if misfits == 1 { "is" } else { "are" }
     );
     let what = match &field.kind {
-        FieldKind::Dropdown(_) => format!("{key}: {of} not among its options, and would not be sent"),
-        kind => format!("{key}: {of} no {}: it looks like {}", kind_name(kind), kind_name(&seen.guess())),
+        FieldKind::Dropdown(_) => {
+            format!("{key}: {of} not among its options, and would not be sent")
+        }
+        kind => format!(
+            "{key}: {of} no {}: it looks like {}",
+            kind_name(kind),
+            kind_name(&seen.guess())
+        ),
     };
     Some(Finding::fault(FIELDS, what, mend))
 }

@@ -1,4 +1,5 @@
-//! What `serve` says when it is up: where it is, and commands that work as they stand when pasted into a shell.
+//! What `serve` says when it is up: where it is, and commands that work as they stand when pasted
+//! into a shell.
 
 use std::net::SocketAddr;
 
@@ -8,7 +9,8 @@ use desk_handoff::config::AppId;
 use crate::local::{APP_ID, Desk, SIGNATURE, SIGNING_SECRET};
 use crate::out::Out;
 
-/// Two handoffs of one conversation and one of another; none holds a single quote, which would end the shell's.
+/// Two handoffs of one conversation and one of another; none holds a single quote, which would end
+/// the shell's.
 const FIRST: &str = r#"{"conversation":{"id":"1","user_id":"ann"},"context":{"order-id":"A-1"}}"#;
 const SECOND: &str = r#"{"conversation":{"id":"1","user_id":"ann"},"context":{"cart-items":2}}"#;
 const OTHER: &str = r#"{"conversation":{"id":"2","user_id":"bob"},"context":{"order-id":"B-1"}}"#;
@@ -16,13 +18,25 @@ const OTHER: &str = r#"{"conversation":{"id":"2","user_id":"bob"},"context":{"or
 const WEBHOOK: &str = "/webhooks/handoff";
 
 /// Prints it. `embedded` says whose Desk it is.
-pub(crate) fn greet(address: SocketAddr, app_id: &AppId, desk: &Desk, embedded: bool, out: &mut Out) {
+pub(crate) fn greet(
+    address: SocketAddr,
+    app_id: &AppId,
+    desk: &Desk,
+    embedded: bool,
+    out: &mut Out,
+) {
     let url = format!("http://{address}");
     out.heading(&format!("handoff serves {url} for the application {app_id}; Ctrl-C ends it"));
     if embedded {
-        out.line(format_args!("Desk is embedded, at {}, and forgets everything at the end.", desk.url));
+        out.line(format_args!(
+            "Desk is embedded, at {}, and forgets everything at the end.",
+            desk.url
+        ));
     } else {
-        out.line(format_args!("Desk is at {}: what is handed over here is written there.", desk.url));
+        out.line(format_args!(
+            "Desk is at {}: what is handed over here is written there.",
+            desk.url
+        ));
     }
     out.heading(
         "A handoff to the webhook, signed as the sender signs it. It is queued, and the worker makes the ticket:",
@@ -30,7 +44,10 @@ pub(crate) fn greet(address: SocketAddr, app_id: &AppId, desk: &Desk, embedded: 
     out.line(signed(&url, FIRST));
     if embedded {
         out.heading("The tickets that Desk holds now:");
-        out.line(format_args!("  curl -sS -H 'SENDBIRDDESKAPITOKEN: {}' {}/tickets; echo", desk.token, desk.url));
+        out.line(format_args!(
+            "  curl -sS -H 'SENDBIRDDESKAPITOKEN: {}' {}/tickets; echo",
+            desk.token, desk.url
+        ));
     }
     out.heading("For other bodies, paste this once:");
     out.line(hand(&url));
@@ -54,10 +71,13 @@ pub(crate) fn greet(address: SocketAddr, app_id: &AppId, desk: &Desk, embedded: 
 /// Needs nothing but curl.
 fn signed(url: &str, body: &str) -> String {
     let signature = sign(body.as_bytes(), SIGNING_SECRET);
-    format!("  curl -sS {url}{WEBHOOK} -H '{SIGNATURE}: {signature}' \\\n    --data-raw '{body}'; echo")
+    format!(
+        "  curl -sS {url}{WEBHOOK} -H '{SIGNATURE}: {signature}' \\\n    --data-raw '{body}'; echo"
+    )
 }
 
-/// A shell function of a body and a route; the signature is the last word of what openssl prints, in every version of it.
+/// A shell function of a body and a route; the signature is the last word of what openssl prints,
+/// in every version of it.
 fn hand(url: &str) -> String {
     format!(
         "  hand() {{ curl -sS \"{url}$2\" --data-raw \"$1\" \\\n    -H \"{SIGNATURE}: $(printf %s \"$1\" |\n      \

@@ -1,4 +1,5 @@
-//! `learn`: a first `fields` file from what recent tickets show. Keys, types and counts are told, never a value.
+//! `learn`: a first `fields` file from what recent tickets show. Keys, types and counts are told,
+//! never a value.
 
 use std::fmt::Write as _;
 
@@ -10,20 +11,22 @@ use desk_handoff::ticket::Ticket;
 use crate::check::{counted, kind_name};
 use crate::local::runtime;
 use crate::out::Out;
-use crate::remote::{config, recent_tickets, way_out};
+use crate::remote::{config, hint, recent_tickets};
 use crate::shown::{Shown, shown};
 use crate::{End, Failure, args, secret};
 
 pub(crate) fn learn(args: &args::Learn, out: &mut Out) -> Result<End, Failure> {
     let value = secret::from_environment("--token-env", &args.token_env)?;
     let config = config(&args.app_id, args.desk_url.as_deref(), None)?;
-    let credentials = Credentials::read(vec![Parameter { name: "desk-api-token".to_owned(), value }]);
+    let credentials =
+        Credentials::read(vec![Parameter { name: "desk-api-token".to_owned(), value }]);
     let tickets = runtime()?.block_on(recent_tickets(&config, &credentials))?;
     let tickets = tickets
         .expect("the token is there")
-        .map_err(|error| Failure::Work(format!("{error}; {}", way_out(error.kind))))?;
+        .map_err(|error| Failure::Work(format!("{error}; {}", hint(error.kind))))?;
     let seen = shown(&tickets);
-    let (legal, illegal): (Vec<_>, Vec<_>) = seen.iter().partition(|field| FieldKey::parse(field.key).is_some());
+    let (legal, illegal): (Vec<_>, Vec<_>) =
+        seen.iter().partition(|field| FieldKey::parse(field.key).is_some());
     let (listed, left) = legal.split_at(legal.len().min(MAX_FIELDS));
     if listed.is_empty() {
         return Err(Failure::Work(nothing_to_learn(&tickets, illegal.len())));
@@ -31,15 +34,23 @@ pub(crate) fn learn(args: &args::Learn, out: &mut Out) -> Result<End, Failure> {
     out.line(document(listed));
     tell(&tickets, listed, out);
     left_out(left, "beyond the fields that a ticket holds, and filled least often", out);
-    left_out(&illegal, "no context key can ever match such a key (lowercase letters, digits, dashes, 1 to 20)", out);
+    left_out(
+        &illegal,
+        "no context key can ever match such a key (lowercase letters, digits, dashes, 1 to 20)",
+        out,
+    );
     Ok(End::Done)
 }
 
 /// A field a line. A legal key needs no escaping.
 fn document(fields: &[&Shown<'_>]) -> String {
-    let line =
-        |field: &&Shown<'_>| format!("    {{\"key\": \"{}\", \"type\": \"{}\"}}", field.key, kind_name(&field.guess()));
-    format!("{{\n  \"fields\": [\n{}\n  ]\n}}", fields.iter().map(line).collect::<Vec<_>>().join(",\n"))
+    let line = |field: &&Shown<'_>| {
+        format!("    {{\"key\": \"{}\", \"type\": \"{}\"}}", field.key, kind_name(&field.guess()))
+    };
+    format!(
+        "{{\n  \"fields\": [\n{}\n  ]\n}}",
+        fields.iter().map(line).collect::<Vec<_>>().join(",\n")
+    )
 }
 
 fn tell(tickets: &[Ticket], listed: &[&Shown<'_>], out: &mut Out) {
@@ -50,7 +61,10 @@ fn tell(tickets: &[Ticket], listed: &[&Shown<'_>], out: &mut Out) {
     ));
     for field in listed {
         if field.count() == 0 {
-            out.note(&format!("{}: no ticket shows a value, so \"text\" is a mere guess", field.key));
+            out.note(&format!(
+                "{}: no ticket shows a value, so \"text\" is a mere guess",
+                field.key
+            ));
         } else if field.guess() == FieldKind::Text
             && let Some(different) = field.few_values()
         {
@@ -77,7 +91,9 @@ fn left_out(fields: &[&Shown<'_>], why: &str, out: &mut Out) {
 fn nothing_to_learn(tickets: &[Ticket], illegal: usize) -> String {
     match (tickets.len(), illegal) {
         (0, _) => "Desk shows no ticket yet, so there is nothing to learn from".to_owned(),
-        (some, 0) => format!("none of the newest {} shows a field", counted(some, "ticket", "tickets")),
+        (some, 0) => {
+            format!("none of the newest {} shows a field", counted(some, "ticket", "tickets"))
+        }
         (some, _) => format!(
             "the newest {} show only fields whose keys no context key can ever match (lowercase letters, digits, \
              dashes, 1 to 20)",

@@ -1,22 +1,23 @@
-//! The shipped code, set up on this machine: receiver and worker as they are, settings and parameters from here, queue
-//! and claims in memory, an embedded Desk.
+//! The shipped code, set up on this machine: receiver and worker as they are, settings and
+//! parameters from here, queue and claims in memory, an embedded Desk.
 //!
-//! Nothing is made up on the way: requests go through `api::handle`, messages through `worker::work`, and Desk is met over
-//! real HTTP. The signing secret is published, so it proves nothing anywhere but here.
+//! Nothing is made up on the way: requests go through `api::handle`, messages through
+//! `worker::work`, and Desk is met over real HTTP. The signing secret is published, so it proves
+//! nothing anywhere but here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use desk_emulator::{Emulator, Group, Setup};
+use desk_handoff::app::{App, Health, Invocation, PAUSE};
 use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::claims::Memory;
 use desk_handoff::config::{AppId, Config};
 use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::handoff::{self, BadBody, Event};
 use desk_handoff::metrics::Metrics;
-use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Health, Invocation, PAUSE, Stack};
+use desk_handoff::store::{BoxFuture, StoreError};
 use desk_handoff::{api, http_client};
 use http::{HeaderMap, HeaderValue};
 use lambda_http::{Body, Request, Response};
@@ -38,7 +39,7 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(29);
 
 /// The shipped code, ready for requests and for what they put on the queue.
 pub(crate) struct Local {
-    pub(crate) stack: Stack,
+    pub(crate) app: App,
     /// The stack's own.
     pub(crate) queue: MemoryQueue,
     invocations: AtomicU64,
@@ -64,12 +65,13 @@ impl Local {
             _ => None,
         });
         let config = config.map_err(|error| misplaced(&error))?;
-        let client = http_client::new().map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
+        let client = http_client::new()
+            .map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
         let secrets = Secrets::new(Box::new(Parameters::new(desk, fields)), &config);
         let queue = MemoryQueue::default();
         let (claims, metrics) = (Box::new(Memory::default()), Metrics::new(Box::new(())));
         let transport = Box::new(HttpTransport(client));
-        let stack = Stack {
+        let app = App {
             config,
             secrets,
             transport,
@@ -81,12 +83,12 @@ impl Local {
             health: Health::default(),
             waits_for_desk: false,
         };
-        Ok(Self { stack, queue, invocations: AtomicU64::new(0) })
+        Ok(Self { app, queue, invocations: AtomicU64::new(0) })
     }
 
     /// What the deployed function would answer.
     pub(crate) async fn answer(&self, request: &Request) -> Response<Body> {
-        api::handle(&self.stack, request, &self.invocation(TIME_TO_ANSWER)).await
+        api::handle(&self.app, request, &self.invocation(TIME_TO_ANSWER)).await
     }
 
     /// What Lambda would say of an invocation that has so much time.
@@ -104,12 +106,15 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 
 /// An embedded Desk that has these fields, and the teams that the texts speak of.
 pub(crate) async fn embedded_desk(fields: &Fields) -> Result<(Emulator, Desk), Failure> {
-    let groups = vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
+    let groups =
+        vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
     let setup = Setup { fields: fields.definitions(), groups, ..Setup::default() };
     let (token, chat_token) = (setup.desk_token.clone(), Some(setup.chat_token.clone()));
     let started = Emulator::start(setup).await;
-    let emulator = started.map_err(|error| Failure::Work(format!("the embedded Desk cannot start: {error}")))?;
-    let desk = Desk { url: emulator.desk_url(), token, chat_url: Some(emulator.chat_url()), chat_token };
+    let emulator = started
+        .map_err(|error| Failure::Work(format!("the embedded Desk cannot start: {error}")))?;
+    let desk =
+        Desk { url: emulator.desk_url(), token, chat_url: Some(emulator.chat_url()), chat_token };
     Ok((emulator, desk))
 }
 
@@ -119,10 +124,16 @@ pub(crate) fn signature(body: &[u8]) -> HeaderValue {
 }
 
 /// What the shipped code reads in a body, with no request and no Desk.
-pub(crate) fn understand(body: &[u8], app_id: &AppId, idempotency_key: Option<&str>) -> Result<Event, BadBody> {
+pub(crate) fn understand(
+    body: &[u8],
+    app_id: &AppId,
+    idempotency_key: Option<&str>,
+) -> Result<Event, BadBody> {
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
-    let headers = HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE), signature(body))]);
-    let body = authenticate(body, &headers, &keys, SystemTime::now()).expect("it was signed just now");
+    let headers =
+        HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE), signature(body))]);
+    let body =
+        authenticate(body, &headers, &keys, SystemTime::now()).expect("it was signed just now");
     handoff::parse(body, app_id, idempotency_key, now_in_millis())
 }
 
@@ -150,8 +161,10 @@ impl Parameters {
 
 impl ParameterStore for Parameters {
     fn by_path<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
-        let parameter =
-            |(name, value): &(&str, String)| Parameter { name: (*name).to_owned(), value: value.clone().into() };
+        let parameter = |(name, value): &(&str, String)| Parameter {
+            name: (*name).to_owned(),
+            value: value.clone().into(),
+        };
         Box::pin(std::future::ready(Ok(self.0.iter().map(parameter).collect())))
     }
 }

@@ -1,10 +1,11 @@
-//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird account; and `send`, `learn`
-//! and `doctor` for what is deployed.
+//! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird
+//! account; and `send`, `learn` and `doctor` for what is deployed.
 //!
-//! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged, against the embedded
-//! Desk of desk-emulator over real HTTP. What is local is where the settings come from, and a queue and claims in memory.
-//! This file chooses the command and the exit code: 0 done; 1 the work failed, or what came of it is bad (`run` and `send`
-//! were refused, `check` and `doctor` found a fault, `preview --strict` a key left out); 2 wrong use.
+//! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged,
+//! against the embedded Desk of desk-emulator over real HTTP. What is local is where the settings
+//! come from, and a queue and claims in memory. This file chooses the command and the exit code: 0
+//! done; 1 the work failed, or what came of it is bad (`run` and `send` were refused, `check` and
+//! `doctor` found a fault, `preview --strict` a key left out); 2 wrong use.
 
 mod answer;
 mod args;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
 
 /// What the shipped code would write to its log, from warnings up.
 fn warnings_to_stderr() {
-    let lines = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN);
+    let lines =
+        tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN);
     lines.with_writer(std::io::stderr).with_target(false).without_time().with_ansi(false).init();
 }

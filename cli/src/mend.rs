@@ -1,7 +1,7 @@
 //! The commands that mend an application's parameters, to be pasted into a shell.
 //!
-//! What a parameter holds besides what is mended stays: other lines, and a customer's key. A new secret is for the operator
-//! to put in; none that is stored is printed.
+//! What a parameter holds besides what is mended stays: other lines, and a customer's key. A new
+//! secret is for the operator to put in; none that is stored is printed.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -29,7 +29,8 @@ pub(crate) struct Mend<'a> {
 /// Replaces a parameter's value.
 const OVERWRITE: &str = "put-parameter --overwrite --type SecureString";
 
-/// Which of the lines that are not blank stay, for awk; without a `!` that a shell would look up in its history.
+/// Which of the lines that are not blank stay, for awk; without a `!` that a shell would look up in
+/// its history.
 pub(crate) const FIRST: &str = "NF && ++n == 1";
 pub(crate) const FIRST_TEN: &str = "NF && ++n <= 10";
 pub(crate) const TRIMMED: &str = r#"{ gsub(/^[ \t]+|[ \t]+$/, "") } NF"#;
@@ -72,17 +73,21 @@ impl<'a> Mend<'a> {
 
     /// Makes a first document.
     pub(crate) fn learn(&self) -> String {
-        let learn = format!("cargo handoff learn --app-id {} --token-env DESK_API_TOKEN > fields.json", self.app_id);
+        let learn = format!(
+            "cargo handoff learn --app-id {} --token-env DESK_API_TOKEN > fields.json",
+            self.app_id
+        );
         format!("{learn} && {}", self.fields(0))
     }
 
-    /// Stores what is there already in the type that a secret has. SSM changes no type in place, and is to be given half a
-    /// minute before a name is taken again.
+    /// Stores what is there already in the type that a secret has. SSM changes no type in place,
+    /// and is to be given half a minute before a name is taken again.
     pub(crate) fn encrypt(&self, name: &str) -> String {
         let (get, delete) = (self.get(name), self.delete(name));
-        let put = self
-            .aws
-            .command(&format!("put-parameter --type SecureString --name {}{name} --value \"$VALUE\"", self.path));
+        let put = self.aws.command(&format!(
+            "put-parameter --type SecureString --name {}{name} --value \"$VALUE\"",
+            self.path
+        ));
         format!("VALUE=\"$({get})\" && {delete} && sleep 30 && {put}")
     }
 
@@ -94,8 +99,13 @@ impl<'a> Mend<'a> {
     pub(crate) fn unknown_keys(&self, findings: &[Finding]) -> Option<Finding> {
         let replaces = findings.iter().any(|finding| finding.mend.contains(OVERWRITE));
         (replaces && self.keys.is_none()).then(|| {
-            let what = "AWS does not tell which keys encrypt the secrets (ssm:DescribeParameters would)";
-            Finding::remark(self.path, what, "if it is a key of your own, add --key-id KEY to each put-parameter")
+            let what =
+                "AWS does not tell which keys encrypt the secrets (ssm:DescribeParameters would)";
+            Finding::remark(
+                self.path,
+                what,
+                "if it is a key of your own, add --key-id KEY to each put-parameter",
+            )
         })
     }
 
@@ -106,14 +116,16 @@ impl<'a> Mend<'a> {
 
     fn get(&self, name: &str) -> String {
         let name = format!("{}{name}", self.path);
-        self.aws
-            .command(&format!("get-parameter --with-decryption --name {name} --query Parameter.Value --output text"))
+        self.aws.command(&format!(
+            "get-parameter --with-decryption --name {name} --query Parameter.Value --output text"
+        ))
     }
 
     fn overwrite(&self, name: &str, value: &str) -> String {
         let key = self.keys.as_ref().and_then(|keys| keys.get(name));
         let key = key.map(|key| format!(" --key-id {}", quoted(key))).unwrap_or_default();
-        self.aws.command(&format!("{OVERWRITE}{key} --name {}{name} --value \"{value}\"", self.path))
+        self.aws
+            .command(&format!("{OVERWRITE}{key} --name {}{name} --value \"{value}\"", self.path))
     }
 }
 

@@ -1,15 +1,18 @@
-//! Everything that a person or a machine sees: lines and tables on standard output, notes and errors on standard error.
+//! Everything that a person or a machine sees: lines and tables on standard output, notes and
+//! errors on standard error.
 //!
-//! A terminal gets colours, rules and wrapped text; a pipe gets plain columns, one line an entry. A reader that goes away
-//! early is no error. What comes from a file is shown without its control characters, so that no value can play with
-//! the terminal.
+//! A terminal gets colours, rules and wrapped text; a pipe gets plain columns, one line an entry. A
+//! reader that goes away early is no error. What comes from a file is shown without its control
+//! characters, so that no value can play with the terminal.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, StdoutLock, Write as _};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets,
+};
 use serde_json::Value;
 
 use crate::explain::Tone;
@@ -40,7 +43,8 @@ impl Out {
     /// The process's own.
     pub(crate) fn stdout() -> Self {
         let terminal = io::stdout().is_terminal();
-        let width = Table::new().width().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH);
+        let width =
+            Table::new().width().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH);
         let stream = AutoStream::auto(io::stdout().lock());
         Self { stream, width: terminal.then_some(width), begun: false, failed: None }
     }
@@ -53,8 +57,8 @@ impl Out {
         }
     }
 
-    /// One document for a machine. What JSON leaves as it is of control characters is spelt out too: colours are taken
-    /// out of a pipe, and a value must not go with them.
+    /// One document for a machine. What JSON leaves as it is of control characters is spelt out
+    /// too: colours are taken out of a pipe, and a value must not go with them.
     pub(crate) fn json(&mut self, document: &Value) {
         let spelt = |char: char| match char {
             '\n' => "\n".to_owned(),
@@ -94,7 +98,10 @@ impl Out {
     }
 
     /// Names and what there is to say of each, indented.
-    pub(crate) fn pairs<N: Display, T: Display>(&mut self, pairs: impl IntoIterator<Item = (N, T)>) {
+    pub(crate) fn pairs<N: Display, T: Display>(
+        &mut self,
+        pairs: impl IntoIterator<Item = (N, T)>,
+    ) {
         let mut table = self.plain_table();
         table.add_rows(pairs.into_iter().map(|(name, text)| vec![cell(name), cell(text)]));
         self.show(&mut table, INDENT);
@@ -177,6 +184,8 @@ pub(crate) fn toned(text: &str, tone: Tone) -> Cell {
 
 /// The text with its control characters spelt out.
 pub(crate) fn shown(text: &str) -> String {
-    let spelt = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
+    let spelt = |char: char| {
+        if char.is_control() { char.escape_default().to_string() } else { char.to_string() }
+    };
     text.chars().map(spelt).collect()
 }

@@ -1,4 +1,5 @@
-//! The outcome of every key: a table to look over, and below it a sentence for every key that is not filled.
+//! The outcome of every key: a table to look over, and below it a sentence for every key that is
+//! not filled.
 
 use desk_handoff::fields::{Entry, Private};
 use desk_handoff::rules::Rules;
@@ -28,14 +29,19 @@ pub(crate) fn tell(heading: &str, lines: &[Entry], rules: &Rules, out: &mut Out,
             Last::Meaning => cell(meaning),
             Last::Value => cell(line.value.as_ref().map_or("", Private::expose)),
         };
-        vec![cell(visible(&line.key)), toned(&outcome_name(line.outcome), tone), cell(target(line, rules).word()), last]
+        vec![
+            cell(visible(&line.key)),
+            toned(&outcome_name(line.outcome), tone),
+            cell(target(line, rules).word()),
+            last,
+        ]
     });
     let name = if last == Last::Meaning { "meaning" } else { "value" };
     out.table(&["key", "outcome", "→ field", name], rows.collect());
 }
 
-/// The same for an answer from elsewhere, whose rules are not known here. Of a preview, which has the values, nothing is in
-/// the ticket yet.
+/// The same for an answer from elsewhere, whose rules are not known here. Of a preview, which has
+/// the values, nothing is in the ticket yet.
 pub(crate) fn tell_answered(heading: &str, lines: &[Entry], out: &mut Out, last: Last) {
     if lines.is_empty() {
         return;
@@ -51,7 +57,12 @@ pub(crate) fn tell_answered(heading: &str, lines: &[Entry], out: &mut Out, last:
             (None, _) => meaning.to_owned(),
         };
         let field = line.field.as_deref().unwrap_or_default();
-        vec![cell(visible(&line.key)), toned(&outcome_name(line.outcome), tone), cell(field), cell(said)]
+        vec![
+            cell(visible(&line.key)),
+            toned(&outcome_name(line.outcome), tone),
+            cell(field),
+            cell(said),
+        ]
     };
     let name = if last == Last::Meaning { "meaning" } else { "value or meaning" };
     out.table(&["key", "outcome", "→ field", name], lines.iter().map(row).collect());
@@ -59,7 +70,8 @@ pub(crate) fn tell_answered(heading: &str, lines: &[Entry], out: &mut Out, last:
 
 /// Why, for each key that there is something to say of, and for all of them.
 pub(crate) fn tell_why(lines: &[Entry], rules: &Rules, out: &mut Out) {
-    let reasons: Vec<_> = lines.iter().filter_map(|line| Some((visible(&line.key), advice(line, rules)?))).collect();
+    let reasons: Vec<_> =
+        lines.iter().filter_map(|line| Some((visible(&line.key), advice(line, rules)?))).collect();
     if !reasons.is_empty() {
         out.heading("Why, and what to do");
         out.pairs(reasons);

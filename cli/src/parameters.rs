@@ -1,7 +1,8 @@
-//! The doctor's look at an application's parameters: what is stored, and what the function makes of it.
+//! The doctor's look at an application's parameters: what is stored, and what the function makes of
+//! it.
 //!
-//! Nothing is asked for here, but for the keys that a mend may have to name. Of a secret only its length, its
-//! lines and its kinds of characters are looked at, and nothing of it is told.
+//! Nothing is asked for here, but for the keys that a mend may have to name. Of a secret only its
+//! length, its lines and its kinds of characters are looked at, and nothing of it is told.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +29,11 @@ const SHORT: usize = 16;
 const NEARLY: usize = 90;
 
 /// Everything that the parameters alone tell.
-pub(crate) fn examine(stored: &[Stored], credentials: &Credentials, mend: &Mend<'_>) -> Vec<Finding> {
+pub(crate) fn examine(
+    stored: &[Stored],
+    credentials: &Credentials,
+    mend: &Mend<'_>,
+) -> Vec<Finding> {
     let mut findings = missing(stored, credentials, mend);
     for parameter in stored {
         match parameter.name.as_str() {
@@ -48,14 +53,25 @@ fn missing(stored: &[Stored], credentials: &Credentials, mend: &Mend<'_>) -> Vec
     let has = |name: &str| stored.iter().any(|parameter| parameter.name == name);
     let mut findings = Vec::new();
     if stored.is_empty() {
-        let elsewhere = "is the application id right, and the prefix (--prefix), region and account?";
-        findings.push(Finding::fault(mend.path, "there is no parameter under this path", elsewhere));
+        let elsewhere =
+            "is the application id right, and the prefix (--prefix), region and account?";
+        findings.push(Finding::fault(
+            mend.path,
+            "there is no parameter under this path",
+            elsewhere,
+        ));
     }
     if credentials.desk_tokens.is_empty() {
-        findings.push(Finding::fault(DESK, "is missing or blank: nothing can be asked of Desk", mend.secret(DESK)));
+        findings.push(Finding::fault(
+            DESK,
+            "is missing or blank: nothing can be asked of Desk",
+            mend.secret(DESK),
+        ));
     }
     if ![SIGNING, BEARER, STANDARD_WEBHOOKS].into_iter().any(has) {
-        let what = format!("is missing, and so are {BEARER} and {STANDARD_WEBHOOKS}: every request is refused");
+        let what = format!(
+            "is missing, and so are {BEARER} and {STANDARD_WEBHOOKS}: every request is refused"
+        );
         findings.push(Finding::fault(SIGNING, what, mend.secret(SIGNING)));
     }
     if !has(FIELDS) {
@@ -65,10 +81,10 @@ fn missing(stored: &[Stored], credentials: &Credentials, mend: &Mend<'_>) -> Vec
             mend.learn(),
         ));
     }
-    let posts = credentials.rules.as_ref().is_ok_and(|rules| rules.ticket.opening_message.is_some());
+    let posts =
+        credentials.rules.as_ref().is_ok_and(|rules| rules.ticket.opening_message.is_some());
     if posts && credentials.chat_token.is_none() {
-        let what =
-            "is missing: the opening_message is not posted, and no agent sees a new ticket before the customer writes";
+        let what = "is missing: the opening_message is not posted, and no agent sees a new ticket before the customer writes";
         findings.push(Finding::fault(CHAT, what, mend.secret(CHAT)));
     }
     findings
@@ -77,13 +93,17 @@ fn missing(stored: &[Stored], credentials: &Credentials, mend: &Mend<'_>) -> Vec
 fn document(value: &SecretString, credentials: &Credentials, mend: &Mend<'_>) -> Vec<Finding> {
     let size = value.expose_secret().len();
     let problems = credentials.rules.as_ref().err().into_iter().flatten();
-    let mut findings: Vec<_> =
-        problems.map(|problem| Finding::fault(FIELDS, problem.to_string(), mend.fields(size))).collect();
+    let mut findings: Vec<_> = problems
+        .map(|problem| Finding::fault(FIELDS, problem.to_string(), mend.fields(size)))
+        .collect();
     let limit = if size > STANDARD { ADVANCED } else { STANDARD };
     if size * 100 > limit * NEARLY {
         let tier = if limit == STANDARD { "standard tier" } else { "advanced tier" };
-        let next =
-            if limit == STANDARD { "a longer one needs --tier Advanced" } else { "a longer one cannot be stored" };
+        let next = if limit == STANDARD {
+            "a longer one needs --tier Advanced"
+        } else {
+            "a longer one cannot be stored"
+        };
         findings.push(Finding::remark(
             FIELDS,
             format!("has {size} of the {limit} bytes that SSM's {tier} holds; {next}"),
@@ -109,7 +129,10 @@ fn secret(parameter: &Stored, mend: &Mend<'_>) -> Vec<Finding> {
     let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {
         let optional = name != DESK;
-        findings.extend(optional.then(|| Finding::fault(name, "is blank, so it proves nothing", mend.secret(name))));
+        findings
+            .extend(optional.then(|| {
+                Finding::fault(name, "is blank, so it proves nothing", mend.secret(name))
+            }));
         return findings;
     }
     if value.lines().any(|line| line != line.trim()) {
@@ -119,14 +142,17 @@ fn secret(parameter: &Stored, mend: &Mend<'_>) -> Vec<Finding> {
     for (number, line) in (1..).zip(&lines) {
         let Some((level, what)) = odd(name, line) else { continue };
         let mended = instead(name, number, lines.len(), level, mend);
-        findings.push(Finding { level, ..Finding::fault(name, format!("line {number} {what}"), mended) });
+        findings.push(Finding {
+            level,
+            ..Finding::fault(name, format!("line {number} {what}"), mended)
+        });
     }
     findings.extend(several(name, &lines, mend));
     findings
 }
 
-/// What mends an odd line. A bad first one makes room for a new secret, and one that may be in use stays below it; the
-/// others stay. Of the chat token one line is all.
+/// What mends an odd line. A bad first one makes room for a new secret, and one that may be in use
+/// stays below it; the others stay. Of the chat token one line is all.
 fn instead(name: &str, number: usize, count: usize, level: Level, mend: &Mend<'_>) -> String {
     match (number, level) {
         (1, _) if name == CHAT => mend.secret(name),
@@ -143,8 +169,14 @@ fn odd(name: &str, line: &str) -> Option<(Level, &'static str)> {
     let in_header = [DESK, CHAT, BEARER].contains(&name);
     Some(if in_header && line.contains(|char: char| !char.is_ascii() || char.is_control()) {
         (Level::Fault, "has a character that no HTTP header can carry, so it is of no use")
-    } else if line.starts_with(['"', '\'']) || line.starts_with("file://") || line.starts_with("YOUR ") {
-        (Level::Fault, "begins with a quotation mark, file:// or YOUR: it is a piece of a command, not a secret")
+    } else if line.starts_with(['"', '\''])
+        || line.starts_with("file://")
+        || line.starts_with("YOUR ")
+    {
+        (
+            Level::Fault,
+            "begins with a quotation mark, file:// or YOUR: it is a piece of a command, not a secret",
+        )
     } else if name == STANDARD_WEBHOOKS && standard_webhooks_key(line).is_none() {
         (Level::Fault, "is no Standard Webhooks secret (whsec_ and base64), so it verifies nothing")
     } else if line.contains(char::is_whitespace) {
@@ -160,16 +192,23 @@ fn odd(name: &str, line: &str) -> Option<(Level, &'static str)> {
 fn several(name: &str, lines: &[&str], mend: &Mend<'_>) -> Option<Finding> {
     let distinct = lines.iter().collect::<BTreeSet<_>>().len();
     let (what, mended) = match (name, lines.len()) {
-        (_, count) if distinct < count => ("has the same line twice".to_owned(), mend.keep(name, DISTINCT)),
+        (_, count) if distinct < count => {
+            ("has the same line twice".to_owned(), mend.keep(name, DISTINCT))
+        }
         (_, 1) | (DESK, _) => return None,
-        (CHAT, count) => (format!("has {count} lines, and only the first is used"), mend.keep(name, FIRST)),
+        (CHAT, count) => {
+            (format!("has {count} lines, and only the first is used"), mend.keep(name, FIRST))
+        }
         (_, count) if count > LIVE => (
-            format!("has {count} lines: ten secrets of a kind are live, and what stands below them is ignored"),
+            format!(
+                "has {count} lines: ten secrets of a kind are live, and what stands below them is ignored"
+            ),
             mend.keep(name, FIRST_TEN),
         ),
-        (_, count) => {
-            (format!("{count} secrets are live: once the sender uses the new one, store that alone"), mend.secret(name))
-        }
+        (_, count) => (
+            format!("{count} secrets are live: once the sender uses the new one, store that alone"),
+            mend.secret(name),
+        ),
     };
     Some(Finding::remark(name, what, mended))
 }
@@ -236,7 +275,12 @@ mod tests {
         let blanks = format!(" {long}\n");
         let cases = [
             (DESK, "token\u{e4}", Fault, "line 1 has a character that no HTTP header"),
-            (DESK, "YOUR DESK API TOKEN", Fault, "line 1 begins with a quotation mark, file:// or YOUR"),
+            (
+                DESK,
+                "YOUR DESK API TOKEN",
+                Fault,
+                "line 1 begins with a quotation mark, file:// or YOUR",
+            ),
             (SIGNING, "\"0123456789abcdef\"", Fault, "line 1 begins with a quotation mark"),
             (STANDARD_WEBHOOKS, "whsec_%%%", Fault, "line 1 is no Standard Webhooks secret"),
             (STANDARD_WEBHOOKS, "whsec_", Fault, "line 1 is no Standard Webhooks secret"),
@@ -263,7 +307,9 @@ mod tests {
 
     #[test]
     fn what_mends_a_line_leaves_the_others_and_the_customers_key() {
-        let mend = |name, value| found(&[TOKEN, SECRET, RULES, (name, "SecureString", value)]).pop().unwrap().mend;
+        let mend = |name, value| {
+            found(&[TOKEN, SECRET, RULES, (name, "SecureString", value)]).pop().unwrap().mend
+        };
         let put = |key, name, value: &str| {
             format!(
                 "aws ssm put-parameter --overwrite --type SecureString{key} --name /p/A/{name} --value \"{value}\" --region r"
@@ -272,9 +318,17 @@ mod tests {
         let long = "0123456789abcdef";
         let own_key = " --key-id alias/ours";
         assert_eq!(mend(BEARER, "\"quoted\""), put(own_key, BEARER, "YOUR BEARER TOKEN"));
-        let get = |name| format!("aws ssm get-parameter --with-decryption --name /p/A/{name} --query Parameter.Value");
+        let get = |name| {
+            format!(
+                "aws ssm get-parameter --with-decryption --name /p/A/{name} --query Parameter.Value"
+            )
+        };
         let rewrite = |key, name, value: &str| {
-            format!("OLD=\"$({} --output text --region r)\" && {}", get(name), put(key, name, &format!("$({value})")))
+            format!(
+                "OLD=\"$({} --output text --region r)\" && {}",
+                get(name),
+                put(key, name, &format!("$({value})"))
+            )
         };
         let keep = |stay: &str| format!("printf '%s\\n' \"$OLD\" | awk '{stay}'");
         let above = |new: &str, stay: &str| format!("printf '%s\\n' \"{new}\"; {}", keep(stay));
@@ -282,7 +336,8 @@ mod tests {
         assert_eq!(mend(BEARER, "too-short"), short);
         let eleven = (0..11).map(|n| format!("{long}{n}")).collect::<Vec<_>>().join("\n");
         assert_eq!(mend(BEARER, &eleven), rewrite(own_key, BEARER, &keep(FIRST_TEN)));
-        let desk = |value| found(&[(DESK, "SecureString", value), SECRET, RULES]).pop().unwrap().mend;
+        let desk =
+            |value| found(&[(DESK, "SecureString", value), SECRET, RULES]).pop().unwrap().mend;
         let first = rewrite("", DESK, &above("YOUR DESK API TOKEN", "NF && ++n != 1"));
         assert_eq!(desk("YOUR DESK API TOKEN\nformer"), first);
         assert_eq!(desk("token\nfile://former"), rewrite("", DESK, &keep("NF && ++n != 2")));
@@ -307,14 +362,22 @@ mod tests {
     fn an_opening_message_needs_a_chat_token() {
         let document = (FIELDS, "String", r#"{"ticket": {"opening_message": "Hello"}}"#);
         let all = found(&[TOKEN, SECRET, document]);
-        assert_eq!(all.iter().map(|one| (one.level, &*one.about)).collect::<Vec<_>>(), [(Fault, CHAT)]);
+        assert_eq!(
+            all.iter().map(|one| (one.level, &*one.about)).collect::<Vec<_>>(),
+            [(Fault, CHAT)]
+        );
         assert_eq!(found(&[TOKEN, SECRET, document, (CHAT, "SecureString", "chat")]), []);
     }
 
     #[test]
     fn every_problem_of_the_document_is_a_fault_with_its_path() {
-        let all = beside((FIELDS, "String", r#"{"denny": [], "fields": [{"key": "A", "type": "text"}]}"#));
-        let paths: Vec<_> = all.iter().map(|(level, text)| (*level, text.split(':').next().unwrap())).collect();
+        let all = beside((
+            FIELDS,
+            "String",
+            r#"{"denny": [], "fields": [{"key": "A", "type": "text"}]}"#,
+        ));
+        let paths: Vec<_> =
+            all.iter().map(|(level, text)| (*level, text.split(':').next().unwrap())).collect();
         assert_eq!(paths, [(Fault, "denny"), (Fault, "fields[0].key")]);
     }
 
@@ -325,10 +388,17 @@ mod tests {
             (3686, None),
             (
                 3687,
-                Some("has 3687 of the 4096 bytes that SSM's standard tier holds; a longer one needs --tier Advanced"),
+                Some(
+                    "has 3687 of the 4096 bytes that SSM's standard tier holds; a longer one needs --tier Advanced",
+                ),
             ),
             (4097, None),
-            (7400, Some("has 7400 of the 8192 bytes that SSM's advanced tier holds; a longer one cannot be stored")),
+            (
+                7400,
+                Some(
+                    "has 7400 of the 8192 bytes that SSM's advanced tier holds; a longer one cannot be stored",
+                ),
+            ),
         ] {
             let all = beside((FIELDS, "String", &padded(size)));
             assert_eq!(all.first().map(|(_, text)| text.as_str()), expected, "{size}");

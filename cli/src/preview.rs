@@ -1,4 +1,5 @@
-//! `preview`: what would become of every key, worked out by the shipped matching alone: no server, no Desk, no network.
+//! `preview`: what would become of every key, worked out by the shipped matching alone: no server,
+//! no Desk, no network.
 
 use std::borrow::Cow;
 
@@ -33,7 +34,10 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, Failur
             if args.json {
                 out.json(&json!({"ignored": category, "fields": [], "left_out": 0}));
             } else {
-                out.verdict(true, &format!("Ignored: an event of the category {category} is no handoff."));
+                out.verdict(
+                    true,
+                    &format!("Ignored: an event of the category {category} is no handoff."),
+                );
             }
             return Ok(End::Done);
         }
@@ -44,7 +48,13 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, Failur
     if args.json {
         out.json(&json!({"fields": entries, "left_out": left_out}));
     } else {
-        outcomes::tell("What would become of every key", &entries, &fields.rules, out, outcomes::Last::Value);
+        outcomes::tell(
+            "What would become of every key",
+            &entries,
+            &fields.rules,
+            out,
+            outcomes::Last::Value,
+        );
         outcomes::tell_why(&entries, &fields.rules, out);
         out.verdict(left_out == 0, &summary(left_out));
     }
@@ -71,7 +81,9 @@ fn unusable(file: &str, bad: &BadBody) -> String {
             let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
             format!("{file} is no handoff:{lines}")
         }
-        BadBody::Empty | BadBody::NotUtf8(_) | BadBody::NotJson { .. } => format!("{file} is no handoff: {bad}"),
+        BadBody::Empty | BadBody::NotUtf8(_) | BadBody::NotJson { .. } => {
+            format!("{file} is no handoff: {bad}")
+        }
     }
 }
 

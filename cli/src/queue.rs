@@ -1,8 +1,9 @@
-//! A FIFO queue of this process, behind the shipped seam: what SQS and Lambda do that counts for a handoff.
+//! A FIFO queue of this process, behind the shipped seam: what SQS and Lambda do that counts for a
+//! handoff.
 //!
-//! Messages of one group are handed out in their order, one at a time, and none while one of them is put off; the same
-//! event is taken once within five minutes; what failed comes again and is given up after so many receipts. It ends with
-//! the process, as no queue of AWS does.
+//! Messages of one group are handed out in their order, one at a time, and none while one of them
+//! is put off; the same event is taken once within five minutes; what failed comes again and is
+//! given up after so many receipts. It ends with the process, as no queue of AWS does.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::store::{BoxFuture, StoreError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -53,7 +54,8 @@ impl MemoryQueue {
         }
     }
 
-    /// Takes the answer to a batch: what it names comes again, unless it came too often, and the rest is done.
+    /// Takes the answer to a batch: what it names comes again, unless it came too often, and the
+    /// rest is done.
     pub(crate) fn settle(&self, batch: &SqsEvent, answer: &SqsBatchResponse) {
         self.with(|line| line.settle(batch, answer));
         self.0.changed.notify_one();
@@ -76,7 +78,11 @@ impl Queue for MemoryQueue {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(
+        &'a self,
+        receipt_handle: &'a str,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         let until = Instant::now() + Duration::from_secs(seconds.into());
         let answer = self.with(|line| line.postpone(receipt_handle, until));
         Box::pin(std::future::ready(answer))
@@ -118,14 +124,21 @@ impl Line {
         self.taken.insert(event, now);
         self.sent += 1;
         let id = self.sent.to_string();
-        self.messages.push(Message { id, entry: entry.clone(), receipts: 0, state: State::Waiting });
+        self.messages.push(Message {
+            id,
+            entry: entry.clone(),
+            receipts: 0,
+            state: State::Waiting,
+        });
     }
 
     /// The first message of each group that is free.
     fn receive(&mut self, now: Instant) -> SqsEvent {
         let holding = self.messages.iter().filter(|message| message.is_holding(now));
-        let mut held: HashSet<String> = holding.map(|message| message.entry.group.clone()).collect();
-        let free = self.messages.iter_mut().filter(|message| held.insert(message.entry.group.clone()));
+        let mut held: HashSet<String> =
+            holding.map(|message| message.entry.group.clone()).collect();
+        let free =
+            self.messages.iter_mut().filter(|message| held.insert(message.entry.group.clone()));
         let mut batch = SqsEvent::default();
         batch.records = free.take(BATCH).map(Message::hand_out).collect();
         batch
@@ -141,16 +154,22 @@ impl Line {
     }
 
     fn postpone(&mut self, receipt_handle: &str, until: Instant) -> Result<(), StoreError> {
-        let mut in_flight = self.messages.iter_mut().filter(|message| message.state == State::InFlight);
+        let mut in_flight =
+            self.messages.iter_mut().filter(|message| message.state == State::InFlight);
         let message = in_flight.find(|message| message.receipt_handle() == receipt_handle);
-        let refusal = || StoreError { store: "the queue", reason: "no message is in flight by this handle".to_owned() };
+        let refusal = || StoreError {
+            store: "the queue",
+            reason: "no message is in flight by this handle".to_owned(),
+        };
         message.ok_or_else(refusal)?.state = State::PutOff(until);
         Ok(())
     }
 
     fn settle(&mut self, batch: &SqsEvent, answer: &SqsBatchResponse) {
         for id in batch.records.iter().filter_map(|record| record.message_id.as_deref()) {
-            let Some(place) = self.messages.iter().position(|message| message.id == id) else { continue };
+            let Some(place) = self.messages.iter().position(|message| message.id == id) else {
+                continue;
+            };
             let message = &mut self.messages[place];
             if !answer.batch_item_failures.iter().any(|failure| failure.item_identifier == id) {
                 self.messages.remove(place);
@@ -210,7 +229,11 @@ mod tests {
     }
 
     fn entry(group: &str, event: &str) -> QueueEntry {
-        QueueEntry { group: group.to_owned(), deduplication: event.to_owned(), body: format!("{group}{event}") }
+        QueueEntry {
+            group: group.to_owned(),
+            deduplication: event.to_owned(),
+            body: format!("{group}{event}"),
+        }
     }
 
     fn bodies(batch: &SqsEvent) -> Vec<&str> {
@@ -246,9 +269,15 @@ mod tests {
         let mut line = line(&entries, now);
         let batch = line.receive(now);
         assert_eq!(bodies(&batch), ["a1", "b1", "c1", "d1", "e1", "f1", "g1", "h1", "i1", "j1"]);
-        assert_eq!((count(&batch), batch.records[0].attributes["MessageGroupId"].as_str()), ("1", "a"));
+        assert_eq!(
+            (count(&batch), batch.records[0].attributes["MessageGroupId"].as_str()),
+            ("1", "a")
+        );
         line.settle(&batch, &failed(&batch, &[1]));
-        assert_eq!(bodies(&line.receive(now)), ["a2", "b1", "c2", "d2", "e2", "f2", "g2", "h2", "i2", "j2"]);
+        assert_eq!(
+            bodies(&line.receive(now)),
+            ["a2", "b1", "c2", "d2", "e2", "f2", "g2", "h2", "i2", "j2"]
+        );
     }
 
     #[test]
@@ -270,7 +299,10 @@ mod tests {
         line.postpone(handle(&batch), now + MINUTE).unwrap();
         line.settle(&batch, &failed(&batch, &[0]));
         line.send(&entry("b", "1"), now);
-        assert_eq!((bodies(&line.receive(now)), line.next_change(now)), (vec!["b1"], Some(now + MINUTE)));
+        assert_eq!(
+            (bodies(&line.receive(now)), line.next_change(now)),
+            (vec!["b1"], Some(now + MINUTE))
+        );
         let again = line.receive(now + MINUTE);
         assert_eq!((bodies(&again), count(&again)), (vec!["a1"], "2"));
         assert_eq!(line.next_change(now + MINUTE), None);
@@ -284,7 +316,10 @@ mod tests {
         line.settle(&batch, &failed(&batch, &[0]));
         assert!(line.postpone(handle(&batch), now + MINUTE).is_err());
         line.receive(now);
-        assert!(line.postpone(handle(&batch), now + MINUTE).is_err(), "the handle is that of an earlier receipt");
+        assert!(
+            line.postpone(handle(&batch), now + MINUTE).is_err(),
+            "the handle is that of an earlier receipt"
+        );
     }
 
     #[test]
@@ -312,7 +347,10 @@ mod tests {
         }
         line.send(&entry("a", "2"), now);
         assert_eq!(bodies(&line.receive(now)), ["a2"]);
-        assert_eq!(line.dead.iter().map(|message| message.entry.body.as_str()).collect::<Vec<_>>(), ["a1"]);
+        assert_eq!(
+            line.dead.iter().map(|message| message.entry.body.as_str()).collect::<Vec<_>>(),
+            ["a1"]
+        );
     }
 
     #[tokio::test]

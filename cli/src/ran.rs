@@ -1,13 +1,14 @@
-//! What `run` tells, for a support engineer: what the webhook answered, what the worker made of it, what Desk holds.
+//! What `run` tells, for a support engineer: what the webhook answered, what the worker made of it,
+//! what Desk holds.
 //!
 //! What it says of the ticket is what the embedded Desk holds afterwards, not what was sent to it.
 
+use desk_handoff::app::JobError;
 use desk_handoff::config::AppId;
 use desk_handoff::handoff::{Event, Handoff};
 use desk_handoff::process::ProcessError;
 use desk_handoff::report::Report;
-use desk_handoff::stack::Trouble;
-use desk_handoff::worker::{FIRST_BACKOFF, NotDone};
+use desk_handoff::worker::{FIRST_BACKOFF, MessageError};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ use crate::{Failure, outcomes, ticket};
 pub(crate) struct Ran {
     pub(crate) status: StatusCode,
     pub(crate) answer: Value,
-    pub(crate) result: Option<Result<Report, NotDone>>,
+    pub(crate) result: Option<Result<Report, MessageError>>,
     pub(crate) ticket: Option<Value>,
 }
 
@@ -33,8 +34,8 @@ impl Ran {
         let report = self.result.as_ref().and_then(|result| result.as_ref().ok());
         let status = self.status.as_u16();
         let mut document = json!({"answer": self.answer, "status": status, "report": report, "ticket": self.ticket});
-        if let Some(Err(not_done)) = &self.result {
-            document["error"] = not_done.to_string().into();
+        if let Some(Err(error)) = &self.result {
+            document["error"] = error.to_string().into();
         }
         document
     }
@@ -45,10 +46,16 @@ impl Ran {
     }
 
     /// For people.
-    pub(crate) fn tell(&self, input: &Input, fields: &Fields, app_id: &AppId, out: &mut Out) -> Result<(), Failure> {
+    pub(crate) fn tell(
+        &self,
+        input: &Input,
+        fields: &Fields,
+        app_id: &AppId,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
         match &self.result {
             Some(Ok(report)) => tell_report(report, self, input, fields, app_id, out),
-            Some(Err(not_done)) => tell_not_done(not_done, self.status, out),
+            Some(Err(error)) => tell_not_done(error, self.status, out),
             None if self.status.is_success() => {
                 let category = ignored(&self.answer).unwrap_or_default();
                 out.verdict(
@@ -62,14 +69,27 @@ impl Ran {
     }
 }
 
-fn tell_report(report: &Report, ran: &Ran, input: &Input, fields: &Fields, app_id: &AppId, out: &mut Out) {
+fn tell_report(
+    report: &Report,
+    ran: &Ran,
+    input: &Input,
+    fields: &Fields,
+    app_id: &AppId,
+    out: &mut Out,
+) {
     let handoff = understand(&input.body, app_id, input.header("idempotency-key"));
     if let Ok(Event::Handoff(handoff)) = handoff {
         out.heading("Handed over");
         out.pairs(facts(&handoff, report, ran.status));
     }
     ticket::tell(report, ran.ticket.as_ref(), out);
-    outcomes::tell("What became of every key", &report.fields, &fields.rules, out, outcomes::Last::Meaning);
+    outcomes::tell(
+        "What became of every key",
+        &report.fields,
+        &fields.rules,
+        out,
+        outcomes::Last::Meaning,
+    );
     outcomes::tell_why(&report.fields, &fields.rules, out);
 }
 
@@ -81,7 +101,10 @@ fn facts(handoff: &Handoff, report: &Report, status: StatusCode) -> Vec<(&'stati
         ("channel", conversation.channel_url.clone()),
         ("event", Some(report.event_id.clone())),
         ("webhook", Some(queued(status))),
-        ("worker", Some(format!("took it from the queue; requests to Desk: {}", report.desk_calls))),
+        (
+            "worker",
+            Some(format!("took it from the queue; requests to Desk: {}", report.desk_calls)),
+        ),
     ];
     facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect()
 }
@@ -90,10 +113,10 @@ fn queued(status: StatusCode) -> String {
     format!("answered {} \"queued\"", status.as_u16())
 }
 
-fn tell_not_done(not_done: &NotDone, status: StatusCode, out: &mut Out) {
+fn tell_not_done(error: &MessageError, status: StatusCode, out: &mut Out) {
     out.verdict(false, &format!("The webhook {}, and the worker could not do it", queued(status)));
-    out.text(&format!("Why: {not_done}."));
-    if let NotDone::Trouble(Trouble::Failed(ProcessError::NotYet)) = not_done {
+    out.text(&format!("Why: {error}."));
+    if let MessageError::Job(JobError::Failed(ProcessError::NotYet)) = error {
         out.text(NOT_YET);
     }
     out.text(&format!(

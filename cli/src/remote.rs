@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use desk_handoff::app::PAUSE;
 use desk_handoff::config::{AppId, Config, ConfigError};
 use desk_handoff::desk::transport::HttpTransport;
-use desk_handoff::desk::{Connection, Desk, DeskError, Kind};
+use desk_handoff::desk::{Connection, Desk, DeskError, ErrorKind};
 use desk_handoff::http_client;
 use desk_handoff::secrets::{Credentials, Secrets};
-use desk_handoff::stack::PAUSE;
 use desk_handoff::ticket::Ticket;
 use tokio::time::Instant;
 
@@ -18,7 +18,11 @@ use crate::local::Parameters;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Checks where things are, as the deployed function would.
-pub(crate) fn config(app_id: &AppId, desk_url: Option<&str>, prefix: Option<&str>) -> Result<Config, Failure> {
+pub(crate) fn config(
+    app_id: &AppId,
+    desk_url: Option<&str>,
+    prefix: Option<&str>,
+) -> Result<Config, Failure> {
     let config = Config::from_lookup(|name| match name {
         "APP_IDS" => Some(app_id.to_string()),
         "DESK_BASE_URL" => desk_url.map(str::to_owned),
@@ -31,7 +35,9 @@ pub(crate) fn config(app_id: &AppId, desk_url: Option<&str>, prefix: Option<&str
 /// What is wrong with the settings, by the options that they come from.
 pub(crate) fn misplaced(error: &ConfigError) -> Failure {
     let problems = error.0.join("; ");
-    Failure::Use(problems.replace("DESK_BASE_URL", "--desk-url").replace("PARAMETER_PREFIX", "--prefix"))
+    Failure::Use(
+        problems.replace("DESK_BASE_URL", "--desk-url").replace("PARAMETER_PREFIX", "--prefix"),
+    )
 }
 
 /// The newest tickets; `None` if there is no Desk token.
@@ -39,7 +45,8 @@ pub(crate) async fn recent_tickets(
     config: &Config,
     credentials: &Credentials,
 ) -> Result<Option<Result<Vec<Ticket>, DeskError>>, Failure> {
-    let client = http_client::new().map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
+    let client = http_client::new()
+        .map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
     // A refused token is what the caller wants to hear of: there is no newer one to try.
     let secrets = Secrets::new(Box::new(Parameters::default()), config);
     let (now, deadline) = (SystemTime::now(), Instant::now() + PATIENCE);
@@ -62,15 +69,18 @@ pub(crate) async fn recent_tickets(
 }
 
 /// What a person can do about it.
-pub(crate) fn way_out(kind: Kind) -> &'static str {
+pub(crate) fn hint(kind: ErrorKind) -> &'static str {
     match kind {
-        Kind::Unauthorized => {
+        ErrorKind::Unauthorized => {
             "Desk's tokens are made in its dashboard (Settings > Desk > Credentials); Chat's are others"
         }
-        Kind::Unreachable => "is the application id right (it is part of Desk's address), and --desk-url?",
-        Kind::Refused => "is --desk-url Desk's base, up to /platform/v1?",
-        Kind::RateLimited | Kind::Unavailable | Kind::TimedOut | Kind::CallLimit => {
-            "try again; if it stays so, ask Sendbird"
+        ErrorKind::Unreachable => {
+            "is the application id right (it is part of Desk's address), and --desk-url?"
         }
+        ErrorKind::Refused => "is --desk-url Desk's base, up to /platform/v1?",
+        ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::TimedOut
+        | ErrorKind::CallLimit => "try again; if it stays so, ask Sendbird",
     }
 }

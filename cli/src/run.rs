@@ -54,8 +54,9 @@ async fn hand_over(input: &Input, fields: &Fields, app_id: &AppId) -> Result<Ran
 fn request(input: &Input) -> Request<Body> {
     let mut request = Request::new(Body::Binary(input.body.clone()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() =
-        format!("/webhooks/handoff?{}", input.query).parse().expect("the query was tried when it was read");
+    *request.uri_mut() = format!("/webhooks/handoff?{}", input.query)
+        .parse()
+        .expect("the query was tried when it was read");
     *request.headers_mut() = input.headers.clone();
     request.headers_mut().insert(SIGNATURE, signature(&input.body));
     request

@@ -1,5 +1,5 @@
-//! A secret that a command is given: the name of an environment variable, never the secret itself, stands on the command
-//! line, where the shell's history and the list of processes would show it.
+//! A secret that a command is given: the name of an environment variable, never the secret itself,
+//! stands on the command line, where the shell's history and the list of processes would show it.
 //!
 //! What a person takes for the name may be the secret, so not even that is repeated.
 
@@ -9,8 +9,11 @@ use crate::Failure;
 
 /// The first line that is not blank, as the deployed function reads a parameter.
 pub(crate) fn from_environment(option: &str, name: &str) -> Result<SecretString, Failure> {
-    let value = if name.is_empty() || name.contains(['=', '\0']) { None } else { std::env::var(name).ok() };
-    let line = value.as_deref().and_then(|value| value.lines().map(str::trim).find(|line| !line.is_empty()));
+    let value =
+        if name.is_empty() || name.contains(['=', '\0']) { None } else { std::env::var(name).ok() };
+    let line = value
+        .as_deref()
+        .and_then(|value| value.lines().map(str::trim).find(|line| !line.is_empty()));
     line.map(SecretString::from).ok_or_else(|| {
         Failure::Use(format!(
             "{option} names no environment variable that holds something; it takes a name, not a secret"

@@ -1,7 +1,8 @@
 //! `send`: a body to a deployed endpoint, with the proof that the sender would give.
 //!
-//! The secret leaves this process only as a signature, or as the bearer token that it is, and is taken out of whatever
-//! comes back and is shown, names and numbers included: an endpoint may repeat what it was sent.
+//! The secret leaves this process only as a signature, or as the bearer token that it is, and is
+//! taken out of whatever comes back and is shown, names and numbers included: an endpoint may
+//! repeat what it was sent.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -45,7 +46,9 @@ pub(crate) fn send(args: &args::Send, out: &mut Out) -> Result<End, Failure> {
     let proof = proof(&input.body, &secret, args.bearer)?;
     let mut answered = runtime()?.block_on(post(&url, &input, proof))?;
     take_out(secret.expose_secret(), &mut answered.body);
-    answered.retry_after = answered.retry_after.filter(|seconds| !seconds.to_string().contains(secret.expose_secret()));
+    answered.retry_after = answered
+        .retry_after
+        .filter(|seconds| !seconds.to_string().contains(secret.expose_secret()));
     let done = answered.status.is_success() && answered.body["status"].is_string();
     if args.json {
         out.json(&json!({"status": answered.status.as_u16(), "answer": answered.body}));
@@ -62,16 +65,22 @@ fn take_out(secret: &str, answer: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(|item| take_out(secret, item)),
         Value::Object(parts) => {
             parts.values_mut().for_each(|part| take_out(secret, part));
-            *parts = std::mem::take(parts).into_iter().map(|(name, part)| (without(&name), part)).collect();
+            *parts = std::mem::take(parts)
+                .into_iter()
+                .map(|(name, part)| (without(&name), part))
+                .collect();
         }
-        Value::Number(number) if number.to_string().contains(secret) => *answer = without(&number.to_string()).into(),
+        Value::Number(number) if number.to_string().contains(secret) => {
+            *answer = without(&number.to_string()).into()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 /// The address, if a secret may go there.
 fn route(url: &str, app_id: Option<&AppId>) -> Result<String, Failure> {
-    let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
+    let (base, query) =
+        url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
     // A query may be there; a fragment may not, and would swallow what is put after it.
     let fragment = query.and_then(|query| query.split_once('#')).map_or("", |_| "#");
     BaseUrl::parse(&format!("{base}{fragment}"))
@@ -83,22 +92,33 @@ fn route(url: &str, app_id: Option<&AppId>) -> Result<String, Failure> {
     })
 }
 
-fn proof(body: &[u8], secret: &SecretString, bearer: bool) -> Result<(HeaderName, HeaderValue), Failure> {
+fn proof(
+    body: &[u8],
+    secret: &SecretString,
+    bearer: bool,
+) -> Result<(HeaderName, HeaderValue), Failure> {
     let (name, value) = if bearer {
         (header::AUTHORIZATION, format!("Bearer {}", secret.expose_secret()))
     } else {
         (HeaderName::from_static(SIGNATURE), sign(body, secret.expose_secret()))
     };
-    let mut value = HeaderValue::try_from(value)
-        .map_err(|_| Failure::Use("the bearer token holds characters that no header can".to_owned()))?;
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
+        Failure::Use("the bearer token holds characters that no header can".to_owned())
+    })?;
     value.set_sensitive(true);
     Ok((name, value))
 }
 
-async fn post(url: &str, input: &Input, (name, value): (HeaderName, HeaderValue)) -> Result<Answered, Failure> {
+async fn post(
+    url: &str,
+    input: &Input,
+    (name, value): (HeaderName, HeaderValue),
+) -> Result<Answered, Failure> {
     let began = Instant::now();
-    let client = http_client::new().map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
-    let mut request = client.post(url).timeout(PATIENCE).header(name, value).body(input.body.clone());
+    let client = http_client::new()
+        .map_err(|error| Failure::Work(format!("there is no HTTP client: {error}")))?;
+    let mut request =
+        client.post(url).timeout(PATIENCE).header(name, value).body(input.body.clone());
     request = request.header(header::CONTENT_TYPE, "application/json");
     if let Some(key) = input.headers.get("idempotency-key") {
         request = request.header("idempotency-key", key);
@@ -111,8 +131,10 @@ async fn post(url: &str, input: &Input, (name, value): (HeaderName, HeaderValue)
 /// Status, when to come again, and as much of the body as anybody reads.
 async fn answer(request: RequestBuilder) -> reqwest::Result<(StatusCode, Option<u64>, String)> {
     let mut response = request.send().await?;
-    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let (status, retry_after) = (response.status(), retry_after.and_then(|text| text.trim().parse().ok()));
+    let retry_after =
+        response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let (status, retry_after) =
+        (response.status(), retry_after.and_then(|text| text.trim().parse().ok()));
     let mut body = Vec::new();
     while body.len() <= MAX_ANSWER
         && let Some(chunk) = response.chunk().await?
@@ -128,7 +150,9 @@ fn unanswered(error: &reqwest::Error) -> Failure {
     while let Some(inner) = reason.source() {
         reason = inner;
     }
-    Failure::Work(format!("no answer from --url: {reason} (no proxy is used, and no private certificate authority)"))
+    Failure::Work(format!(
+        "no answer from --url: {reason} (no proxy is used, and no private certificate authority)"
+    ))
 }
 
 fn tell(answered: &Answered, input: &Input, out: &mut Out) {
@@ -144,17 +168,27 @@ fn tell(answered: &Answered, input: &Input, out: &mut Out) {
             _ => {}
         }
     } else {
-        out.verdict(false, &format!("Answered {}, but not as desk-handoff answers", status.as_u16()));
-        let text = body.as_str().or(body["message"].as_str()).map_or_else(|| body.to_string(), str::to_owned);
+        out.verdict(
+            false,
+            &format!("Answered {}, but not as desk-handoff answers", status.as_u16()),
+        );
+        let text = body
+            .as_str()
+            .or(body["message"].as_str())
+            .map_or_else(|| body.to_string(), str::to_owned);
         out.text(&shown(&text).chars().take(GLIMPSE).collect::<String>());
-        out.note("--url takes a route of the stack's outputs: WebhookUrl, HandoffsUrl or PreviewUrl");
+        out.note(
+            "--url takes a route of the stack's outputs: WebhookUrl, HandoffsUrl or PreviewUrl",
+        );
     }
 }
 
 fn tell_done(done: &Done, answered: &Answered, out: &mut Out) {
     let how = ignored(&answered.body).map_or_else(|| done.status.clone(), ignored_as);
     out.verdict(true, &format!("Answered {}: {how}", answered.status.as_u16()));
-    out.pairs(done.facts().into_iter().chain([("took", format!("{} ms", answered.took.as_millis()))]));
+    out.pairs(
+        done.facts().into_iter().chain([("took", format!("{} ms", answered.took.as_millis()))]),
+    );
     let (heading, last) = match done.status.as_str() {
         "preview" => ("What would become of every key", Last::Value),
         _ => ("What became of every key", Last::Meaning),

@@ -1,9 +1,10 @@
-//! `serve`: the routes of the deployed function on 127.0.0.1, and the worker behind its queue, until Ctrl-C.
+//! `serve`: the routes of the deployed function on 127.0.0.1, and the worker behind its queue,
+//! until Ctrl-C.
 //!
-//! A request becomes what API Gateway would make of it and passes through the shipped code. Logged is method, path,
-//! status and time of a request, what became of a message, and never a body. The signing secret is a published one, so
-//! only what was addressed to this machine by name is answered: no web page can reach a Desk through a name of its own
-//! that leads here.
+//! A request becomes what API Gateway would make of it and passes through the shipped code. Logged
+//! is method, path, status and time of a request, what became of a message, and never a body. The
+//! signing secret is a published one, so only what was addressed to this machine by name is
+//! answered: no web page can reach a Desk through a name of its own that leads here.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -60,7 +61,8 @@ async fn stay_up(args: &args::Serve, fields: &Fields, out: &mut Out) -> Result<E
     Ok(End::Done)
 }
 
-/// The worker: takes what is queued as soon as it may, until the first Ctrl-C; what it has in hand then is still done.
+/// The worker: takes what is queued as soon as it may, until the first Ctrl-C; what it has in hand
+/// then is still done.
 async fn work(local: &Local) -> io::Result<()> {
     let mut interrupted = pin!(interrupted());
     loop {
@@ -84,15 +86,24 @@ fn tell_of_rest(local: &Local, out: &mut Out) {
 /// A Desk that is not ours: its tokens come from the environment, never from the command line.
 fn own_desk(url: &str) -> Result<Desk, Failure> {
     let token = |name: &str| std::env::var(name).ok().filter(|token| !token.trim().is_empty());
-    let missing = || Failure::Use("--desk-url needs the token of that Desk in DESK_API_TOKEN".to_owned());
+    let missing =
+        || Failure::Use("--desk-url needs the token of that Desk in DESK_API_TOKEN".to_owned());
     let desk_token = token("DESK_API_TOKEN").ok_or_else(missing)?;
-    Ok(Desk { url: url.to_owned(), token: desk_token, chat_url: None, chat_token: token("CHAT_API_TOKEN") })
+    Ok(Desk {
+        url: url.to_owned(),
+        token: desk_token,
+        chat_url: None,
+        chat_token: token("CHAT_API_TOKEN"),
+    })
 }
 
 async fn listen(port: u16) -> Result<TcpListener, Failure> {
     let bound = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
-    bound
-        .map_err(|error| Failure::Work(format!("port {port} cannot be had ({error}); --port 0 takes any that is free")))
+    bound.map_err(|error| {
+        Failure::Work(format!(
+            "port {port} cannot be had ({error}); --port 0 takes any that is free"
+        ))
+    })
 }
 
 /// The first Ctrl-C: requests under way are still answered.
@@ -113,9 +124,12 @@ async fn answer(State(local): State<Arc<Local>>, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (parts, body) = request.into_parts();
     let response = match to_bytes(body, GATEWAY_LIMIT).await {
-        _ if !is_addressed_here(&parts.headers) => plain(StatusCode::MISDIRECTED_REQUEST, "this is 127.0.0.1\n"),
+        _ if !is_addressed_here(&parts.headers) => {
+            plain(StatusCode::MISDIRECTED_REQUEST, "this is 127.0.0.1\n")
+        }
         Ok(bytes) => {
-            let request = http::Request::from_parts(parts, lambda_http::Body::Binary(bytes.to_vec()));
+            let request =
+                http::Request::from_parts(parts, lambda_http::Body::Binary(bytes.to_vec()));
             local.answer(&request).await.map(Body::new)
         }
         Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "API Gateway takes 10 MB at most\n"),

@@ -1,4 +1,5 @@
-//! The ticket fields that Desk shows on its tickets: there is no other way to learn of them (desk-wire section 4).
+//! The ticket fields that Desk shows on its tickets: there is no other way to learn of them
+//! (desk-wire section 4).
 //!
 //! Pure. Customers' values go in and never come out: only keys, counts and types do.
 

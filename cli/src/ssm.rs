@@ -1,8 +1,8 @@
-//! SSM by the operator's own `aws` command line, which knows profiles, single sign-on and roles; this program is built
-//! without the AWS SDK.
+//! SSM by the operator's own `aws` command line, which knows profiles, single sign-on and roles;
+//! this program is built without the AWS SDK.
 //!
-//! What `aws` prints holds decrypted secrets, so none of it is ever repeated, errors included: they are told apart, and
-//! told in words of our own.
+//! What `aws` prints holds decrypted secrets, so none of it is ever repeated, errors included: they
+//! are told apart, and told in words of our own.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -69,18 +69,28 @@ impl Stored {
 }
 
 impl Aws<'_> {
-    /// Every parameter directly under `path` (which ends with a slash), decrypted, by name. `aws` turns the pages.
+    /// Every parameter directly under `path` (which ends with a slash), decrypted, by name. `aws`
+    /// turns the pages.
     pub(crate) fn parameters(&self, path: &str) -> Result<Vec<Stored>, Failure> {
         let mut command = Command::new("aws");
-        command.args(["ssm", "get-parameters-by-path", "--path", path, "--with-decryption", "--output", "json"]);
+        command.args([
+            "ssm",
+            "get-parameters-by-path",
+            "--path",
+            path,
+            "--with-decryption",
+            "--output",
+            "json",
+        ]);
         command.args(self.options()).stdin(Stdio::null());
         let output = command.output().map_err(|error| not_started(&error))?;
         if !output.status.success() {
             return Err(Failure::Work(self.why(&String::from_utf8_lossy(&output.stderr), path)));
         }
         // The error of the parser may quote what it read.
-        let listing: Listing = serde_json::from_slice(&output.stdout)
-            .map_err(|_| Failure::Work("`aws` printed something else than a list of parameters".to_owned()))?;
+        let listing: Listing = serde_json::from_slice(&output.stdout).map_err(|_| {
+            Failure::Work("`aws` printed something else than a list of parameters".to_owned())
+        })?;
         let stored = |listed: Listed| {
             let name = listed.name.strip_prefix(path).unwrap_or(&listed.name).to_owned();
             Stored { name, kind: listed.kind, value: listed.value.into() }
@@ -90,13 +100,22 @@ impl Aws<'_> {
         Ok(all)
     }
 
-    /// Which of the parameters directly under `path` a key of the customer's own encrypts; `None` if it cannot be learnt.
+    /// Which of the parameters directly under `path` a key of the customer's own encrypts; `None`
+    /// if it cannot be learnt.
     pub(crate) fn customer_keys(&self, path: &str) -> Option<BTreeMap<String, String>> {
         let filter = format!("Key=Path,Values={}", path.trim_end_matches('/'));
         let mut command = Command::new("aws");
-        command.args(["ssm", "describe-parameters", "--parameter-filters", &filter, "--output", "json"]);
+        command.args([
+            "ssm",
+            "describe-parameters",
+            "--parameter-filters",
+            &filter,
+            "--output",
+            "json",
+        ]);
         let output = command.args(self.options()).stdin(Stdio::null()).output().ok()?;
-        let listing: Descriptions = serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())?;
+        let listing: Descriptions =
+            serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())?;
         let own = |described: Described| {
             let key = described.key_id.filter(|key| key != AWS_KEY)?;
             Some((described.name.strip_prefix(path)?.to_owned(), key))
@@ -117,46 +136,68 @@ impl Aws<'_> {
 
     /// What went wrong, told from what `aws` said.
     fn why(&self, said: &str, path: &str) -> String {
-        let names = self.command(&format!("get-parameters-by-path --path {path} --query 'Parameters[].Name'"));
+        let names = self
+            .command(&format!("get-parameters-by-path --path {path} --query 'Parameters[].Name'"));
         let known = |mark: &str| said.contains(mark);
-        let code = said.split_once("An error occurred (").and_then(|(_, rest)| Some(rest.split_once(')')?.0));
-        let code = code.filter(|code| code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        // A denial names the caller's role, so it is looked at first: such a name may hold any of the other marks.
+        let code = said
+            .split_once("An error occurred (")
+            .and_then(|(_, rest)| Some(rest.split_once(')')?.0));
+        let code = code.filter(|code| {
+            code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        // A denial names the caller's role, so it is looked at first: such a name may hold any of
+        // the other marks.
         match code {
             Some("AccessDeniedException") if known("KMS") || known("ciphertext") => format!(
                 "AWS lets these credentials list {path}, and not decrypt what is there: they need kms:Decrypt for the key"
             ),
             Some("AccessDeniedException") => {
-                format!("AWS denies access: these credentials need ssm:GetParametersByPath for {path}")
+                format!(
+                    "AWS denies access: these credentials need ssm:GetParametersByPath for {path}"
+                )
             }
             _ if known("Unable to locate credentials") => NO_CREDENTIALS.to_owned(),
             _ if known("must specify a region") => {
-                "`aws` knows no region: give the stack's with --region, or set AWS_DEFAULT_REGION".to_owned()
+                "`aws` knows no region: give the stack's with --region, or set AWS_DEFAULT_REGION"
+                    .to_owned()
             }
             _ if known("config profile") && known("could not be found") => {
                 "`aws` has no such profile: `aws configure list-profiles` names them".to_owned()
             }
-            _ if ["expired", "SSO Token", "SSO session"].into_iter().any(known) => EXPIRED.to_owned(),
+            _ if ["expired", "SSO Token", "SSO session"].into_iter().any(known) => {
+                EXPIRED.to_owned()
+            }
             _ if known("Could not connect to the endpoint") || known("timeout on endpoint") => {
                 "`aws` cannot reach SSM: is the region right, and the network there?".to_owned()
             }
-            Some("UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidSignatureException") => {
-                "AWS does not know these credentials: `aws sts get-caller-identity` must work first".to_owned()
+            Some(
+                "UnrecognizedClientException"
+                | "InvalidClientTokenId"
+                | "InvalidSignatureException",
+            ) => {
+                "AWS does not know these credentials: `aws sts get-caller-identity` must work first"
+                    .to_owned()
             }
             Some(code) => format!("AWS refused the call with {code}; see what it says: {names}"),
-            None => format!("`aws` failed, and what it printed is not repeated here; see what it says: {names}"),
+            None => format!(
+                "`aws` failed, and what it printed is not repeated here; see what it says: {names}"
+            ),
         }
     }
 }
 
-const NO_CREDENTIALS: &str = "`aws` finds no credentials: `aws configure`, `aws sso login` or --profile gives it some";
-const EXPIRED: &str = "the credentials of `aws` have expired: sign in again (`aws sso login`, with your profile)";
+const NO_CREDENTIALS: &str =
+    "`aws` finds no credentials: `aws configure`, `aws sso login` or --profile gives it some";
+const EXPIRED: &str =
+    "the credentials of `aws` have expired: sign in again (`aws sso login`, with your profile)";
 
 fn not_started(error: &std::io::Error) -> Failure {
     Failure::Work(match error.kind() {
-        ErrorKind::NotFound => "there is no `aws` on the PATH: the doctor reads SSM through the AWS command line \
+        ErrorKind::NotFound => {
+            "there is no `aws` on the PATH: the doctor reads SSM through the AWS command line \
              (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html)"
-            .to_owned(),
+                .to_owned()
+        }
         _ => format!("`aws` cannot be started: {error}"),
     })
 }
@@ -164,7 +205,11 @@ fn not_started(error: &std::io::Error) -> Failure {
 /// As a shell takes it for one word.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@".contains(&byte));
-    if plain && !word.is_empty() { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if plain && !word.is_empty() {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The ticket as Desk holds it, for people. Values are shown: it is a local run on the user's own file.
+//! The ticket as Desk holds it, for people. Values are shown: it is a local run on the user's own
+//! file.
 
 use desk_handoff::report::{OpeningMessage, Report};
 use serde_json::Value;
@@ -27,7 +28,9 @@ fn facts(report: &Report, ticket: &Value) -> Vec<(&'static str, String)> {
     let text = |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let opening = report.opening_message.map(|fared| match fared {
         OpeningMessage::Posted => "posted, so that agents see the ticket".to_owned(),
-        OpeningMessage::Failed => "refused by Chat: no agent sees the ticket before the customer writes".to_owned(),
+        OpeningMessage::Failed => {
+            "refused by Chat: no agent sees the ticket before the customer writes".to_owned()
+        }
         OpeningMessage::NotConfigured => {
             "not configured: no agent sees the ticket before the customer writes".to_owned()
         }

@@ -1,17 +1,17 @@
 //! The worker's part: each message of a batch through the shipped `worker::work`.
 //!
-//! The deployed function keeps its reports to its log; here they are handed on, to be shown. Pauses are shorter: nobody
-//! wants to wait for half a minute here.
+//! The deployed function keeps its reports to its log; here they are handed on, to be shown. Pauses
+//! are shorter: nobody wants to wait for half a minute here.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use desk_handoff::app::JobError;
 use desk_handoff::process::ProcessError;
 use desk_handoff::queue::Queue as _;
 use desk_handoff::report::Report;
-use desk_handoff::stack::Trouble;
-use desk_handoff::worker::{MAX_BACKOFF, NotDone, backoff, work};
+use desk_handoff::worker::{MAX_BACKOFF, MessageError, backoff, work};
 
 use crate::explain::ending;
 use crate::local::Local;
@@ -25,7 +25,7 @@ const SHORTER: u32 = 15;
 /// A message that was worked on.
 pub(crate) struct Tried {
     pub(crate) message: String,
-    pub(crate) result: Result<Report, NotDone>,
+    pub(crate) result: Result<Report, MessageError>,
     /// How long until it comes again. What is not done and does not come again is given up.
     pub(crate) again: Option<Duration>,
 }
@@ -39,26 +39,29 @@ impl Display for Tried {
                 let ticket = report.ticket.as_ref().map(|ticket| format!("ticket {}", ticket.id));
                 write!(f, "{} {}", ticket.as_deref().unwrap_or("no ticket"), ending(report.status))
             }
-            (Err(not_done), Some(pause)) => write!(f, "not done, again in {} s: {not_done}", pause.as_secs()),
-            (Err(not_done), None) => write!(f, "not done, and given up: {not_done}"),
+            (Err(error), Some(pause)) => {
+                write!(f, "not done, again in {} s: {error}", pause.as_secs())
+            }
+            (Err(error), None) => write!(f, "not done, and given up: {error}"),
         }
     }
 }
 
 impl Local {
-    /// Works on a batch and settles it; tells of every message as soon as it is known what becomes of it.
+    /// Works on a batch and settles it; tells of every message as soon as it is known what becomes
+    /// of it.
     pub(crate) async fn work_on(&self, batch: SqsEvent, mut tell: impl FnMut(Tried)) {
         let mut answer = SqsBatchResponse::default();
         for record in &batch.records {
             let invocation = self.invocation(TIME_TO_WORK);
-            let result = work(&self.stack, record, &invocation).await;
+            let result = work(&self.app, record, &invocation).await;
             let message = record.message_id.clone().unwrap_or_default();
             let mut again = None;
-            if let Err(not_done) = &result {
+            if let Err(error) = &result {
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = message.clone();
                 answer.batch_item_failures.push(failure);
-                again = self.put_off(record, not_done).await;
+                again = self.put_off(record, error).await;
             }
             tell(Tried { message, result, again });
         }
@@ -66,12 +69,12 @@ impl Local {
     }
 
     /// For how long, unless the message came for the last time.
-    async fn put_off(&self, record: &SqsMessage, not_done: &NotDone) -> Option<Duration> {
+    async fn put_off(&self, record: &SqsMessage, error: &MessageError) -> Option<Duration> {
         let receipts = record.attributes.get("ApproximateReceiveCount")?.parse().ok()?;
         if receipts >= MAX_RECEIPTS {
             return None;
         }
-        let pause = pause(not_done, receipts);
+        let pause = pause(error, receipts);
         let seconds = u32::try_from(pause.as_secs()).ok()?;
         self.queue.change_visibility(record.receipt_handle.as_deref()?, seconds).await.ok()?;
         Some(pause)
@@ -79,9 +82,9 @@ impl Local {
 }
 
 /// A Desk of one's own that says how long to wait is heard here too.
-fn pause(not_done: &NotDone, receipts: u32) -> Duration {
-    let asked = match not_done {
-        NotDone::Trouble(Trouble::Failed(ProcessError::Desk(error))) => error.retry_after,
+fn pause(error: &MessageError, receipts: u32) -> Duration {
+    let asked = match error {
+        MessageError::Job(JobError::Failed(ProcessError::Desk(error))) => error.retry_after,
         _ => None,
     };
     asked.unwrap_or_default().max(backoff(receipts) / SHORTER).min(MAX_BACKOFF)
@@ -90,7 +93,7 @@ fn pause(not_done: &NotDone, receipts: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use desk_handoff::config::AppId;
-    use desk_handoff::desk::{DeskError, Kind};
+    use desk_handoff::desk::{DeskError, ErrorKind};
     use desk_handoff::queue::QueueEntry;
     use desk_handoff::retry::Sent;
     use desk_handoff::rules::Rules;
@@ -104,10 +107,16 @@ mod tests {
         let fields = Fields { text: "{}".to_owned(), rules: Rules::parse("{}").unwrap() };
         let desk = Desk { url: "http://127.0.0.1:9".to_owned(), ..Desk::default() };
         let local = Local::new(&desk, &fields, &AppId::parse(APP_ID).unwrap()).unwrap();
-        let entry = QueueEntry { group: "g".to_owned(), deduplication: "d".to_owned(), body: "{}".to_owned() };
-        local.stack.queue.send(&entry).await.unwrap();
+        let entry = QueueEntry {
+            group: "g".to_owned(),
+            deduplication: "d".to_owned(),
+            body: "{}".to_owned(),
+        };
+        local.app.queue.send(&entry).await.unwrap();
         let mut batch = local.queue.receive();
-        batch.records[0].attributes.insert("ApproximateReceiveCount".to_owned(), receipts.to_string());
+        batch.records[0]
+            .attributes
+            .insert("ApproximateReceiveCount".to_owned(), receipts.to_string());
         let mut said = Vec::new();
         local.work_on(batch, |tried| said.push(tried.to_string())).await;
         said.concat()
@@ -125,9 +134,18 @@ mod tests {
     #[test]
     fn what_a_desk_asks_for_is_heard() {
         let retry_after = Some(Duration::from_secs(90));
-        let error =
-            DeskError { call: "c", kind: Kind::RateLimited, status: None, code: None, sent: Sent::No, retry_after };
-        assert_eq!(pause(&NotDone::Trouble(Trouble::Failed(ProcessError::Desk(error))), 1), Duration::from_secs(90));
-        assert_eq!(pause(&NotDone::NoTime, 1), Duration::from_secs(2));
+        let error = DeskError {
+            call: "c",
+            kind: ErrorKind::RateLimited,
+            status: None,
+            code: None,
+            sent: Sent::No,
+            retry_after,
+        };
+        assert_eq!(
+            pause(&MessageError::Job(JobError::Failed(ProcessError::Desk(error))), 1),
+            Duration::from_secs(90)
+        );
+        assert_eq!(pause(&MessageError::NoTime, 1), Duration::from_secs(2));
     }
 }

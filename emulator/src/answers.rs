@@ -79,7 +79,8 @@ impl Answer {
     }
 }
 
-/// A call that is not done, and why. `code` is written as Desk or as Chat writes it; the numbers of Desk are invented.
+/// A call that is not done, and why. `code` is written as Desk or as Chat writes it; the numbers of
+/// Desk are invented.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -119,8 +120,14 @@ impl Refusal {
     }
 }
 
-/// The part of `items` that `limit` and `offset` ask for, with the addresses of the parts beside it.
-pub(crate) fn page(state: &State, asked: &Asked, parameters: &Parameters, items: Vec<Value>) -> Answer {
+/// The part of `items` that `limit` and `offset` ask for, with the addresses of the parts beside
+/// it.
+pub(crate) fn page(
+    state: &State,
+    asked: &Asked,
+    parameters: &Parameters,
+    items: Vec<Value>,
+) -> Answer {
     let (base, largest) = (&state.base, state.behaviour.largest_page);
     let number = |name: &str| parameters.get(name).and_then(|text| text.parse::<usize>().ok());
     let limit = number("limit").filter(|limit| *limit > 0).unwrap_or(50).min(largest);
@@ -140,7 +147,9 @@ pub(crate) fn page(state: &State, asked: &Asked, parameters: &Parameters, items:
 /// The address of the same list at another place, whole.
 fn link(base: &str, asked: &Asked, limit: usize, offset: usize) -> String {
     let pairs = asked.uri.query().unwrap_or_default().split('&');
-    let kept = pairs.filter(|pair| !pair.is_empty() && !pair.starts_with("limit=") && !pair.starts_with("offset="));
+    let kept = pairs.filter(|pair| {
+        !pair.is_empty() && !pair.starts_with("limit=") && !pair.starts_with("offset=")
+    });
     let query: String = kept.map(|pair| format!("&{pair}")).collect();
     format!("{base}{}?limit={limit}&offset={offset}{query}", asked.uri.path())
 }

@@ -1,6 +1,6 @@
-//! A request as it was read: the only form of it that the handlers see.
-//! It takes bodies for JSON with the right content type and query strings for percent-encoded pairs. It never looks at
-//! what a request means.
+//! A request as it was read: the only form of it that the handlers see. It takes bodies for JSON
+//! with the right content type and query strings for percent-encoded pairs. It never looks at what
+//! a request means.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,8 @@ impl Asked {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as what the call expects. No body counts as an empty object; unknown properties are ignored.
+    /// The body as what the call expects. No body counts as an empty object; unknown properties are
+    /// ignored.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         if self.body.is_empty() {
             return from_json("{}");
@@ -64,13 +65,16 @@ impl Asked {
         from_json(&self.body)
     }
 
-    /// The parameters of the query that are among `known` and are not to be ignored; of equal names the last.
+    /// The parameters of the query that are among `known` and are not to be ignored; of equal names
+    /// the last.
     pub(crate) fn parameters(&self, known: &[&str], behaviour: &Behaviour) -> Parameters {
-        let pairs =
-            Query::<Vec<(String, String)>>::try_from_uri(&self.uri).map_or_else(|_| Vec::new(), |pairs| pairs.0);
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&self.uri)
+            .map_or_else(|_| Vec::new(), |pairs| pairs.0);
         pairs
             .into_iter()
-            .filter(|(name, _)| known.contains(&name.as_str()) && !behaviour.ignored_parameters.contains(name))
+            .filter(|(name, _)| {
+                known.contains(&name.as_str()) && !behaviour.ignored_parameters.contains(name)
+            })
             .collect()
     }
 }

@@ -1,11 +1,11 @@
-//! The knobs: every point where the wire facts leave open what a live Desk does.
-//! The defaults are the likeliest reading, and the stricter one where two are equally likely. A knob changes what the
-//! work itself does; what goes wrong on the way is a fault, not a knob.
+//! The knobs: every point where the wire facts leave open what a live Desk does. The defaults are
+//! the likeliest reading, and the stricter one where two are equally likely. A knob changes what
+//! the work itself does; what goes wrong on the way is a fault, not a knob.
 
 use std::{collections::BTreeSet, time::Duration};
 
-/// What the emulated Desk does where a live one might do this or that. Changeable while it runs, with
-/// [`Emulator::set_behaviour`](crate::Emulator::set_behaviour).
+/// What the emulated Desk does where a live one might do this or that. Changeable while it runs,
+/// with [`Emulator::set_behaviour`](crate::Emulator::set_behaviour).
 #[derive(Debug, Clone)]
 pub struct Behaviour {
     /// `customFields` sent as a JSON object instead of a JSON text. Default: refused.
@@ -26,13 +26,16 @@ pub struct Behaviour {
     pub normalise_integers: bool,
     /// White space around a value is taken off before anything else. Default: yes.
     pub trim: bool,
-    /// Query parameters that are known but not honoured, as if they were unknown (which always are ignored).
+    /// Query parameters that are known but not honoured, as if they were unknown (which always are
+    /// ignored).
     pub ignored_parameters: BTreeSet<String>,
-    /// A new ticket is in lists and views only after so many further list or view requests. Default: 0.
+    /// A new ticket is in lists and views only after so many further list or view requests.
+    /// Default: 0.
     pub visible_after_lookups: u32,
     /// A new ticket is in lists and views only after so long. Default: at once.
     pub visible_after: Duration,
-    /// A new ticket is in lists only after so long, while it can be viewed at once. Default: at once.
+    /// A new ticket is in lists only after so long, while it can be viewed at once. Default: at
+    /// once.
     pub listed_after: Duration,
     /// Ticket lists begin with the newest ticket. Default: no, with the oldest.
     pub newest_first: bool,

@@ -1,6 +1,6 @@
-//! The calls of the API, and which of them a method and a path are. Pure.
-//! It takes the documented paths, with and without a trailing slash, and no other: a path that is only guessed at
-//! anywhere is no route here, so that a client which relies on it is found.
+//! The calls of the API, and which of them a method and a path are. Pure. It takes the documented
+//! paths, with and without a trailing slash, and no other: a path that is only guessed at anywhere
+//! is no route here, so that a client which relies on it is found.
 
 use http::Method;
 
@@ -97,7 +97,9 @@ fn desk<'a>(method: &str, segments: &[&'a str]) -> Option<(Call, &'a str)> {
 
 fn chat<'a>(method: &str, segments: &[&'a str]) -> Option<(Call, &'a str)> {
     match (method, segments) {
-        ("POST", ["group_channels", channel_url, "messages"]) => Some((Call::PostMessage, channel_url)),
+        ("POST", ["group_channels", channel_url, "messages"]) => {
+            Some((Call::PostMessage, channel_url))
+        }
         _ => None,
     }
 }

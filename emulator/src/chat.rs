@@ -1,6 +1,6 @@
-//! The one call of Chat that matters to Desk: a message in a ticket's channel, written as its customer.
-//! It takes the channels of tickets for all the channels there are and their customers for the only members. It keeps
-//! what was posted, and never sends a message of its own.
+//! The one call of Chat that matters to Desk: a message in a ticket's channel, written as its
+//! customer. It takes the channels of tickets for all the channels there are and their customers
+//! for the only members. It keeps what was posted, and never sends a message of its own.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -38,7 +38,8 @@ pub(crate) fn post(state: &mut State, route: &Route, asked: &Asked) -> Result<An
         return Err(Refusal::new(400, 400_111, "\"message_type\" must be \"MESG\"."));
     }
     let channel_url = &route.subject;
-    let Some(ticket) = state.tickets.values_mut().find(|ticket| ticket.channel_url == *channel_url) else {
+    let Some(ticket) = state.tickets.values_mut().find(|ticket| ticket.channel_url == *channel_url)
+    else {
         return Err(Refusal::new(400, 400_201, "\"Channel\" not found."));
     };
     let customer = state.customers.get(&ticket.customer);
@@ -51,6 +52,11 @@ pub(crate) fn post(state: &mut State, route: &Route, asked: &Asked) -> Result<An
         "channel_type": "group", "user": {"user_id": new.user_id}, "message": new.message,
     });
     let (ticket, channel_url) = (ticket.id, channel_url.clone());
-    state.messages.push(Message { ticket, channel_url, user_id: new.user_id, message: new.message });
+    state.messages.push(Message {
+        ticket,
+        channel_url,
+        user_id: new.user_id,
+        message: new.message,
+    });
     Ok(Answer::ok(&shown))
 }

@@ -1,6 +1,6 @@
-//! What goes wrong on the way, and when.
-//! A fault says which call it is for, how many of these pass first and how many it then spoils. It never changes Desk's
-//! rules: those are [`behaviour`](crate::behaviour).
+//! What goes wrong on the way, and when. A fault says which call it is for, how many of these pass
+//! first and how many it then spoils. It never changes Desk's rules: those are
+//! [`behaviour`](crate::behaviour).
 
 use std::time::Duration;
 
@@ -64,8 +64,8 @@ impl Fault {
     }
 }
 
-/// The trouble of the first fault that is due for this call, and one strike less of it. All others that concern the
-/// call count it as one that passed.
+/// The trouble of the first fault that is due for this call, and one strike less of it. All others
+/// that concern the call count it as one that passed.
 pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Option<Trouble> {
     let mut due = None;
     for fault in faults.iter_mut().filter(|fault| fault.concerns(call, authorised)) {
@@ -111,7 +111,8 @@ pub enum Trouble {
     },
     /// The work is done and answered after so long; neither, if the client gives up earlier.
     Slow(Duration),
-    /// The connection is closed before any answer; nothing is done. The only one that comes before the token check.
+    /// The connection is closed before any answer; nothing is done. The only one that comes before
+    /// the token check.
     CutConnection,
     /// The work is done; the head and half of the body are sent, then the connection is closed.
     CutBody,
@@ -123,8 +124,9 @@ pub enum Trouble {
     EmptyBody,
     /// The work is done; the answer's JSON is padded with blanks to this many bytes.
     OversizedBody(usize),
-    /// The work is done; the answer is 200 with a ticket that was not asked for: one of the others, or an invented one
-    /// where there is no other. A list holds that ticket alone. Calls that answer no ticket are left alone.
+    /// The work is done; the answer is 200 with a ticket that was not asked for: one of the others,
+    /// or an invented one where there is no other. A list holds that ticket alone. Calls that
+    /// answer no ticket are left alone.
     WrongTicket,
 }
 
@@ -134,19 +136,29 @@ impl Trouble {
     pub(crate) fn instead(&self, call: Call) -> Option<Answer> {
         match self {
             Self::RateLimited { retry_after, ratelimit_retry_after } => {
-                let headers = [("retry-after", retry_after), ("x-ratelimit-retryafter", ratelimit_retry_after)];
-                let given = headers.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?.to_string())));
+                let headers = [
+                    ("retry-after", retry_after),
+                    ("x-ratelimit-retryafter", ratelimit_retry_after),
+                ];
+                let given = headers
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value.as_ref()?.to_string())));
                 Some(given.fold(too_many(call), |answer, (name, value)| answer.with(name, &value)))
             }
             Self::Status { status, headers, body } => {
-                let plain = Answer::new(*status, body.clone()).with("content-type", "application/json");
+                let plain =
+                    Answer::new(*status, body.clone()).with("content-type", "application/json");
                 Some(headers.iter().fold(plain, |answer, (name, value)| answer.with(name, value)))
             }
             Self::Html { status } => {
-                let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
+                let page = format!(
+                    "<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
+                );
                 Some(Answer::new(*status, page).with("content-type", "text/html"))
             }
-            Self::Redirect { location } => Some(Answer::new(307, String::new()).with("location", location)),
+            Self::Redirect { location } => {
+                Some(Answer::new(307, String::new()).with("location", location))
+            }
             Self::Slow(_)
             | Self::CutConnection
             | Self::CutBody

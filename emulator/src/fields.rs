@@ -1,5 +1,6 @@
 //! Ticket fields: their definitions, the stored values, and Desk's own rules for what is stored.
-//! Pure. It takes keys to be unique. It stores all that a call may store or, where the call is refused, nothing.
+//! Pure. It takes keys to be unique. It stores all that a call may store or, where the call is
+//! refused, nothing.
 
 use std::collections::BTreeMap;
 
@@ -63,8 +64,9 @@ impl Values {
 
     /// As the API shows them; their ids follow from their owner's.
     pub(crate) fn json(&self, owner: u64) -> Value {
-        let shown =
-            (owner * 100..).zip(&self.0).map(|(id, (key, value))| json!({"id": id, "key": key, "value": value}));
+        let shown = (owner * 100..)
+            .zip(&self.0)
+            .map(|(id, (key, value))| json!({"id": id, "key": key, "value": value}));
         shown.collect()
     }
 }
@@ -83,7 +85,9 @@ impl Rules<'_> {
         for (key, value) in self.opened(sent)? {
             let Some((key, value)) = self.admitted(&key, &value)? else { continue };
             if merged.get(&key).is_none() && merged.0.len() >= MOST_FIELDS {
-                without::<()>(self.behaviour.extra_field, || format!("More than {MOST_FIELDS} custom fields."))?;
+                without::<()>(self.behaviour.extra_field, || {
+                    format!("More than {MOST_FIELDS} custom fields.")
+                })?;
                 continue;
             }
             merged.set(key, value);
@@ -95,7 +99,9 @@ impl Rules<'_> {
         let refusal = || Refusal::invalid("customFields: a JSON string of an object is expected.");
         match sent {
             Value::String(text) => serde_json::from_str(text).map_err(|_| refusal()),
-            Value::Object(map) if self.behaviour.nested_fields == NestedFields::Accept => Ok(map.clone()),
+            Value::Object(map) if self.behaviour.nested_fields == NestedFields::Accept => {
+                Ok(map.clone())
+            }
             _ => Err(refusal()),
         }
     }
@@ -103,15 +109,20 @@ impl Rules<'_> {
     /// The key and the value as they are to be stored, if they are.
     fn admitted(self, key: &str, value: &Value) -> Result<Option<(String, String)>, Refusal> {
         let behaviour = self.behaviour;
-        let Some(key) = limited(key, LONGEST_KEY, |_| 1, behaviour.long_key)? else { return Ok(None) };
-        let Some(definition) = self.definitions.iter().find(|definition| definition.key == key) else {
+        let Some(key) = limited(key, LONGEST_KEY, |_| 1, behaviour.long_key)? else {
+            return Ok(None);
+        };
+        let Some(definition) = self.definitions.iter().find(|definition| definition.key == key)
+        else {
             return without(behaviour.unknown_key, || format!("There is no custom field {key:?}."));
         };
         let wrong = || format!("The value of custom field {key:?} does not match its type.");
         let Some(text) = self.text(&definition.kind, value) else {
             return without(behaviour.wrong_value, wrong);
         };
-        let Some(text) = limited(&text, LONGEST_VALUE, self.unit(), behaviour.long_value)? else { return Ok(None) };
+        let Some(text) = limited(&text, LONGEST_VALUE, self.unit(), behaviour.long_value)? else {
+            return Ok(None);
+        };
         match self.conforming(&definition.kind, text) {
             Some(text) => Ok(Some((key, text))),
             None => without(behaviour.wrong_value, wrong),
@@ -147,7 +158,8 @@ impl Rules<'_> {
     }
 }
 
-/// What a Desk with these ticket fields and these knobs stores of the `customFields` of a call about a new ticket.
+/// What a Desk with these ticket fields and these knobs stores of the `customFields` of a call
+/// about a new ticket.
 ///
 /// # Errors
 ///
@@ -169,7 +181,12 @@ fn without<T>(reaction: Reaction, detail: impl FnOnce() -> String) -> Result<Opt
     }
 }
 
-fn limited(text: &str, longest: usize, unit: fn(char) -> usize, too_long: TooLong) -> Result<Option<String>, Refusal> {
+fn limited(
+    text: &str,
+    longest: usize,
+    unit: fn(char) -> usize,
+    too_long: TooLong,
+) -> Result<Option<String>, Refusal> {
     let mut length = 0;
     let over = text.char_indices().find_map(|(at, character)| {
         length += unit(character);
@@ -179,13 +196,15 @@ fn limited(text: &str, longest: usize, unit: fn(char) -> usize, too_long: TooLon
         (None, _) => Ok(Some(text.to_owned())),
         (Some(at), TooLong::Truncate) => Ok(Some(text[..at].to_owned())),
         (Some(_), TooLong::Drop) => Ok(None),
-        (Some(_), TooLong::Refuse) => {
-            Err(Refusal::invalid(format!("Ensure that a custom field has no more than {longest} characters.")))
-        }
+        (Some(_), TooLong::Refuse) => Err(Refusal::invalid(format!(
+            "Ensure that a custom field has no more than {longest} characters."
+        ))),
     }
 }
 
 fn is_link(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
+    })
 }

@@ -1,6 +1,5 @@
-//! The teams, which Desk calls groups: list and view.
-//! They are made at the start and never change, as only the dashboard can change them. The Default team has no key, and
-//! so no call can name it.
+//! The teams, which Desk calls groups: list and view. They are made at the start and never change,
+//! as only the dashboard can change them. The Default team has no key, and so no call can name it.
 
 use serde_json::{Value, json};
 

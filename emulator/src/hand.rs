@@ -1,6 +1,6 @@
-//! The hand of people and of the world: what happens at a Desk without its API, and what a test wants to know of it.
-//! It takes no rule of the API for its own: a hand may store any value and seed any status. A ticket that does not exist
-//! is a mistake in the test, and panics.
+//! The hand of people and of the world: what happens at a Desk without its API, and what a test
+//! wants to know of it. It takes no rule of the API for its own: a hand may store any value and
+//! seed any status. A ticket that does not exist is a mistake in the test, and panics.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,8 @@ pub struct Seed {
     pub channel_url: Option<String>,
     /// Its title.
     pub title: String,
-    /// `status2`, as it is to be shown; not checked, so that a client can meet one it does not know.
+    /// `status2`, as it is to be shown; not checked, so that a client can meet one it does not
+    /// know.
     pub status: String,
     /// `priority`, likewise.
     pub priority: String,
@@ -76,7 +77,8 @@ impl Emulator {
         self.state().customer(sendbird_id)
     }
 
-    /// Makes a ticket and gives its id. Like one made through the API, it may be invisible at first.
+    /// Makes a ticket and gives its id. Like one made through the API, it may be invisible at
+    /// first.
     ///
     /// # Panics
     ///
@@ -93,13 +95,16 @@ impl Emulator {
         if let Some(channel_url) = seed.channel_url {
             ticket.channel_url = channel_url;
         }
-        ticket.fields = seed.fields.into_iter().fold(Values::default(), |mut values, (key, value)| {
-            values.set(key, value);
-            values
-        });
-        ticket.issued_at = (seed.status != INITIALIZED && seed.status != PROACTIVE).then(clock::now);
+        ticket.fields =
+            seed.fields.into_iter().fold(Values::default(), |mut values, (key, value)| {
+                values.set(key, value);
+                values
+            });
+        ticket.issued_at =
+            (seed.status != INITIALIZED && seed.status != PROACTIVE).then(clock::now);
         ticket.closed_at = (seed.status == CLOSED).then(clock::now);
-        (ticket.status, ticket.priority, ticket.related) = (seed.status, seed.priority, seed.related);
+        (ticket.status, ticket.priority, ticket.related) =
+            (seed.status, seed.priority, seed.related);
         let id = ticket.id;
         state.tickets.insert(id, ticket);
         id
@@ -184,7 +189,8 @@ impl Emulator {
         self.state().log.clear();
     }
 
-    /// Method and address of every request that no route knew. A test does well to end by finding none.
+    /// Method and address of every request that no route knew. A test does well to end by finding
+    /// none.
     pub fn unknown_requests(&self) -> Vec<String> {
         self.state().log.all_unknown()
     }

@@ -1,6 +1,6 @@
-//! The connections, each with a handle by which the server can cut it in mid-sentence.
-//! It takes an answer to be written with its head and body together, as hyper does for a body that is whole and a
-//! stream without vectored writes. It never changes a byte: it only stops sending.
+//! The connections, each with a handle by which the server can cut it in mid-sentence. It takes an
+//! answer to be written with its head and body together, as hyper does for a body that is whole and
+//! a stream without vectored writes. It never changes a byte: it only stops sending.
 
 use std::{
     io,
@@ -112,13 +112,21 @@ pub(crate) struct Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let Some(allowed) = self.line.allowance(bytes) else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         };

@@ -1,6 +1,6 @@
-//! What was asked, in the order it came, and with what status it was answered.
-//! It keeps everything, also what was cut or never answered, until told to forget; bodies included, for all that is
-//! sent here is invented.
+//! What was asked, in the order it came, and with what status it was answered. It keeps everything,
+//! also what was cut or never answered, until told to forget; bodies included, for all that is sent
+//! here is invented.
 
 use crate::asked::Asked;
 
@@ -17,7 +17,8 @@ pub struct Seen {
     pub body: String,
     /// The status of the answer, when there was one.
     pub status: Option<u16>,
-    /// How many requests had been answered when it came: those with the same number were under way together.
+    /// How many requests had been answered when it came: those with the same number were under way
+    /// together.
     pub answered_before: usize,
 }
 

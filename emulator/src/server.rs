@@ -1,6 +1,6 @@
-//! The server: its start and its end, and the way of one request through it.
-//! It takes a tokio runtime that is there already, and takes the lock only for as long as it needs no waiting. It never
-//! answers before a request is in the log.
+//! The server: its start and its end, and the way of one request through it. It takes a tokio
+//! runtime that is there already, and takes the lock only for as long as it needs no waiting. It
+//! never answers before a request is in the log.
 
 use std::{
     io,
@@ -55,7 +55,11 @@ impl Default for Setup {
             chat_token: "emulator-chat-token".to_owned(),
             fields: Vec::new(),
             customer_fields: Vec::new(),
-            groups: vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")],
+            groups: vec![
+                Group::default_team(),
+                Group::new("VIP", "vip"),
+                Group::new("Support", "support"),
+            ],
             behaviour: Behaviour::default(),
         }
     }
@@ -93,13 +97,16 @@ impl Emulator {
         let state = Mutex::new(State::new(format!("http://{address}"), setup));
         let shared = Arc::new(Shared { state, over: over.clone() });
         let routes = Router::new().fallback(serve).with_state(Arc::clone(&shared));
-        let server = axum::serve(Door(listener), routes.into_make_service_with_connect_info::<Line>());
-        let server = server.with_graceful_shutdown(async move { while over.changed().await.is_ok() {} });
+        let server =
+            axum::serve(Door(listener), routes.into_make_service_with_connect_info::<Line>());
+        let server =
+            server.with_graceful_shutdown(async move { while over.changed().await.is_ok() {} });
         Ok(Self { shared, address, running, task: Some(tokio::spawn(server.into_future())) })
     }
 
-    /// One that listens nowhere and is called in the process, by [`call`](Self::call): for a simulator, which decides by itself
-    /// what of a call and its answer gets lost. No injected fault strikes here.
+    /// One that listens nowhere and is called in the process, by [`call`](Self::call): for a
+    /// simulator, which decides by itself what of a call and its answer gets lost. No injected
+    /// fault strikes here.
     pub fn in_process(setup: Setup) -> Self {
         let (running, over) = watch::channel(());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
@@ -179,7 +186,8 @@ impl Shared {
 
     /// What is answered; `None`: nothing, and the connection is closed.
     async fn answer(&self, asked: &Asked, line: &Line) -> Option<Answer> {
-        // An error means that the emulator is no more: a request on a connection left open comes too late.
+        // An error means that the emulator is no more: a request on a connection left open comes
+        // too late.
         self.over.has_changed().ok()?;
         let Some(route) = Route::find(&asked.method, asked.uri.path()) else {
             self.state().log.unknown(asked);
@@ -206,7 +214,13 @@ impl Shared {
         self.work(&route, asked)
     }
 
-    async fn troubled(&self, trouble: Trouble, route: &Route, asked: &Asked, line: &Line) -> Option<Answer> {
+    async fn troubled(
+        &self,
+        trouble: Trouble,
+        route: &Route,
+        asked: &Asked,
+        line: &Line,
+    ) -> Option<Answer> {
         if let Some(instead) = trouble.instead(route.call) {
             return Some(instead);
         }
@@ -225,7 +239,9 @@ impl Shared {
             Trouble::CutBody => line.cut_in_body(),
             Trouble::EmptyBody => return Some(answer.emptied()),
             Trouble::OversizedBody(size) => return Some(answer.padded(size)),
-            Trouble::WrongTicket => return Some(self.state().with_wrong_ticket(route.call, answer)),
+            Trouble::WrongTicket => {
+                return Some(self.state().with_wrong_ticket(route.call, answer));
+            }
             _ => {}
         }
         Some(answer)
@@ -247,8 +263,11 @@ impl Shared {
 }
 
 fn is_authorised(state: &State, call: Call, asked: &Asked) -> bool {
-    let (header, token) =
-        if call.is_chat() { ("api-token", &state.chat_token) } else { ("sendbirddeskapitoken", &state.desk_token) };
+    let (header, token) = if call.is_chat() {
+        ("api-token", &state.chat_token)
+    } else {
+        ("sendbirddeskapitoken", &state.desk_token)
+    };
     asked.header(header) == Some(token)
 }
 

@@ -1,6 +1,6 @@
-//! Everything the emulated Desk knows, and what its rooms ask of it.
-//! One lock guards it, which the server holds for one call at a time. It takes ids from where they stand and never
-//! removes a ticket or a customer.
+//! Everything the emulated Desk knows, and what its rooms ask of it. One lock guards it, which the
+//! server holds for one call at a time. It takes ids from where they stand and never removes a
+//! ticket or a customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,14 +93,17 @@ impl State {
     ///
     /// # Panics
     ///
-    /// When there is none: a handler has looked before, and a test that names none is to hear of it.
+    /// When there is none: a handler has looked before, and a test that names none is to hear of
+    /// it.
     #[track_caller]
     pub(crate) fn ticket_mut(&mut self, id: u64) -> &mut Ticket {
         self.tickets.get_mut(&id).unwrap_or_else(|| panic!("there is no ticket {id}"))
     }
 
     pub(crate) fn group_with_key(&self, key: &str) -> Option<usize> {
-        self.groups.iter().position(|group| !group.is_default() && group.key.as_deref() == Some(key))
+        self.groups
+            .iter()
+            .position(|group| !group.is_default() && group.key.as_deref() == Some(key))
     }
 
     pub(crate) fn is_chat_user(&self, sendbird_id: &str) -> bool {

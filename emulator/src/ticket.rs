@@ -1,6 +1,6 @@
-//! One ticket, what may befall it, and how the API shows it.
-//! It takes statuses and priorities as they are given, for a seeded ticket may have one that no client knows yet. It
-//! never asks whether a change is allowed.
+//! One ticket, what may befall it, and how the API shows it. It takes statuses and priorities as
+//! they are given, for a seeded ticket may have one that no client knows yet. It never asks whether
+//! a change is allowed.
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -14,7 +14,8 @@ pub(crate) const ACTIVE: &str = "ACTIVE";
 pub(crate) const CLOSED: &str = "CLOSED";
 
 /// Every value of `status2` that is documented.
-pub(crate) const STATUSES: [&str; 7] = [INITIALIZED, PROACTIVE, PENDING, ACTIVE, CLOSED, "WORK_IN_PROGRESS", "IDLE"];
+pub(crate) const STATUSES: [&str; 7] =
+    [INITIALIZED, PROACTIVE, PENDING, ACTIVE, CLOSED, "WORK_IN_PROGRESS", "IDLE"];
 
 pub(crate) const PRIORITIES: [&str; 4] = ["LOW", "MEDIUM", "HIGH", "URGENT"];
 
@@ -49,7 +50,8 @@ pub(crate) struct Ticket {
     pub(crate) listed: Option<Instant>,
 }
 
-/// From when on a ticket is in lists and views: after both, so many lookups and this moment, which may be never.
+/// From when on a ticket is in lists and views: after both, so many lookups and this moment, which
+/// may be never.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visible {
     pub(crate) lookups: u64,
@@ -61,7 +63,10 @@ impl Ticket {
         Self {
             id,
             title,
-            channel_url: format!("sendbird_group_channel_{id}_{:08x}", id.wrapping_mul(2_654_435_761) & 0xffff_ffff),
+            channel_url: format!(
+                "sendbird_group_channel_{id}_{:08x}",
+                id.wrapping_mul(2_654_435_761) & 0xffff_ffff
+            ),
             customer,
             status: INITIALIZED.to_owned(),
             priority: "MEDIUM".to_owned(),

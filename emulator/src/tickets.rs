@@ -1,6 +1,6 @@
-//! The ticket calls: list, view, create, update, field values, close, cancel, transfer.
-//! Each takes the state as its own for as long as it works, and either does all it was asked to or refuses and does
-//! nothing. Properties of a body that are not named here have no effect, as on a live Desk.
+//! The ticket calls: list, view, create, update, field values, close, cancel, transfer. Each takes
+//! the state as its own for as long as it works, and either does all it was asked to or refuses and
+//! does nothing. Properties of a body that are not named here have no effect, as on a live Desk.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,20 +21,36 @@ const LONGEST_TITLE: usize = 100;
 const MOST_RELATED: usize = 3;
 const MOST_FOUND_BY_KEYWORD: usize = 100;
 
-const FILTERS: [&str; 9] =
-    ["limit", "offset", "status2", "sendbird_id", "channel_url", "q", "agent", "start_date", "end_date"];
+const FILTERS: [&str; 9] = [
+    "limit",
+    "offset",
+    "status2",
+    "sendbird_id",
+    "channel_url",
+    "q",
+    "agent",
+    "start_date",
+    "end_date",
+];
 
 pub(crate) fn list(state: &mut State, asked: &Asked) -> Outcome {
     let parameters = asked.parameters(&FILTERS, &state.behaviour);
-    if let Some(status) = parameters.get("status2").filter(|status| !STATUSES.contains(&status.as_str())) {
+    if let Some(status) =
+        parameters.get("status2").filter(|status| !STATUSES.contains(&status.as_str()))
+    {
         return Err(Refusal::invalid(format!("status2: {status:?} is not a valid choice.")));
     }
     let lookups = state.count_lookup();
     let visible = state.tickets.values().filter(|ticket| ticket.is_listed(lookups));
     let shown = |ticket| {
-        if state.behaviour.lists_show_fields { state.show(ticket) } else { without_fields(state.show(ticket)) }
+        if state.behaviour.lists_show_fields {
+            state.show(ticket)
+        } else {
+            without_fields(state.show(ticket))
+        }
     };
-    let mut found: Vec<Value> = visible.filter(|ticket| is_asked_for(state, ticket, &parameters)).map(shown).collect();
+    let mut found: Vec<Value> =
+        visible.filter(|ticket| is_asked_for(state, ticket, &parameters)).map(shown).collect();
     if state.behaviour.newest_first {
         found.reverse();
     }
@@ -47,9 +63,14 @@ pub(crate) fn list(state: &mut State, asked: &Asked) -> Outcome {
 fn is_asked_for(state: &State, ticket: &Ticket, parameters: &Parameters) -> bool {
     parameters.iter().all(|(name, wanted)| match name.as_str() {
         "status2" => ticket.status == *wanted,
-        "sendbird_id" => state.customers.get(&ticket.customer).is_some_and(|customer| customer.sendbird_id == *wanted),
+        "sendbird_id" => state
+            .customers
+            .get(&ticket.customer)
+            .is_some_and(|customer| customer.sendbird_id == *wanted),
         "channel_url" => ticket.channel_url == *wanted,
-        "q" => ticket.title.contains(wanted.as_str()) || ticket.last_message.contains(wanted.as_str()),
+        "q" => {
+            ticket.title.contains(wanted.as_str()) || ticket.last_message.contains(wanted.as_str())
+        }
         "agent" => ticket.is_assigned_to(wanted),
         "start_date" => ticket.created_at[..10] >= wanted[..],
         "end_date" => ticket.created_at[..10] <= wanted[..],
@@ -59,7 +80,10 @@ fn is_asked_for(state: &State, ticket: &Ticket, parameters: &Parameters) -> bool
 
 pub(crate) fn view(state: &mut State, route: &Route) -> Outcome {
     let lookups = state.count_lookup();
-    let ticket = route.id().and_then(|id| state.tickets.get(&id)).filter(|ticket| ticket.is_visible(lookups));
+    let ticket = route
+        .id()
+        .and_then(|id| state.tickets.get(&id))
+        .filter(|ticket| ticket.is_visible(lookups));
     Ok(Answer::ok(&state.show(ticket.ok_or_else(Refusal::not_found)?)))
 }
 
@@ -77,10 +101,15 @@ struct NewTicket {
 pub(crate) fn create(state: &mut State, asked: &Asked) -> Outcome {
     let new: NewTicket = asked.json()?;
     if new.channel_name.is_empty() || new.channel_name.chars().count() > LONGEST_TITLE {
-        return Err(Refusal::invalid(format!("channelName: 1 to {LONGEST_TITLE} characters are expected.")));
+        return Err(Refusal::invalid(format!(
+            "channelName: 1 to {LONGEST_TITLE} characters are expected."
+        )));
     }
     if !state.customers.contains_key(&new.customer_id) {
-        return Err(Refusal::invalid(format!("customerId: there is no customer {}.", new.customer_id)));
+        return Err(Refusal::invalid(format!(
+            "customerId: there is no customer {}.",
+            new.customer_id
+        )));
     }
     let mut ticket = state.blank_ticket(new.customer_id, new.channel_name);
     if let Some(key) = new.group_key {
@@ -116,7 +145,8 @@ fn valid_priority(priority: String) -> Result<String, Refusal> {
 }
 
 fn valid_related(state: &State, urls: &str) -> Result<Vec<String>, Refusal> {
-    let urls: Vec<String> = urls.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect();
+    let urls: Vec<String> =
+        urls.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect();
     if urls.len() > MOST_RELATED {
         return Err(Refusal::invalid(format!(
             "relatedChannelUrls: no more than {MOST_RELATED} channels are expected."
@@ -125,7 +155,9 @@ fn valid_related(state: &State, urls: &str) -> Result<Vec<String>, Refusal> {
     match state.behaviour.strange_related {
         StrangeRelated::Take => Ok(urls),
         StrangeRelated::Drop => Ok(Vec::new()),
-        StrangeRelated::Refuse => Err(Refusal::invalid("relatedChannelUrls: no channel of this customer.")),
+        StrangeRelated::Refuse => {
+            Err(Refusal::invalid("relatedChannelUrls: no channel of this customer."))
+        }
     }
 }
 
@@ -140,7 +172,8 @@ pub(crate) fn update(state: &mut State, route: &Route, asked: &Asked) -> Outcome
     let id = changeable(state, route)?;
     let changes: Changes = asked.json()?;
     let priority = changes.priority.map(valid_priority).transpose()?;
-    let related = changes.related_channel_urls.map(|urls| valid_related(state, &urls)).transpose()?;
+    let related =
+        changes.related_channel_urls.map(|urls| valid_related(state, &urls)).transpose()?;
     let ticket = state.ticket_mut(id);
     if let Some(priority) = priority {
         ticket.priority = priority;
@@ -202,7 +235,8 @@ pub(crate) fn transfer_to_group(state: &mut State, asked: &Asked) -> Outcome {
     if wanted.status != PENDING {
         return Err(Refusal::invalid("status: PENDING is expected."));
     }
-    let unknown = || Refusal::invalid(format!("groupKey: there is no group {:?}.", wanted.group_key));
+    let unknown =
+        || Refusal::invalid(format!("groupKey: there is no group {:?}.", wanted.group_key));
     let group = state.group_with_key(&wanted.group_key).ok_or_else(unknown)?;
     let pending_only = state.behaviour.transfer == Transfer::PendingOnly;
     let mut moved = Vec::new();

@@ -1,5 +1,5 @@
-//! Anything that Desk may answer, through our reading of its JSON: no panic, no id that is none, and nothing of a refusal
-//! but its code.
+//! Anything that Desk may answer, through our reading of its JSON: no panic, no id that is none,
+//! and nothing of a refusal but its code.
 //!
 //! The two files are taken in as they stand, because nothing outside their folder sees them.
 #![no_main]
@@ -25,15 +25,21 @@ fn read(value: &Value) {
 
 fuzz_target!(|data: &[u8]| {
     let Some((head, body)) = data.split_at_checked(4) else { return };
-    let status = StatusCode::from_u16(100 + u16::from_be_bytes([head[0], head[1]]) % 900).expect("it is one");
+    let status = StatusCode::from_u16(100 + u16::from_be_bytes([head[0], head[1]]) % 900)
+        .expect("it is one");
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_bytes(&body[..body.len().min(usize::from(head[2] % 32))]) {
-        headers.insert(if head[3] % 2 == 0 { "retry-after" } else { "x-ratelimit-retryafter" }, value);
+        headers
+            .insert(if head[3] % 2 == 0 { "retry-after" } else { "x-ratelimit-retryafter" }, value);
     }
     let refusal = error::DeskError::from_answer("view ticket", status, &headers, body);
     assert_eq!(refusal.status, Some(status));
     let code = refusal.code.clone().unwrap_or_default();
-    assert!(code.len() <= 16 && code.trim_start_matches("desk").bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+    assert!(
+        code.len() <= 16
+            && code.trim_start_matches("desk").bytes().all(|byte| byte.is_ascii_digit()),
+        "{code}"
+    );
     assert!(refusal.to_string().len() < 100);
     let _ = refusal.failure();
     let Ok(value) = serde_json::from_slice::<Value>(body) else { return };

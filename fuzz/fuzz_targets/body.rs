@@ -1,11 +1,11 @@
-//! Any signed body: what is read keeps its rules, travels through the queue unchanged, and every key of its context gets
-//! one outcome.
+//! Any signed body: what is read keeps its rules, travels through the queue unchanged, and every
+//! key of its context gets one outcome.
 #![no_main]
 
 use desk_handoff::config::AppId;
 use desk_handoff::fields::{FieldOutcomes, MAX_FIELDS, Outcome, match_fields};
-use desk_handoff::handoff::{Event, MAX_ID, parse};
 use desk_handoff::handoff::message::Message;
+use desk_handoff::handoff::{Event, MAX_ID, parse};
 use desk_handoff::rules::{MAX_TITLE, MAX_VALUE, Rules};
 use desk_handoff::ticket::find::title;
 use desk_handoff_fuzz::{FIELDS, authenticated};
@@ -19,7 +19,11 @@ fuzz_target!(|data: &[u8]| {
         Err(bad) => return assert!(!bad.to_string().is_empty()),
     };
     for id in [&handoff.event_id, &handoff.user_id] {
-        assert!(!id.trim().is_empty() && id.chars().count() <= MAX_ID && !id.chars().any(char::is_control));
+        assert!(
+            !id.trim().is_empty()
+                && id.chars().count() <= MAX_ID
+                && !id.chars().any(char::is_control)
+        );
     }
     assert!(!handoff.conversation.name().is_empty());
     let message = Message::new(&app_id, handoff, false);
@@ -35,8 +39,14 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(entries.iter().filter(|entry| entry.key == *key).count(), 1, "{key:?}");
         }
         assert!(matched.values.len() <= MAX_FIELDS);
-        assert!(matched.values.iter().all(|value| value.text.expose().encode_utf16().count() <= MAX_VALUE));
-        let title = title(&message.handoff, &rules.ticket, message.handoff.conversation.id.as_deref());
+        assert!(
+            matched
+                .values
+                .iter()
+                .all(|value| value.text.expose().encode_utf16().count() <= MAX_VALUE)
+        );
+        let title =
+            title(&message.handoff, &rules.ticket, message.handoff.conversation.id.as_deref());
         assert!(!title.is_empty() && title.encode_utf16().count() <= MAX_TITLE);
     }
 });

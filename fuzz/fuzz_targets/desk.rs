@@ -1,5 +1,5 @@
-//! A hostile Desk over real HTTP: whatever it answers, the work ends, and nothing is written to a ticket that Desk did not
-//! show as this customer's or this conversation's.
+//! A hostile Desk over real HTTP: whatever it answers, the work ends, and nothing is written to a
+//! ticket that Desk did not show as this customer's or this conversation's.
 #![no_main]
 
 use std::cell::RefCell;
@@ -11,8 +11,10 @@ use arbitrary::{Arbitrary, Unstructured};
 use desk_handoff::config::{AppId, Mode};
 use desk_handoff::handoff::{Event, parse};
 use desk_handoff::metrics::{Record, Route};
-use desk_handoff::stack::{Job, Origin};
-use desk_handoff_fuzz::{APP, DESK_TOKEN, assert_no_secret, authenticated, invocation, runtime, stack};
+use desk_handoff::app::{Job, Origin};
+use desk_handoff_fuzz::{
+    APP, DESK_TOKEN, assert_no_secret, authenticated, invocation, runtime, app,
+};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -38,8 +40,10 @@ impl Shown<'_> {
     fn json(&self) -> Value {
         let pick = |texts: [Value; 4], index: u8| texts[usize::from(index) % 4].clone();
         let field = |(key, value): &(u8, &str)| json!({"key": pick([json!("order-id"), json!("cart-items"), json!("x"), Value::Null], *key), "value": value});
-        let related =
-            pick([json!("[]"), json!("[{\"channel_url\": \"ch_1\"}]"), json!("["), Value::Null], self.related);
+        let related = pick(
+            [json!("[]"), json!("[{\"channel_url\": \"ch_1\"}]"), json!("["), Value::Null],
+            self.related,
+        );
         json!({
             "id": self.id % 5, "customer": {"id": 9, "sendbirdId": pick(["user_1", "user_1", "user_2", ""].map(Value::from), self.customer)},
             "channelUrl": pick([json!("ch_1"), json!("ch_2"), json!("ch_1"), Value::Null], self.channel), "relatedChannels": related,
@@ -106,7 +110,8 @@ impl Play {
     }
 
     fn check(&self, method: &str, path: &str, body: &[u8]) {
-        let named = path.strip_prefix("/tickets/").and_then(|rest| rest.split('/').next()?.parse().ok());
+        let named =
+            path.strip_prefix("/tickets/").and_then(|rest| rest.split('/').next()?.parse().ok());
         let moved = path.ends_with("/transfer_to_group").then(|| {
             let body: Value = serde_json::from_slice(body).expect("what we send is JSON");
             body["tickets"][0].as_u64().expect("a ticket is moved by its id")
@@ -116,7 +121,8 @@ impl Play {
         }
     }
 
-    /// A ticket that Desk shows as the customer's or the conversation's, and as nobody else's, may be written to.
+    /// A ticket that Desk shows as the customer's or the conversation's, and as nobody else's, may
+    /// be written to.
     fn learn(&mut self, method: &str, path: &str, body: &[u8]) {
         let Ok(value) = serde_json::from_slice::<Value>(body) else { return };
         let page = value["results"].as_array().cloned().unwrap_or_default();
@@ -145,8 +151,10 @@ async fn serve(mut stream: TcpStream, play: Rc<RefCell<Play>>) -> Option<()> {
         let mut words = text.split(' ');
         let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
         assert!(text.contains(DESK_TOKEN) || target.contains("/group_channels/"));
-        let length =
-            text.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap_or(0));
+        let length = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |n| n.parse().unwrap_or(0));
         while read.len() < head + length {
             if stream.read_buf(&mut read).await.ok()? == 0 {
                 return None;
@@ -186,19 +194,28 @@ thread_local!(static HOUSE: House = House::new());
 fuzz_target!(|data: &[u8]| {
     let Ok(Script(script)) = Script::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let statuses = [200, 200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503, 599];
-    let answers = script.iter().map(|(status, wait, said)| (statuses[usize::from(status % 16)], *wait, said.bytes()));
+    let answers = script
+        .iter()
+        .map(|(status, wait, said)| (statuses[usize::from(status % 16)], *wait, said.bytes()));
     HOUSE.with(|house| {
         *house.play.borrow_mut() = Play { answers: answers.collect(), ..Play::default() };
         let work = async {
-            let stack = stack(&house.address);
+            let app = app(&house.address);
             let app_id = AppId::parse(APP).expect("it is an id");
             let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None, 0) else {
                 panic!("it is a handoff")
             };
-            let credentials = stack.secrets.get(&app_id, SystemTime::now()).await.expect("they are fixed");
+            let credentials =
+                app.secrets.get(&app_id, SystemTime::now()).await.expect("they are fixed");
             let mut record = Record::new(Route::Handoffs, "fuzz", SystemTime::now());
-            let job = Job { app_id: &app_id, credentials: &credentials, handoff: &handoff, mode: Mode::Live, origin: Origin::Direct };
-            stack.work(job, &invocation(Duration::from_millis(400)), &mut record).await
+            let job = Job {
+                app_id: &app_id,
+                credentials: &credentials,
+                handoff: &handoff,
+                mode: Mode::Live,
+                origin: Origin::Direct,
+            };
+            app.work(job, &invocation(Duration::from_millis(400)), &mut record).await
         };
         match house.tasks.block_on(&house.runtime, work) {
             Ok(report) => assert!(serde_json::to_string(&report).is_ok()),

@@ -1,5 +1,5 @@
-//! Any event through the whole of the `api` function, as it came and with a right signature: an answer that API Gateway
-//! can pass on, without a secret.
+//! Any event through the whole of the `api` function, as it came and with a right signature: an
+//! answer that API Gateway can pass on, without a secret.
 #![no_main]
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use desk_handoff::api::event::{answer, request};
 use desk_handoff::api::handle;
 use desk_handoff::auth::sign;
-use desk_handoff_fuzz::{SIGNING_SECRET, assert_no_secret, invocation, runtime, stack};
+use desk_handoff_fuzz::{SIGNING_SECRET, assert_no_secret, invocation, runtime, app};
 use http::HeaderValue;
 use lambda_http::Request;
 use libfuzzer_sys::fuzz_target;
@@ -16,15 +16,22 @@ use libfuzzer_sys::fuzz_target;
 thread_local!(static RUNTIME: tokio::runtime::Runtime = runtime());
 
 fn ask(request: &Request, input: &[u8]) {
-    let stack = stack("http://127.0.0.1:1");
-    let response =
-        RUNTIME.with(|runtime| runtime.block_on(async { handle(&stack, request, &invocation(Duration::ZERO)).await }));
+    let app = app("http://127.0.0.1:1");
+    let response = RUNTIME.with(|runtime| {
+        runtime.block_on(async { handle(&app, request, &invocation(Duration::ZERO)).await })
+    });
     let event = answer(response);
-    assert!([200, 201, 400, 401, 404, 405, 409, 413, 503, 504].contains(&event.status_code), "{event:?}");
+    assert!(
+        [200, 201, 400, 401, 404, 405, 409, 413, 503, 504].contains(&event.status_code),
+        "{event:?}"
+    );
     let body = event.body.expect("there is always a body");
     let text = std::str::from_utf8(&body).expect("the body is text");
     let document: serde_json::Value = serde_json::from_str(text).expect("the body is JSON");
-    assert!(document["status"].is_string() || document["status"] == event.status_code, "{document}");
+    assert!(
+        document["status"].is_string() || document["status"] == event.status_code,
+        "{document}"
+    );
     assert_no_secret(text, input);
 }
 
@@ -33,7 +40,8 @@ fuzz_target!(|data: &[u8]| {
     let mut request = request(event);
     assert!(request.uri().path().starts_with('/'));
     ask(&request, data);
-    let signature = HeaderValue::try_from(sign(request.body(), SIGNING_SECRET)).expect("hex is plain text");
+    let signature =
+        HeaderValue::try_from(sign(request.body(), SIGNING_SECRET)).expect("hex is plain text");
     request.headers_mut().insert("x-sendbird-signature", signature);
     ask(&request, data);
 });

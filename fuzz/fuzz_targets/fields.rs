@@ -1,5 +1,5 @@
-//! Our matcher against a strict Desk: whatever we send, the emulator, which shares no code with us and here refuses what
-//! it could drop, stores as it was sent.
+//! Our matcher against a strict Desk: whatever we send, the emulator, which shares no code with us
+//! and here refuses what it could drop, stores as it was sent.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -14,10 +14,19 @@ use desk_handoff_fuzz::authenticated;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
-const KEYS: [&str; 8] = ["order-id", "items", "link", "tier", "lang", "orderId", "a", "averyveryverylongkeyx"];
+const KEYS: [&str; 8] =
+    ["order-id", "items", "link", "tier", "lang", "orderId", "a", "averyveryverylongkeyx"];
 
-const PREFIXES: [&str; 8] =
-    ["https://", "http://", "https:", "HTTP://", "https:///", "http:\\\\", "javascript://", "https://u:p@"];
+const PREFIXES: [&str; 8] = [
+    "https://",
+    "http://",
+    "https:",
+    "HTTP://",
+    "https:///",
+    "http:\\\\",
+    "javascript://",
+    "https://u:p@",
+];
 
 #[derive(Debug, Arbitrary)]
 enum Key<'a> {
@@ -60,7 +69,9 @@ impl Given<'_> {
                 let prefix = PREFIXES[usize::from(*prefix) % PREFIXES.len()];
                 format!("{prefix}{rest}").into()
             }
-            Self::Option(index) => options.get(usize::from(*index) % options.len().max(1)).copied().into(),
+            Self::Option(index) => {
+                options.get(usize::from(*index) % options.len().max(1)).copied().into()
+            }
             Self::List => json!([1]),
         }
     }
@@ -91,7 +102,8 @@ impl Input<'_> {
             }
             field
         };
-        let aliases: Map<String, Value> = self.aliases.iter().map(|(a, b)| (a.text(), b.text().into())).collect();
+        let aliases: Map<String, Value> =
+            self.aliases.iter().map(|(a, b)| (a.text(), b.text().into())).collect();
         let mut document = json!({"aliases": aliases, "deny": self.deny.iter().map(Key::text).collect::<Vec<_>>()});
         if self.with_fields {
             document["fields"] = self.fields.iter().map(field).collect();
@@ -100,24 +112,34 @@ impl Input<'_> {
     }
 
     fn body(&self) -> Value {
-        let context: Map<String, Value> =
-            self.context.iter().map(|(key, given)| (key.text(), given.value(&self.options))).collect();
+        let context: Map<String, Value> = self
+            .context
+            .iter()
+            .map(|(key, given)| (key.text(), given.value(&self.options)))
+            .collect();
         json!({"conversation": {"id": 1, "channel_url": "c", "user_id": "u"}, "language": "en", "context": context})
     }
 
     /// Desk has what the rules say, or, where they say nothing, a text field for everything sent.
     fn definitions(&self, rules: &Rules, sent: &[FieldValue]) -> Vec<FieldDefinition> {
         let Some(fields) = &rules.fields else {
-            return sent.iter().map(|value| FieldDefinition::new(value.key.as_str(), Kind::Text)).collect();
+            return sent
+                .iter()
+                .map(|value| FieldDefinition::new(value.key.as_str(), Kind::Text))
+                .collect();
         };
-        let trimmed = |option: &String| if self.trim { option.trim().to_owned() } else { option.clone() };
+        let trimmed =
+            |option: &String| if self.trim { option.trim().to_owned() } else { option.clone() };
         let kind = |kind: &FieldKind| match kind {
             FieldKind::Text => Kind::Text,
             FieldKind::Integer => Kind::Integer,
             FieldKind::Link => Kind::Link,
             FieldKind::Dropdown(options) => Kind::Dropdown(options.iter().map(trimmed).collect()),
         };
-        fields.iter().map(|field| FieldDefinition::new(field.key.as_str(), kind(&field.kind))).collect()
+        fields
+            .iter()
+            .map(|field| FieldDefinition::new(field.key.as_str(), kind(&field.kind)))
+            .collect()
     }
 }
 
@@ -126,7 +148,10 @@ fuzz_target!(|data: &[u8]| {
     let Ok(rules) = Rules::parse(&input.document().to_string()) else { return };
     let body = input.body().to_string();
     let app_id = AppId::parse("A").expect("it is an id");
-    let Ok(Event::Handoff(handoff)) = parse(authenticated(body.as_bytes()), &app_id, None, 0) else { panic!("{body}") };
+    let Ok(Event::Handoff(handoff)) = parse(authenticated(body.as_bytes()), &app_id, None, 0)
+    else {
+        panic!("{body}")
+    };
     let matched = match_fields(&rules, &handoff);
     let strict = Behaviour {
         unknown_key: Reaction::Refuse,
@@ -138,8 +163,11 @@ fuzz_target!(|data: &[u8]| {
         normalise_integers: input.normalise,
         ..Behaviour::default()
     };
-    let sent: Map<String, Value> =
-        matched.values.iter().map(|value| (value.key.to_string(), value.text.expose().into())).collect();
+    let sent: Map<String, Value> = matched
+        .values
+        .iter()
+        .map(|value| (value.key.to_string(), value.text.expose().into()))
+        .collect();
     let definitions = input.definitions(&rules, &matched.values);
     let kept = stored(&definitions, &strict, &Value::Object(sent).to_string().into());
     let kept = kept.unwrap_or_else(|why| panic!("Desk refuses what we send: {why}\n{input:?}"));

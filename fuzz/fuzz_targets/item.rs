@@ -1,7 +1,8 @@
-//! Any item that the claims table may hold: what cannot be read counts as empty, and a claim on it has an answer.
+//! Any item that the claims table may hold: what cannot be read counts as empty, and a claim on it
+//! has an answer.
 //!
-//! src/aws/item.rs is taken in as it stands, the AWS SDK is not: it would be minutes of building for one enumeration, which
-//! stands here in its place with the same variants.
+//! src/aws/item.rs is taken in as it stands, the AWS SDK is not: it would be minutes of building
+//! for one enumeration, which stands here in its place with the same variants.
 #![no_main]
 #![allow(dead_code, unreachable_pub)]
 

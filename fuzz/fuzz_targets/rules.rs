@@ -28,14 +28,16 @@ fuzz_target!(|data: &[u8]| {
     }
     assert!(rules.fields.is_none() || rules.aliases.values().all(|target| keys.contains(target)));
     let app_id = AppId::parse("A").expect("it is an id");
-    let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None, 0) else { panic!("it is a handoff") };
+    let Ok(Event::Handoff(handoff)) = parse(authenticated(BODY), &app_id, None, 0) else {
+        panic!("it is a handoff")
+    };
     let matched = match_fields(&rules, &handoff);
     let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), true);
-    let denied =
-        entries.iter().filter(|entry| rules.deny.contains(&entry.key) && handoff.context.0.contains_key(&entry.key));
+    let denied = entries.iter().filter(|entry| {
+        rules.deny.contains(&entry.key) && handoff.context.0.contains_key(&entry.key)
+    });
     assert!(
-        denied
-            .into_iter()
-            .all(|entry| entry.outcome == Outcome::Denied || fields.iter().any(|field| field.from.is_some()))
+        denied.into_iter().all(|entry| entry.outcome == Outcome::Denied
+            || fields.iter().any(|field| field.from.is_some()))
     );
 });

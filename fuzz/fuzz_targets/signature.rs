@@ -1,7 +1,9 @@
-//! Any headers over any body: a request passes if, and only if, a second reading of the three kinds of proof says so.
+//! Any headers over any body: a request passes if, and only if, a second reading of the three kinds
+//! of proof says so.
 //!
-//! The input is lines of `name: value`, an empty line, and the body. `{sendbird}`, `{bearer}` and `{standard}` in a value
-//! stand for what a right header holds, so that the right ones and their neighbours are met.
+//! The input is lines of `name: value`, an empty line, and the body. `{sendbird}`, `{bearer}` and
+//! `{standard}` in a value stand for what a right header holds, so that the right ones and their
+//! neighbours are met.
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -36,17 +38,21 @@ fn standard_message(id: &str, time: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn passes(headers: &HeaderMap, body: &[u8]) -> bool {
-    let sendbird = only(headers, "x-sendbird-signature")
-        .is_some_and(|given| SIGNING.iter().any(|key| hex::encode(mac(key.as_bytes(), body)) == given));
+    let sendbird = only(headers, "x-sendbird-signature").is_some_and(|given| {
+        SIGNING.iter().any(|key| hex::encode(mac(key.as_bytes(), body)) == given)
+    });
     let bearer = only(headers, "authorization").is_some_and(|given| {
         let token = given.get(7..).unwrap_or_default().trim();
-        given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")) && BEARER.contains(&token)
+        given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
+            && BEARER.contains(&token)
     });
     let standard = (|| {
         let (id, time) = (only(headers, "webhook-id")?, only(headers, "webhook-timestamp")?);
         let recent = (NOW - 300..=NOW + 300).contains(&time.parse().ok()?);
         let right = mac(b"secret", &standard_message(id, time, body));
-        let given = only(headers, "webhook-signature")?.split(' ').filter_map(|one| one.strip_prefix("v1,"));
+        let given = only(headers, "webhook-signature")?
+            .split(' ')
+            .filter_map(|one| one.strip_prefix("v1,"));
         Some(recent && given.filter_map(|one| BASE64.decode(one).ok()).any(|one| one == right))
     })();
     sendbird || bearer || standard == Some(true)
@@ -78,6 +84,10 @@ fuzz_target!(|data: &[u8]| {
         standard_webhooks: vec![STANDARD.into()],
     };
     let now = UNIX_EPOCH + Duration::from_secs(NOW);
-    assert_eq!(authenticate(body, &headers, &keys, now).is_ok(), passes(&headers, body), "{headers:?}");
+    assert_eq!(
+        authenticate(body, &headers, &keys, now).is_ok(),
+        passes(&headers, body),
+        "{headers:?}"
+    );
     assert!(authenticate(body, &headers, &Keys::default(), now).is_err());
 });

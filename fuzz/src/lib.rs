@@ -1,7 +1,9 @@
-//! What the fuzz targets share: a stack that reaches nobody, and the secrets whose appearance in an answer is a failure.
+//! What the fuzz targets share: a stack that reaches nobody, and the secrets whose appearance in an
+//! answer is a failure.
 //!
-//! Its parameters are fixed, its queue keeps nothing, its deadline is over unless a target says otherwise: then no call
-//! goes out, and a target does as many runs a second as its own code allows.
+//! Its parameters are fixed, its queue keeps nothing, its deadline is over unless a target says
+//! otherwise: then no call goes out, and a target does as many runs a second as its own code
+//! allows.
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -11,9 +13,9 @@ use desk_handoff::claims::Memory;
 use desk_handoff::config::Config;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::store::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Health, Invocation, Stack};
+use desk_handoff::app::{Health, Invocation, App};
 use http::{HeaderMap, HeaderValue};
 use tokio::runtime::Runtime;
 
@@ -31,8 +33,13 @@ struct Fixed;
 impl ParameterStore for Fixed {
     fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
         assert_eq!(path, "/desk-handoff/FUZZ-APP/");
-        let parameter = |(name, value): (&str, &str)| Parameter { name: name.to_owned(), value: value.into() };
-        let all = [("desk-api-token", DESK_TOKEN), ("signing-secret", SIGNING_SECRET), ("fields", FIELDS)];
+        let parameter =
+            |(name, value): (&str, &str)| Parameter { name: name.to_owned(), value: value.into() };
+        let all = [
+            ("desk-api-token", DESK_TOKEN),
+            ("signing-secret", SIGNING_SECRET),
+            ("fields", FIELDS),
+        ];
         Box::pin(std::future::ready(Ok(all.map(parameter).into())))
     }
 }
@@ -46,22 +53,27 @@ impl Queue for Nowhere {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn change_visibility<'a>(&'a self, _: &'a str, _: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(
+        &'a self,
+        _: &'a str,
+        _: u32,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }
 
 /// A stack with empty claims, and Desk and Chat at this address.
-pub fn stack(address: &str) -> Stack {
+pub fn app(address: &str) -> App {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
-    let client = CLIENT.get_or_init(|| desk_handoff::http_client::new().expect("the HTTP client is made"));
+    let client =
+        CLIENT.get_or_init(|| desk_handoff::http_client::new().expect("the HTTP client is made"));
     let config = Config::from_lookup(|name| match name {
         "APP_IDS" => Some(APP.to_owned()),
         "DESK_BASE_URL" | "CHAT_BASE_URL" => Some(address.to_owned()),
         _ => None,
     });
     let config = config.expect("the settings are usable");
-    Stack {
+    App {
         secrets: Secrets::new(Box::new(Fixed), &config),
         config,
         transport: Box::new(desk_handoff::desk::transport::HttpTransport(client.clone())),
@@ -89,7 +101,8 @@ pub fn runtime() -> Runtime {
 pub fn authenticated(body: &[u8]) -> Authenticated<'_> {
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
     let signature = HeaderValue::try_from(sign(body, SIGNING_SECRET)).expect("hex is plain text");
-    let headers = HeaderMap::from_iter([(http::HeaderName::from_static("x-sendbird-signature"), signature)]);
+    let headers =
+        HeaderMap::from_iter([(http::HeaderName::from_static("x-sendbird-signature"), signature)]);
     authenticate(body, &headers, &keys, SystemTime::UNIX_EPOCH).expect("the signature is right")
 }
 

@@ -1,9 +1,10 @@
-//! A deterministic simulator: whole worlds of handoffs, with everything that can go wrong in them, in one thread and in virtual
-//! time, from one seed.
+//! A deterministic simulator: whole worlds of handoffs, with everything that can go wrong in them,
+//! in one thread and in virtual time, from one seed.
 //!
-//! The shipped `api`, `worker`, `process`, claims and rules run against the emulated Desk, called in the process. A
-//! [`scenario`] says what happens; its history is judged by `desk-handoff-judge`, which knows nothing of the code. A scenario
-//! that breaks a promise is made smaller until nothing can be left out, and kept as a test.
+//! The shipped `api`, `worker`, `process`, claims and rules run against the emulated Desk, called
+//! in the process. A [`scenario`] says what happens; its history is judged by `desk-handoff-judge`,
+//! which knows nothing of the code. A scenario that breaks a promise is made smaller until nothing
+//! can be left out, and kept as a test.
 
 mod logs;
 mod product;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use desk_handoff::app::{App, Health, Invocation, PAUSE};
 use desk_handoff::auth::sign;
-use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Memory, Permit};
+use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Lease, Memory};
 use desk_handoff::config::Config;
 use desk_handoff::desk::Pace;
 use desk_handoff::desk::transport::{Transport, TransportError};
 use desk_handoff::metrics::{Metrics, Record, Refusals, Sink};
 use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Health, Invocation, PAUSE, Stack};
+use desk_handoff::store::{BoxFuture, StoreError};
 use desk_handoff::{api, worker};
 use desk_handoff_judge::history::What;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(crate) const API_TIME: Duration = Duration::from_secs(28);
 pub(crate) const WORKER_TIME: Duration = Duration::from_secs(57);
 
 /// The shipped code in this world.
-pub(crate) fn stack(world: &Arc<World>) -> Stack {
+pub(crate) fn app(world: &Arc<World>) -> App {
     let config = Config::from_lookup(|name| match name {
         "APP_IDS" => Some(APP.to_owned()),
         "DESK_BASE_URL" => Some("http://127.0.0.1:9/platform/v1".to_owned()),
@@ -39,7 +39,7 @@ pub(crate) fn stack(world: &Arc<World>) -> Stack {
         _ => None,
     });
     let config = config.expect("the settings are usable");
-    Stack {
+    App {
         secrets: Secrets::new(Box::new(Parameters(Arc::clone(world))), &config),
         config,
         transport: Box::new(Wire(Arc::clone(world))),
@@ -56,7 +56,7 @@ pub(crate) fn stack(world: &Arc<World>) -> Stack {
 /// The answer to a signed request, as the `api` function gives it.
 pub(crate) async fn request(
     world: &Arc<World>,
-    stack: &Stack,
+    app: &App,
     path: &str,
     body: &[u8],
     is_async: bool,
@@ -67,13 +67,13 @@ pub(crate) async fn request(
     }
     let request = request.body(body.to_vec().into()).expect("the request is well-formed");
     let invocation = Invocation::new("simulated", world.time_of_day(), API_TIME);
-    let response = api::handle(stack, &request, &invocation.received_at(world.millis_of_day())).await;
+    let response = api::handle(app, &request, &invocation.received_at(world.millis_of_day())).await;
     let status = response.status().as_u16();
     (status, serde_json::from_slice(response.body()).unwrap_or_default())
 }
 
 /// Whether the `worker` function does this message.
-pub(crate) async fn deliver(world: &Arc<World>, stack: &Stack, message: &Message) -> bool {
+pub(crate) async fn deliver(world: &Arc<World>, app: &App, message: &Message) -> bool {
     let mut record = SqsMessage::default();
     record.message_id = Some(message.id.to_string());
     record.receipt_handle = Some(message.id.to_string());
@@ -88,7 +88,7 @@ pub(crate) async fn deliver(world: &Arc<World>, stack: &Stack, message: &Message
     let mut event = SqsEvent::default();
     event.records = vec![record];
     let invocation = Invocation::new("simulated", world.time_of_day(), WORKER_TIME);
-    worker::handle(stack, event, &invocation).await.batch_item_failures.is_empty()
+    worker::handle(app, event, &invocation).await.batch_item_failures.is_empty()
 }
 
 struct Wire(Arc<World>);
@@ -131,7 +131,11 @@ impl Queue for SendQueue {
         })
     }
 
-    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(
+        &'a self,
+        receipt_handle: &'a str,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.0.wait(false).await;
             let id = receipt_handle.parse().unwrap_or(0);
@@ -144,7 +148,10 @@ impl Queue for SendQueue {
 struct Table(Arc<World>, Memory);
 
 impl Claims for Table {
-    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+    fn acquire<'a>(
+        &'a self,
+        request: &'a ClaimRequest,
+    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
         Box::pin(async move {
             self.0.wait(false).await;
             match self.0.store_fault(Store::Claim) {
@@ -165,7 +172,7 @@ impl Claims for Table {
 
     fn give_back<'a>(
         &'a self,
-        permit: Permit,
+        permit: Lease,
         customer: &'a Customer,
         now: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -202,7 +209,8 @@ impl ParameterStore for Parameters {
             ("signing-secret", SECRET.to_owned()),
             ("fields", self.0.scenario.rules.to_string()),
         ];
-        let parameters = values.map(|(name, value)| Parameter { name: name.into(), value: value.into() });
+        let parameters =
+            values.map(|(name, value)| Parameter { name: name.into(), value: value.into() });
         Box::pin(std::future::ready(Ok(parameters.into())))
     }
 }

@@ -1,5 +1,6 @@
-//! A FIFO queue as SQS has it, on virtual time: groups, deduplication within five minutes, visibility, receive counts, a
-//! dead-letter queue. What it does with a message shows in the history.
+//! A FIFO queue as SQS has it, on virtual time: groups, deduplication within five minutes,
+//! visibility, receive counts, a dead-letter queue. What it does with a message shows in the
+//! history.
 
 use std::collections::HashMap;
 
@@ -45,12 +46,21 @@ impl Fifo {
 
     /// Puts something that is none of ours into the group of the last message.
     pub(crate) fn poison(&mut self, now: Millis) {
-        let group = self.messages.last().map_or("poison", |message| message.entry.group.as_str()).to_owned();
-        let entry = QueueEntry { body: "none of ours".to_owned(), deduplication: format!("poison {now}"), group };
+        let group = self
+            .messages
+            .last()
+            .map_or("poison", |message| message.entry.group.as_str())
+            .to_owned();
+        let entry = QueueEntry {
+            body: "none of ours".to_owned(),
+            deduplication: format!("poison {now}"),
+            group,
+        };
         self.send(&entry, HandoffNumber::MAX, now);
     }
 
-    /// The first message of a group that is free, and the messages that went to the dead letters instead.
+    /// The first message of a group that is free, and the messages that went to the dead letters
+    /// instead.
     pub(crate) fn receive(&mut self, now: Millis) -> (Option<Message>, Vec<HandoffNumber>) {
         let mut dead = Vec::new();
         loop {
@@ -89,7 +99,9 @@ impl Fifo {
         for message in &self.messages {
             if !groups.contains(&message.entry.group.as_str()) {
                 groups.push(&message.entry.group);
-                next = Some(next.map_or(message.visible_at, |next: Millis| next.min(message.visible_at)));
+                next = Some(
+                    next.map_or(message.visible_at, |next: Millis| next.min(message.visible_at)),
+                );
             }
         }
         next
@@ -113,7 +125,8 @@ impl Fifo {
     pub(crate) fn redrive(&mut self, now: Millis) -> Vec<HandoffNumber> {
         let dead = std::mem::take(&mut self.dead);
         let handoffs = dead.iter().map(|message| message.handoff).collect();
-        let again = dead.into_iter().map(|message| Message { receives: 0, visible_at: now, ..message });
+        let again =
+            dead.into_iter().map(|message| Message { receives: 0, visible_at: now, ..message });
         self.messages.extend(again);
         handoffs
     }

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use desk_emulator::Seed;
-use desk_handoff::stack::Stack;
-use desk_handoff_judge::history::{self, AttemptNumber, By, HandoffNumber, History, Millis, Sent, What};
+use desk_handoff::app::App;
+use desk_handoff_judge::history::{
+    self, AttemptNumber, By, HandoffNumber, History, Millis, Sent, What,
+};
 use desk_handoff_judge::{Broken, judge};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -37,7 +39,8 @@ pub struct Played {
     pub choices: Vec<usize>,
 }
 
-/// After so long everything must be quiet, in virtual time: more than the queue's patience with every message of a world.
+/// After so long everything must be quiet, in virtual time: more than the queue's patience with
+/// every message of a world.
 const PATIENCE: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 /// How long after that the probes are sent.
 const LATER: Duration = Duration::from_secs(20 * 60);
@@ -53,13 +56,14 @@ const WORKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// If no runtime can be made.
 pub fn play(scenario: &Scenario) -> Played {
     fastrand::seed(scenario.seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime of one thread can be made");
     runtime.block_on(async {
         let world = World::new(scenario.clone());
         let _logs = logs::keep(&world);
         let play = Arc::new(Play {
-            stack: product::stack(&world),
+            app: product::app(&world),
             world,
             bodies: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -83,7 +87,7 @@ pub fn play(scenario: &Scenario) -> Played {
 
 struct Play {
     world: Arc<World>,
-    stack: Stack,
+    app: App,
     /// What was sent, in order.
     bodies: Mutex<Vec<Body>>,
     running: AtomicUsize,
@@ -131,7 +135,8 @@ impl Play {
             // Longer and longer: a pause of the queue may be a quarter of an hour.
             for seconds in 1.. {
                 sleep(Duration::from_secs(seconds.min(60))).await;
-                let is_busy = self.senders.load(Ordering::Relaxed) > 0 || self.running.load(Ordering::Relaxed) > 0;
+                let is_busy = self.senders.load(Ordering::Relaxed) > 0
+                    || self.running.load(Ordering::Relaxed) > 0;
                 if !is_busy && self.world.queue().is_empty() {
                     return;
                 }
@@ -158,7 +163,9 @@ impl Play {
                     self.send(body.handoff, Some((first, body.text)));
                 }
             }
-            Action::Human { .. } | Action::DeskTicket { .. } if self.world.scenario.turns.is_some() => {
+            Action::Human { .. } | Action::DeskTicket { .. }
+                if self.world.scenario.turns.is_some() =>
+            {
                 let play = Arc::clone(self);
                 self.senders.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(async move {
@@ -190,7 +197,7 @@ impl Play {
         }
     }
 
-    // --- senders ---------------------------------------------------------------------------------------------------
+    // --- senders ---
 
     fn bodies(&self) -> MutexGuard<'_, Vec<Body>> {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
@@ -209,7 +216,8 @@ impl Play {
         let mut body = match again {
             Some((first, text)) => {
                 let known = bodies[first].sent.clone();
-                let sent = Sent { repeats: Some(first), received, received_last: received, ..known };
+                let sent =
+                    Sent { repeats: Some(first), received, received_last: received, ..known };
                 Body { handoff, text, sent }
             }
             None => self.body(handoff, number),
@@ -235,24 +243,30 @@ impl Play {
         self.senders.fetch_add(1, Ordering::Relaxed);
         let play = Arc::clone(self);
         tokio::spawn(async move {
-            let preview = play.register(Handoff { route: Route::Preview, ..handoff.clone() }, None, |_| {});
+            let preview =
+                play.register(Handoff { route: Route::Preview, ..handoff.clone() }, None, |_| {});
             play.post(preview).await;
             // The same values, by the direct route.
             let text = play.bodies()[preview].text.clone();
             let live = Handoff { route: Route::Direct, asynchronous: false, ..handoff };
             let live = play.register(live, Some((preview, text)), |sent| {
-                (sent.repeats, sent.foreseen, sent.route) = (None, Some(preview), history::Route::Direct);
+                (sent.repeats, sent.foreseen, sent.route) =
+                    (None, Some(preview), history::Route::Direct);
             });
             play.post(live).await;
             play.senders.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
-    /// Long after everything is quiet, a handoff of every conversation: nothing may be left that holds it up.
+    /// Long after everything is quiet, a handoff of every conversation: nothing may be left that
+    /// holds it up.
     async fn probe(&self) {
         sleep(LATER).await;
-        let places: BTreeSet<(u8, u8)> =
-            self.bodies().iter().map(|body| (body.handoff.user, body.handoff.conversation)).collect();
+        let places: BTreeSet<(u8, u8)> = self
+            .bodies()
+            .iter()
+            .map(|body| (body.handoff.user, body.handoff.conversation))
+            .collect();
         for (user, conversation) in places {
             let handoff = Handoff {
                 route: Route::Direct,
@@ -297,12 +311,17 @@ impl Play {
             Route::Preview => "/handoffs/preview",
         };
         let is_async = body.handoff.asynchronous;
-        let work = product::request(&self.world, &self.stack, path, body.text.as_bytes(), is_async);
+        let work = product::request(&self.world, &self.app, path, body.text.as_bytes(), is_async);
         self.attempt(number, API_TIMEOUT, work).await
     }
 
     /// One invocation: to its end, or until it is killed.
-    async fn attempt<T>(&self, number: HandoffNumber, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    async fn attempt<T>(
+        &self,
+        number: HandoffNumber,
+        time: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
         let attempt = self.world.begin(number);
         let ended = ATTEMPT.scope(Arc::clone(&attempt), async {
             tokio::select! {
@@ -318,11 +337,13 @@ impl Play {
 
     fn body(&self, handoff: Handoff, number: HandoffNumber) -> Body {
         let kinds = |key: &str| if key == "items" { "integer" } else { "text" };
-        let fact = |key: &String| (key.clone(), Value::from(history::value(number, key, kinds(key))));
+        let fact =
+            |key: &String| (key.clone(), Value::from(history::value(number, key, kinds(key))));
         let context: Map<String, Value> = handoff.keys.iter().map(fact).collect();
         let (user, place) = (handoff.user, handoff.conversation);
         let id = matches!(handoff.names, Named::Id | Named::Both).then(|| format!("{}", place + 1));
-        let channel = matches!(handoff.names, Named::Channel | Named::Both).then(|| channel(user, place));
+        let channel =
+            matches!(handoff.names, Named::Channel | Named::Both).then(|| channel(user, place));
         let received = self.world.millis_of_day();
         let created = handoff.age.map(|age| received - age * 1000);
         let sent = Sent {
@@ -349,13 +370,14 @@ impl Play {
         Body { handoff, text, sent }
     }
 
-    // --- the queue -------------------------------------------------------------------------------------------------
+    // --- the queue ---
 
     async fn serve(self: Arc<Self>) {
         loop {
             let now = self.world.now();
             let is_free = self.running.load(Ordering::Relaxed) < WORKERS;
-            let (message, dead) = if is_free { self.world.queue().receive(now) } else { (None, Vec::new()) };
+            let (message, dead) =
+                if is_free { self.world.queue().receive(now) } else { (None, Vec::new()) };
             for handoff in dead {
                 self.world.record(What::DeadLettered(handoff));
             }
@@ -386,7 +408,7 @@ impl Play {
     }
 
     async fn work(self: Arc<Self>, message: Message) {
-        let work = product::deliver(&self.world, &self.stack, &message);
+        let work = product::deliver(&self.world, &self.app, &message);
         let is_done = self.attempt(message.handoff, WORKER_TIMEOUT, work).await;
         if is_done == Some(true) {
             // Judged before the message is gone.
@@ -397,15 +419,17 @@ impl Play {
         self.world.changed.notify_one();
     }
 
-    // --- humans ----------------------------------------------------------------------------------------------------
+    // --- humans ---
 
     fn human(&self, user: u8, does: &Human) {
         let desk = &self.world.desk;
         let tickets = desk.tickets();
-        let is_theirs = |ticket: &&Value| ticket["customer"]["sendbirdId"] == user_id(user).as_str();
+        let is_theirs =
+            |ticket: &&Value| ticket["customer"]["sendbirdId"] == user_id(user).as_str();
         let wants_open = !matches!(does, Human::Reopen);
         let fits = |ticket: &&Value| {
-            (ticket["status2"] != "CLOSED") == wants_open && ticket["channelName"] != "A seeded ticket"
+            (ticket["status2"] != "CLOSED") == wants_open
+                && ticket["channelName"] != "A seeded ticket"
         };
         let newest = tickets.iter().filter(is_theirs).rfind(fits);
         let Some(id) = newest.and_then(|ticket| ticket["id"].as_u64()) else { return };
@@ -413,9 +437,14 @@ impl Play {
             Human::Edit(key) => desk.edit_field(id, key, format!("human {}", self.world.now())),
             Human::Agree(key, number) => {
                 let bodies = self.bodies();
-                let value = bodies.get(*number).and_then(|body| body.sent.context.get(key)).cloned();
+                let value =
+                    bodies.get(*number).and_then(|body| body.sent.context.get(key)).cloned();
                 let value = value.and_then(|value| value.as_str().map(str::to_owned));
-                desk.edit_field(id, key, value.unwrap_or_else(|| history::value(*number, key, "text")));
+                desk.edit_field(
+                    id,
+                    key,
+                    value.unwrap_or_else(|| history::value(*number, key, "text")),
+                );
             }
             Human::PutBack(key) => {
                 if let Some(former) = self.world.former(id, key) {
@@ -457,7 +486,9 @@ fn text(form: Form, sent: &Sent, number: HandoffNumber) -> String {
         Form::Flat => {
             let mut flat = context;
             flat.insert("user_id".to_owned(), user.into());
-            for (key, value) in [("conversation_id", id), ("channel_url", channel), ("event_id", event)] {
+            for (key, value) in
+                [("conversation_id", id), ("channel_url", channel), ("event_id", event)]
+            {
                 flat.extend(value.map(|value| (key.to_owned(), Value::from(value))));
             }
             Value::Object(flat)

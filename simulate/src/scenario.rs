@@ -1,8 +1,9 @@
-//! What happens in a world, written down: rules, Desk's habits, who does what when, and what goes wrong. A scenario can be
-//! printed, stored, made smaller and played again.
+//! What happens in a world, written down: rules, Desk's habits, who does what when, and what goes
+//! wrong. A scenario can be printed, stored, made smaller and played again.
 //!
-//! What goes wrong is addressed by what it strikes ("the second create of the world takes effect and its answer is lost"), so
-//! that a scenario keeps its meaning when the code makes its calls in another way.
+//! What goes wrong is addressed by what it strikes ("the second create of the world takes effect
+//! and its answer is lost"), so that a scenario keeps its meaning when the code makes its calls in
+//! another way.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,8 +29,8 @@ pub struct Scenario {
     /// What goes wrong with the table and the queue.
     #[serde(default)]
     pub stores: Vec<StoreFault>,
-    /// Takes the place of chance: which of those that wait goes on, at each point where there is a choice; the first one where
-    /// nothing is said.
+    /// Takes the place of chance: which of those that wait goes on, at each point where there is a
+    /// choice; the first one where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turns: Option<Vec<usize>>,
 }
@@ -146,7 +147,8 @@ pub struct Handoff {
     /// The event's id; events of one id are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
-    /// Of an event: how many seconds before its receipt the sender made it, by its clock; none: it cannot be read.
+    /// Of an event: how many seconds before its receipt the sender made it, by its clock; none: it
+    /// cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age: Option<i64>,
     /// `Prefer: respond-async`
@@ -301,9 +303,19 @@ pub enum Store {
     Enqueue,
 }
 
-/// The keys that senders use: some that match, one through an alias, one through `from`, and some that match nothing.
-const KEYS: [&str; 9] =
-    ["order-id", "tier", "memberTier", "level", "note", "items", "phone_number", "authToken", "colour"];
+/// The keys that senders use: some that match, one through an alias, one through `from`, and some
+/// that match nothing.
+const KEYS: [&str; 9] = [
+    "order-id",
+    "tier",
+    "memberTier",
+    "level",
+    "note",
+    "items",
+    "phone_number",
+    "authToken",
+    "colour",
+];
 
 /// The rules of most worlds.
 pub fn usual_rules(ticket: Value) -> Value {
@@ -354,14 +366,16 @@ fn pick<T: Clone>(rng: &mut fastrand::Rng, choices: &[T]) -> T {
 fn rules(rng: &mut fastrand::Rng) -> Value {
     let mut ticket = json!({});
     ticket["overwrite"] = pick(rng, &["own", "own", "own", "always", "never"]).into();
-    ticket["when_missing"] = pick(rng, &["create", "create", "create", "create", "wait", "leave"]).into();
+    ticket["when_missing"] =
+        pick(rng, &["create", "create", "create", "create", "wait", "leave"]).into();
     ticket["when_closed"] = pick(rng, &["create", "create", "create", "leave"]).into();
     ticket["grace_seconds"] = pick(rng, &[0, 0, 15]).into();
     if rng.bool() {
         ticket["opening_message"] = "Handed over.".into();
     }
     if rng.u8(0..4) == 0 {
-        ticket["title"] = pick(rng, &["Handoff {handoff_at}", "{user.id}", "{conversation.id}"]).into();
+        ticket["title"] =
+            pick(rng, &["Handoff {handoff_at}", "{user.id}", "{conversation.id}"]).into();
     }
     usual_rules(ticket)
 }
@@ -371,9 +385,16 @@ fn habits(rng: &mut fastrand::Rng) -> Habits {
     Habits {
         listed_after: pick(rng, &[0, 0, 0, 1, 5, 20]),
         closed_refuses: !seldom(rng),
-        related: pick(rng, &[Related::Take, Related::Take, Related::Take, Related::Drop, Related::Refuse]),
+        related: pick(
+            rng,
+            &[Related::Take, Related::Take, Related::Take, Related::Drop, Related::Refuse],
+        ),
         lists_show_fields: !seldom(rng),
-        ignores: if seldom(rng) { vec![pick(rng, &["sendbird_id", "status2"]).to_owned()] } else { vec![] },
+        ignores: if seldom(rng) {
+            vec![pick(rng, &["sendbird_id", "status2"]).to_owned()]
+        } else {
+            vec![]
+        },
         shows_after_write: !seldom(rng),
         lacks: seldom(rng).then(|| "note".to_owned()),
         refuses_unknown: seldom(rng),
@@ -413,7 +434,8 @@ fn action(rng: &mut fastrand::Rng, users: u8, conversations: u8, sent: &mut usiz
 
 fn handoff(rng: &mut fastrand::Rng, users: u8, conversations: u8) -> Handoff {
     let form = pick(rng, &[Form::Envelope, Form::Envelope, Form::Nested, Form::Flat]);
-    let route = pick(rng, &[Route::Webhook, Route::Webhook, Route::Direct, Route::Direct, Route::Preview]);
+    let route =
+        pick(rng, &[Route::Webhook, Route::Webhook, Route::Direct, Route::Direct, Route::Preview]);
     let keys = KEYS.iter().filter(|_| rng.u8(0..3) > 0).map(|key| (*key).to_owned()).collect();
     let age = (rng.u8(0..4) > 0).then(|| pick(rng, &[0, 1, 5, 60, 400, -200, -4_000_000]));
     Handoff {
@@ -423,7 +445,8 @@ fn handoff(rng: &mut fastrand::Rng, users: u8, conversations: u8) -> Handoff {
         conversation: rng.u8(0..conversations),
         names: pick(rng, &[Named::Both, Named::Both, Named::Id, Named::Channel]),
         keys,
-        event: (form == Form::Envelope || rng.bool()).then(|| format!("e{}", rng.u32(0..1_000_000))),
+        event: (form == Form::Envelope || rng.bool())
+            .then(|| format!("e{}", rng.u32(0..1_000_000))),
         age,
         asynchronous: rng.u8(0..8) == 0,
     }
@@ -531,13 +554,17 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     }
     if scenario.desk != Habits::default() {
         found.push(with(&|copy| copy.desk = Habits::default()));
-        found.push(with(&|copy| copy.desk = Habits { listed_after: copy.desk.listed_after, ..Habits::default() }));
+        found.push(with(&|copy| {
+            copy.desk = Habits { listed_after: copy.desk.listed_after, ..Habits::default() }
+        }));
     }
     for (n, step) in scenario.steps.iter().enumerate() {
         if let Action::Send(handoff) | Action::Foreseen(handoff) = &step.what {
             for key in 0..handoff.keys.len() {
                 found.push(with(&|copy| {
-                    if let Action::Send(handoff) | Action::Foreseen(handoff) = &mut copy.steps[n].what {
+                    if let Action::Send(handoff) | Action::Foreseen(handoff) =
+                        &mut copy.steps[n].what
+                    {
                         handoff.keys.remove(key);
                     }
                 }));

@@ -1,8 +1,10 @@
-//! A world: the shipped code between an emulated Desk, a queue and senders, in one thread, on virtual time.
+//! A world: the shipped code between an emulated Desk, a queue and senders, in one thread, on
+//! virtual time.
 //!
-//! Whatever the code waits for passes through here: calls to Desk and Chat, the table, the queue, the parameters. Each wait
-//! takes a time that the seed picks, so that the seed picks the order in which waiting work goes on; at each, an invocation can
-//! be killed. What anybody outside could see is written into the history.
+//! Whatever the code waits for passes through here: calls to Desk and Chat, the table, the queue,
+//! the parameters. Each wait takes a time that the seed picks, so that the seed picks the order in
+//! which waiting work goes on; at each, an invocation can be killed. What anybody outside could see
+//! is written into the history.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use desk_emulator::{Behaviour, Emulator, FieldDefinition, FieldKind, Reaction, Seed, Setup};
 use desk_emulator::{StrangeRelated, WriteAnswer};
-use desk_handoff_judge::history::{AttemptNumber, By, CallKind, EPOCH, HandoffNumber, History, Millis, Shown, What};
+use desk_handoff_judge::history::{
+    AttemptNumber, By, CallKind, EPOCH, HandoffNumber, History, Millis, Shown, What,
+};
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
@@ -99,7 +103,8 @@ impl World {
         };
         for user in 0..2 {
             for _ in 0..world.scenario.desk.closed_before {
-                let seed = Seed { sendbird_id: user_id(user), status: "CLOSED".into(), ..Seed::default() };
+                let seed =
+                    Seed { sendbird_id: user_id(user), status: "CLOSED".into(), ..Seed::default() };
                 world.desk.seed_ticket(seed);
             }
         }
@@ -160,7 +165,10 @@ impl World {
         let events = std::mem::take(&mut self.state().events);
         let chat_refuses = self.scenario.faults.iter().any(|fault| {
             fault.call == Call::Post
-                && matches!(fault.trouble, Trouble::Refused | Trouble::NotFound | Trouble::Forbidden)
+                && matches!(
+                    fault.trouble,
+                    Trouble::Refused | Trouble::NotFound | Trouble::Forbidden
+                )
         });
         History { events, is_preview_mode: false, chat_refuses }
     }
@@ -175,7 +183,7 @@ impl World {
         self.desk.rotate_desk_token(self.token());
     }
 
-    // --- attempts --------------------------------------------------------------------------------------------------
+    // --- attempts ---
 
     pub(crate) fn begin(&self, handoff: HandoffNumber) -> Arc<Attempt> {
         let number = {
@@ -220,7 +228,8 @@ impl World {
     fn next_turn(&self) -> Option<oneshot::Sender<()>> {
         let mut turnstile = self.turnstile();
         turnstile.waiting.retain(|(_, go)| !go.is_closed());
-        let waiting: BTreeSet<AttemptNumber> = turnstile.waiting.iter().map(|(number, _)| *number).collect();
+        let waiting: BTreeSet<AttemptNumber> =
+            turnstile.waiting.iter().map(|(number, _)| *number).collect();
         let waiting: Vec<AttemptNumber> = waiting.into_iter().collect();
         let mut place = 0;
         if waiting.len() > 1 {
@@ -245,7 +254,8 @@ impl World {
             }
             return self.may_end(after).await;
         }
-        let millis = self.chance(|rng| if rng.u8(0..10) == 0 { rng.u64(50..800) } else { rng.u64(1..40) });
+        let millis =
+            self.chance(|rng| if rng.u8(0..10) == 0 { rng.u64(50..800) } else { rng.u64(1..40) });
         sleep(Duration::from_millis(millis)).await;
         self.may_end(after).await;
     }
@@ -260,7 +270,8 @@ impl World {
             }
             *waits - 1
         };
-        let is_end = attempt.crash.as_ref().is_some_and(|crash| crash.at == number && crash.after == after);
+        let is_end =
+            attempt.crash.as_ref().is_some_and(|crash| crash.at == number && crash.after == after);
         if is_end {
             self.strike("crash");
             attempt.killed.notify_one();
@@ -275,7 +286,8 @@ impl World {
         attempt.crash.as_ref().is_some_and(|crash| crash.at == number && crash.after)
     }
 
-    /// What goes wrong with this call of the table or the queue: `Some(true)` if it takes effect all the same.
+    /// What goes wrong with this call of the table or the queue: `Some(true)` if it takes effect
+    /// all the same.
     pub(crate) fn store_fault(&self, store: Store) -> Option<bool> {
         let mut state = self.state();
         let nth = state.stores.entry(store).or_default();
@@ -284,7 +296,8 @@ impl World {
         if state.faults_over {
             return None;
         }
-        let fault = self.scenario.stores.iter().find(|fault| fault.store == store && fault.nth == this)?;
+        let fault =
+            self.scenario.stores.iter().find(|fault| fault.store == store && fault.nth == this)?;
         *state.struck.entry("store").or_default() += 1;
         drop(state);
         if let Ok(attempt) = ATTEMPT.try_with(|attempt| attempt.number) {
@@ -309,7 +322,7 @@ impl World {
         Some(trouble)
     }
 
-    // --- Desk ------------------------------------------------------------------------------------------------------
+    // --- Desk ---
 
     /// Carries one request of the shipped code.
     pub(crate) async fn carry(
@@ -321,8 +334,16 @@ impl World {
         let attempt = ATTEMPT.try_with(|attempt| attempt.number).unwrap_or(AttemptNumber::MAX);
         let (call, ticket) = call_of(&request);
         self.record(What::Called(attempt, kind_of(call)));
-        let mut returned =
-            Returning { world: self, attempt, call, ticket, began, effect: None, is_over: false, left: true };
+        let mut returned = Returning {
+            world: self,
+            attempt,
+            call,
+            ticket,
+            began,
+            effect: None,
+            is_over: false,
+            left: true,
+        };
 
         self.wait(false).await;
         let trouble = self.trouble(call);
@@ -359,7 +380,8 @@ impl World {
         let sent = request.body().clone();
         let response = self.desk.call(request);
 
-        if let (Call::PatchFields, Some(id), true) = (call, ticket, response.status().is_success()) {
+        if let (Call::PatchFields, Some(id), true) = (call, ticket, response.status().is_success())
+        {
             self.note_repeated(id, &sent, before);
         }
         if !is_read {
@@ -395,7 +417,8 @@ impl World {
         Ok(response)
     }
 
-    /// Puts another answer in the place of the right one; says whether it hides that the call has worked.
+    /// Puts another answer in the place of the right one; says whether it hides that the call has
+    /// worked.
     fn spoil(
         &self,
         trouble: Option<Trouble>,
@@ -405,17 +428,24 @@ impl World {
     ) -> bool {
         let (has_worked, mut is_misleading) = (response.status().is_success(), false);
         match trouble {
-            Some(Trouble::Stale) if kind_of(returned.call).writes() && response.status().is_success() => {
+            Some(Trouble::Stale)
+                if kind_of(returned.call).writes() && response.status().is_success() =>
+            {
                 if let Some(before) = before {
                     *response.body_mut() = before.to_string().into_bytes();
                 }
             }
             Some(Trouble::WrongTicket) => {
-                let ours = serde_json::from_slice::<Value>(response.body()).ok().and_then(|body| body["id"].as_u64());
-                // One that could be seen before: of another, nobody could say that it is not the new one.
-                let could_be_seen = |id: u64| self.state().listed.get(&id).is_none_or(|at| *at < returned.began);
-                let is_other =
-                    |ticket: &Value| ticket["id"].as_u64().is_some_and(|id| Some(id) != ours && could_be_seen(id));
+                let ours = serde_json::from_slice::<Value>(response.body())
+                    .ok()
+                    .and_then(|body| body["id"].as_u64());
+                // One that could be seen before: of another, nobody could say that it is not the
+                // new one.
+                let could_be_seen =
+                    |id: u64| self.state().listed.get(&id).is_none_or(|at| *at < returned.began);
+                let is_other = |ticket: &Value| {
+                    ticket["id"].as_u64().is_some_and(|id| Some(id) != ours && could_be_seen(id))
+                };
                 let other = self.desk.tickets().into_iter().find(is_other);
                 if let (Some(other), Some(_)) = (other, ours) {
                     is_misleading = has_worked;
@@ -442,7 +472,8 @@ impl World {
     }
 
     fn record_return(&self, returned: &Returning<'_>, response: Option<&http::Response<Vec<u8>>>) {
-        let body = response.and_then(|response| serde_json::from_slice::<Value>(response.body()).ok());
+        let body =
+            response.and_then(|response| serde_json::from_slice::<Value>(response.body()).ok());
         let is_ok = response.is_some_and(|response| response.status().is_success());
         let shown = body.as_ref().filter(|_| is_ok).map(shown).unwrap_or_default();
         self.record(What::Returned {
@@ -454,7 +485,8 @@ impl World {
             is_ok,
             arrived: response.is_some(),
             left: returned.left,
-            denied: response.is_some_and(|response| response.status() == http::StatusCode::NOT_FOUND),
+            denied: response
+                .is_some_and(|response| response.status() == http::StatusCode::NOT_FOUND),
             shown,
         });
     }
@@ -471,8 +503,9 @@ impl World {
             if before.is_none() {
                 let listed = self.now() + self.scenario.desk.listed_after * 1000;
                 self.state().listed.insert(id, listed);
-                let text =
-                    |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let text = |pointer: &str| {
+                    ticket.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+                };
                 self.record(What::Created {
                     ticket: id,
                     user: text("/customer/sendbirdId"),
@@ -524,12 +557,20 @@ impl World {
     }
 
     /// Values that Desk did not store of a write that it took.
-    fn note_dropped(&self, call: Call, sent: &[u8], response: &http::Response<Vec<u8>>, ticket: Option<u64>) {
+    fn note_dropped(
+        &self,
+        call: Call,
+        sent: &[u8],
+        response: &http::Response<Vec<u8>>,
+        ticket: Option<u64>,
+    ) {
         if !matches!(call, Call::Create | Call::PatchFields) {
             return;
         }
         let fields = sent_fields(sent);
-        let id = serde_json::from_slice::<Value>(response.body()).ok().and_then(|body| body["id"].as_u64());
+        let id = serde_json::from_slice::<Value>(response.body())
+            .ok()
+            .and_then(|body| body["id"].as_u64());
         let is_ok = response.status().is_success();
         let Some(id) = id.filter(|_| is_ok).or(ticket) else { return };
         if !is_ok && fields.len() != 1 {
@@ -550,7 +591,8 @@ impl World {
         ticket: Option<u64>,
         trouble: Option<Trouble>,
     ) {
-        let refused = matches!(trouble, Some(Trouble::Refused | Trouble::Forbidden | Trouble::NotFound));
+        let refused =
+            matches!(trouble, Some(Trouble::Refused | Trouble::Forbidden | Trouble::NotFound));
         let fields = sent_fields(request.body());
         if let (true, Call::PatchFields, Some(id)) = (refused && fields.len() == 1, call, ticket) {
             for (key, value) in fields {
@@ -560,7 +602,8 @@ impl World {
     }
 }
 
-/// A call that goes out. If its invocation is killed meanwhile, its end is written down all the same.
+/// A call that goes out. If its invocation is killed meanwhile, its end is written down all the
+/// same.
 struct Returning<'a> {
     world: &'a World,
     attempt: AttemptNumber,
@@ -589,7 +632,15 @@ pub(crate) enum Lost {
 }
 
 fn setup(scenario: &Scenario) -> Setup {
-    let Habits { listed_after, closed_refuses, related, lists_show_fields, ignores, normalises, .. } = &scenario.desk;
+    let Habits {
+        listed_after,
+        closed_refuses,
+        related,
+        lists_show_fields,
+        ignores,
+        normalises,
+        ..
+    } = &scenario.desk;
     let lacks = scenario.desk.lacks.as_deref();
     let defined = scenario.rules["fields"].as_array().cloned().unwrap_or_default();
     let fields = defined.iter().filter(|field| field["key"].as_str() != lacks);
@@ -611,8 +662,16 @@ fn setup(scenario: &Scenario) -> Setup {
             lists_show_fields: *lists_show_fields,
             normalise_integers: *normalises,
             ignored_parameters: ignores.iter().cloned().collect(),
-            write_answer: if scenario.desk.shows_after_write { WriteAnswer::Full } else { WriteAnswer::WithoutFields },
-            unknown_key: if scenario.desk.refuses_unknown { Reaction::Refuse } else { Reaction::Drop },
+            write_answer: if scenario.desk.shows_after_write {
+                WriteAnswer::Full
+            } else {
+                WriteAnswer::WithoutFields
+            },
+            unknown_key: if scenario.desk.refuses_unknown {
+                Reaction::Refuse
+            } else {
+                Reaction::Drop
+            },
             ..Behaviour::default()
         },
         ..Setup::default()
@@ -707,7 +766,9 @@ fn channel_ticket(parts: &[&str]) -> Option<u64> {
 
 fn snapshot(ticket: &Value) -> Snapshot {
     let fields = ticket["customFields"].as_array().into_iter().flatten();
-    let pair = |field: &Value| Some((field["key"].as_str()?.to_owned(), field["value"].as_str()?.to_owned()));
+    let pair = |field: &Value| {
+        Some((field["key"].as_str()?.to_owned(), field["value"].as_str()?.to_owned()))
+    };
     Snapshot {
         fields: fields.filter_map(pair).collect(),
         is_open: ticket["status2"] != "CLOSED",
@@ -726,10 +787,18 @@ fn related(ticket: &Value) -> Vec<String> {
 fn shown(body: &Value) -> Vec<Shown> {
     let one = |ticket: &Value| {
         let fields = ticket.get("customFields").is_some().then(|| snapshot(ticket).fields);
-        Some(Shown { ticket: ticket["id"].as_u64()?, is_open: ticket["status2"] != "CLOSED", fields })
+        Some(Shown {
+            ticket: ticket["id"].as_u64()?,
+            is_open: ticket["status2"] != "CLOSED",
+            fields,
+        })
     };
     match body["results"].as_array() {
-        Some(results) => results.iter().filter(|item| item.get("channelName").is_some()).filter_map(one).collect(),
+        Some(results) => results
+            .iter()
+            .filter(|item| item.get("channelName").is_some())
+            .filter_map(one)
+            .collect(),
         None if body.get("channelName").is_some() => one(body).into_iter().collect(),
         None => Vec::new(),
     }

@@ -1,8 +1,9 @@
 //! API Gateway's events as requests, and answers as it wants them (HTTP API, payload format 2.0).
 //!
-//! Pure, and reads whatever deserialises: lambda_http's own reading panics at a body that is not base64 and at a host, a
-//! protocol header, a path or a query that make no URL, which are the caller's to choose. Here the first is an empty body,
-//! which no proof fits, host and protocol are not looked at, and the rest is escaped or leads nowhere.
+//! Pure, and reads whatever deserialises: lambda_http's own reading panics at a body that is not
+//! base64 and at a host, a protocol header, a path or a query that make no URL, which are the
+//! caller's to choose. Here the first is an empty body, which no proof fits, host and protocol are
+//! not looked at, and the rest is escaped or leads nowhere.
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use base64::Engine as _;
@@ -14,10 +15,15 @@ use url::{Position, Url};
 /// The request that the event stands for.
 pub fn request(event: ApiGatewayV2httpRequest) -> Request {
     let body = event.body.unwrap_or_default();
-    let body = if event.is_base64_encoded { BASE64.decode(body).unwrap_or_default() } else { body.into_bytes() };
+    let body = if event.is_base64_encoded {
+        BASE64.decode(body).unwrap_or_default()
+    } else {
+        body.into_bytes()
+    };
     let mut request = Request::new(Body::Binary(body));
     *request.method_mut() = event.request_context.http.method;
-    *request.uri_mut() = uri(&event.raw_path.unwrap_or_default(), event.raw_query_string.as_deref());
+    *request.uri_mut() =
+        uri(&event.raw_path.unwrap_or_default(), event.raw_query_string.as_deref());
     *request.headers_mut() = event.headers;
     request
 }
@@ -47,7 +53,8 @@ mod tests {
 
     /// An event that differs from an ordinary one in these parts.
     fn odd(parts: &Value) -> Request {
-        let mut event: Value = serde_json::from_str(include_str!("../../events/direct.json")).unwrap();
+        let mut event: Value =
+            serde_json::from_str(include_str!("../../events/direct.json")).unwrap();
         for (name, value) in parts.as_object().unwrap() {
             event[name] = value.clone();
         }
@@ -56,7 +63,9 @@ mod tests {
 
     #[test]
     fn an_ordinary_event_is_read_as_it_stands() {
-        let request = odd(&json!({"rawPath": "/handoffs", "rawQueryString": "app_id=A%20B&x=|", "body": "{}"}));
+        let request = odd(
+            &json!({"rawPath": "/handoffs", "rawQueryString": "app_id=A%20B&x=|", "body": "{}"}),
+        );
         assert_eq!(
             (request.method().as_str(), request.uri().to_string().as_str()),
             ("POST", "/handoffs?app_id=A%20B&x=|")
@@ -69,7 +78,11 @@ mod tests {
 
     #[test]
     fn an_answer_keeps_its_status_its_headers_and_its_body() {
-        let response = Response::builder().status(201).header("a", "b").body(Body::Text("text".into())).unwrap();
+        let response = Response::builder()
+            .status(201)
+            .header("a", "b")
+            .body(Body::Text("text".into()))
+            .unwrap();
         let answer = answer(response);
         assert_eq!(
             (answer.status_code, &answer.headers["a"], answer.body),
@@ -80,17 +93,36 @@ mod tests {
     #[test]
     fn a_body_that_is_not_base64_is_an_empty_one() {
         for body in ["%", "eyJhIjogMX0", "eyJ hIjogMX0=", "é"] {
-            assert!(odd(&json!({"body": body, "isBase64Encoded": true})).body().is_empty(), "{body}");
+            assert!(
+                odd(&json!({"body": body, "isBase64Encoded": true})).body().is_empty(),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn whatever_the_caller_puts_into_host_protocol_path_and_query_there_is_a_request() {
-        let texts = ["", " ", "//", "\\", ":99999", "[", "a b\r\nc", "é", "\u{0}", "%zz", "?#", "{|}^`\"<>"];
+        let texts = [
+            "",
+            " ",
+            "//",
+            "\\",
+            ":99999",
+            "[",
+            "a b\r\nc",
+            "é",
+            "\u{0}",
+            "%zz",
+            "?#",
+            "{|}^`\"<>",
+        ];
         for text in texts {
             for name in ["rawPath", "rawQueryString"] {
                 let request = odd(&json!({ name: text }));
-                assert!(request.uri().path().starts_with('/') && request.uri().host().is_none(), "{name} {text:?}");
+                assert!(
+                    request.uri().path().starts_with('/') && request.uri().host().is_none(),
+                    "{name} {text:?}"
+                );
             }
             let headers = json!({"host": text.replace(['\r', '\n', '\u{0}'], ""), "x-forwarded-proto": "no protocol"});
             assert_eq!(odd(&json!({"headers": headers})).uri().path(), "/handoffs");

@@ -1,7 +1,8 @@
 //! The edge in: HTTP requests from API Gateway to answers. The one place that makes HTTP answers.
 //!
-//! Checks in this order, each taking only what the one before let through: route and method, size, application,
-//! signature over the raw bytes, JSON, shape. [`event`] has decoded a base64 body before it gets here.
+//! Checks in this order, each taking only what the one before let through: route and method, size,
+//! application, signature over the raw bytes, JSON, shape. [`event`] has decoded a base64 body
+//! before it gets here.
 
 pub mod event;
 mod problem;
@@ -16,13 +17,13 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use self::problem::Problem;
+use crate::app::{App, Invocation, Job, Origin};
 use crate::auth::authenticate;
 use crate::config::{AppId, Mode};
 use crate::handoff::message::Message;
 use crate::handoff::{self, Event, Handoff};
-use crate::metrics::{self, Record, Route, Status};
+use crate::metrics::{self, Record, Route, WorkStatus};
 use crate::report::{self, Action, Report};
-use crate::stack::{Invocation, Job, Origin, Stack};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -46,35 +47,40 @@ impl Place {
     }
 }
 
-/// Answers a request; whatever goes wrong is an answer too, told to the log and the metrics here and nowhere else.
-pub async fn handle(stack: &Stack, request: &Request, invocation: &Invocation) -> Response<Body> {
+/// Answers a request; whatever goes wrong is an answer too, told to the log and the metrics here
+/// and nowhere else.
+pub async fn handle(app: &App, request: &Request, invocation: &Invocation) -> Response<Body> {
     let span = metrics::span(&invocation.request_id);
-    answer(stack, request, invocation).instrument(span).await
+    answer(app, request, invocation).instrument(span).await
 }
 
-async fn answer(stack: &Stack, request: &Request, invocation: &Invocation) -> Response<Body> {
+async fn answer(app: &App, request: &Request, invocation: &Invocation) -> Response<Body> {
     let answer = match Place::of(request.method(), request.uri().path()) {
         Ok(Place::Handoff(route)) => {
-            let (began, mut record) = (Instant::now(), Record::new(route, &invocation.request_id, invocation.now));
-            let answer = hand_over(stack, request, invocation, &mut record).await;
-            if let Some(status) = answer.as_ref().map_or_else(Problem::status, |_| Some(record.status)) {
+            let (began, mut record) =
+                (Instant::now(), Record::new(route, &invocation.request_id, invocation.now));
+            let answer = hand_over(app, request, invocation, &mut record).await;
+            if let Some(status) =
+                answer.as_ref().map_or_else(Problem::status, |_| Some(record.status))
+            {
                 record.status = status;
                 record.reason = answer.as_ref().err().map(Problem::summary);
-                stack.tell(record, began);
+                app.tell(record, began);
             }
             answer
         }
-        Ok(Place::Health) => health(stack, invocation).await,
+        Ok(Place::Health) => health(app, invocation).await,
         Err(problem) => Err(problem),
     };
-    answer.unwrap_or_else(|problem| refuse(stack, problem, invocation))
+    answer.unwrap_or_else(|problem| refuse(app, problem, invocation))
 }
 
-/// A flood of bad requests must not become one of log lines: they are counted, and shown at the level `debug` only.
-fn refuse(stack: &Stack, problem: Problem, invocation: &Invocation) -> Response<Body> {
+/// A flood of bad requests must not become one of log lines: they are counted, and shown at the
+/// level `debug` only.
+fn refuse(app: &App, problem: Problem, invocation: &Invocation) -> Response<Body> {
     if let Some(refusal) = problem.refusal() {
         tracing::debug!(problem = problem.summary(), "request refused");
-        stack.metrics.refused(refusal, invocation.now);
+        app.metrics.refused(refusal, invocation.now);
     } else if problem.is_fault() {
         tracing::error!(problem = problem.summary(), "request failed");
     } else {
@@ -84,43 +90,48 @@ fn refuse(stack: &Stack, problem: Problem, invocation: &Invocation) -> Response<
 }
 
 async fn hand_over(
-    stack: &Stack,
+    app: &App,
     request: &Request,
     invocation: &Invocation,
     record: &mut Record,
 ) -> Result<Response<Body>, Problem> {
     let body = within_limit(request.body())?;
-    let app_id = application(&stack.config.app_ids, request.uri().query())?;
-    let credentials = stack.secrets.get(app_id, invocation.now).await?;
-    let body = authenticate(body, request.headers(), &credentials.keys, invocation.now).map_err(|reason| {
-        tracing::debug!(%app_id, %reason, "not authenticated");
-        Problem::Unauthenticated
-    })?;
+    let app_id = application(&app.config.app_ids, request.uri().query())?;
+    let credentials = app.secrets.get(app_id, invocation.now).await?;
+    let body = authenticate(body, request.headers(), &credentials.keys, invocation.now).map_err(
+        |reason| {
+            tracing::debug!(%app_id, %reason, "not authenticated");
+            Problem::Unauthenticated
+        },
+    )?;
     let key = idempotency_key(request.headers());
     let handoff = match handoff::parse(body, app_id, key.as_deref(), invocation.received)? {
         Event::Handoff(handoff) => *handoff,
         Event::Ignored(category) => {
-            record.status = Status::Ignored;
-            return Ok(json_response(StatusCode::OK, &json!({"status": "ignored", "category": category})));
+            record.status = WorkStatus::Ignored;
+            return Ok(json_response(
+                StatusCode::OK,
+                &json!({"status": "ignored", "category": category}),
+            ));
         }
     };
     record.about(app_id, &handoff);
     let mode = match record.route {
-        Route::Webhook => return queue(stack, app_id, handoff, record).await,
+        Route::Webhook => return queue(app, app_id, handoff, record).await,
         Route::Handoffs if prefers_async(request.headers()) => {
-            return queue_direct(stack, app_id, handoff, record).await;
+            return queue_direct(app, app_id, handoff, record).await;
         }
         Route::Preview => Mode::Preview,
-        Route::Handoffs | Route::Queue => stack.config.mode,
+        Route::Handoffs | Route::Queue => app.config.mode,
     };
 
     let origin = Origin::Direct;
     let job = Job { app_id, credentials: &credentials, handoff: &handoff, mode, origin };
-    let report = match stack.work(job, invocation, record).await.map_err(Problem::from) {
+    let report = match app.work(job, invocation, record).await.map_err(Problem::from) {
         Ok(report) => report,
         Err(problem) if mode == Mode::Live && problem.may_pass() => {
             tracing::warn!(problem = problem.summary(), "not done yet; the queue takes it");
-            let queued = queue_direct(stack, app_id, handoff, record).await;
+            let queued = queue_direct(app, app_id, handoff, record).await;
             // If the queue does not take it either, the caller hears why it was not done.
             return queued.map_err(|_| problem);
         }
@@ -139,20 +150,20 @@ async fn hand_over(
 }
 
 /// Alive, and every application has what a handoff needs. What is missing is for the log only.
-async fn health(stack: &Stack, invocation: &Invocation) -> Result<Response<Body>, Problem> {
-    if !stack.health.may_check(invocation.now) {
+async fn health(app: &App, invocation: &Invocation) -> Result<Response<Body>, Problem> {
+    if !app.health.may_check(invocation.now) {
         return Err(Problem::NotReady);
     }
-    let checked = check_health(stack, invocation).await;
-    stack.health.checked(checked.is_ok(), invocation.now);
+    let checked = check_health(app, invocation).await;
+    app.health.checked(checked.is_ok(), invocation.now);
     checked?;
     let document = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
     Ok(json_response(StatusCode::OK, &document))
 }
 
-async fn check_health(stack: &Stack, invocation: &Invocation) -> Result<(), Problem> {
-    for app_id in &stack.config.app_ids {
-        let credentials = stack.secrets.get(app_id, invocation.now).await?;
+async fn check_health(app: &App, invocation: &Invocation) -> Result<(), Problem> {
+    for app_id in &app.config.app_ids {
+        let credentials = app.secrets.get(app_id, invocation.now).await?;
         if let Some(missing) = credentials.missing() {
             tracing::error!(%app_id, missing, "not configured");
             return Err(Problem::NotReady);
@@ -164,7 +175,8 @@ async fn check_health(stack: &Stack, invocation: &Invocation) -> Result<(), Prob
 /// The one application, or the one that the query names.
 fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId, Problem> {
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let named: Option<Cow<'_, str>> = pairs.find(|(name, _)| name == "app_id").map(|(_, value)| value);
+    let named: Option<Cow<'_, str>> =
+        pairs.find(|(name, _)| name == "app_id").map(|(_, value)| value);
     match (named, served) {
         (Some(named), served) => {
             served.iter().find(|app_id| app_id.as_str() == named).ok_or(Problem::UnknownApplication)
@@ -174,29 +186,33 @@ fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId
     }
 }
 
-/// The webhook: the sender waits a second, so it is told as soon as the queue holds the handoff. Never talks to Desk.
+/// The webhook: the sender waits a second, so it is told as soon as the queue holds the handoff.
+/// Never talks to Desk.
 async fn queue(
-    stack: &Stack,
+    app: &App,
     app_id: &AppId,
     handoff: Handoff,
     record: &mut Record,
 ) -> Result<Response<Body>, Problem> {
     let message = Message::new(app_id, handoff, false);
-    stack.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
-    record.status = Status::Queued;
-    Ok(json_response(StatusCode::OK, &json!({"status": "queued", "event_id": message.handoff.event_id})))
+    app.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
+    record.status = WorkStatus::Queued;
+    Ok(json_response(
+        StatusCode::OK,
+        &json!({"status": "queued", "event_id": message.handoff.event_id}),
+    ))
 }
 
 /// A direct handoff for which nobody waits any more: the worker does it.
 async fn queue_direct(
-    stack: &Stack,
+    app: &App,
     app_id: &AppId,
     handoff: Handoff,
     record: &mut Record,
 ) -> Result<Response<Body>, Problem> {
     let message = Message::new(app_id, handoff, true);
-    stack.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
-    record.status = Status::Queued;
+    app.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
+    record.status = WorkStatus::Queued;
     let report = Report::new(&message.handoff, report::Status::Queued, Action::None);
     Ok(json_response(StatusCode::ACCEPTED, &report))
 }
@@ -219,7 +235,8 @@ fn idempotency_key(headers: &HeaderMap) -> Option<String> {
 }
 
 fn json_response(status: StatusCode, document: &impl Serialize) -> Response<Body> {
-    let text = serde_json::to_string(document).expect("a document of texts and numbers can be written");
+    let text =
+        serde_json::to_string(document).expect("a document of texts and numbers can be written");
     let mut response = Response::new(Body::Text(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();

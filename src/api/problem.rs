@@ -4,14 +4,14 @@ use http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::json;
 
-use crate::desk::{DeskError, Kind};
+use crate::app::JobError;
+use crate::desk::{DeskError, ErrorKind};
 use crate::handoff::BadBody;
-use crate::metrics::{Refusal, Status};
+use crate::json_reader::ReadError;
+use crate::metrics::{Refusal, WorkStatus};
 use crate::process::ProcessError;
-use crate::seam::StoreError;
 use crate::secrets::Unavailable;
-use crate::shape::Problem as ShapeProblem;
-use crate::stack::Trouble;
+use crate::store::StoreError;
 
 /// How long a caller should wait before it tries again, at most, where Desk did not say.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -45,17 +45,17 @@ impl From<BadBody> for Problem {
     }
 }
 
-impl From<Trouble> for Problem {
-    fn from(trouble: Trouble) -> Self {
+impl From<JobError> for Problem {
+    fn from(trouble: JobError) -> Self {
         match trouble {
-            Trouble::NotConfigured(parameter) => Self::NotConfigured(parameter),
-            Trouble::Failed(failure) => Self::Failed(failure),
+            JobError::NotConfigured(parameter) => Self::NotConfigured(parameter),
+            JobError::Failed(failure) => Self::Failed(failure),
         }
     }
 }
 
 /// What a problem looks like.
-struct Face {
+struct ProblemDetails {
     status: StatusCode,
     /// The last part of the `type`, which is a URN: it names the kind of problem and leads nowhere.
     name: &'static str,
@@ -66,7 +66,7 @@ struct Face {
 impl Problem {
     /// The answer that tells it.
     pub(super) fn into_response(self, request_id: &str) -> Response<Body> {
-        let Face { status, name, title, detail } = self.face();
+        let ProblemDetails { status, name, title, detail } = self.details();
         let mut document = json!({
             "type": format!("urn:desk-handoff:problem:{name}"),
             "title": title,
@@ -75,7 +75,8 @@ impl Problem {
             "request_id": request_id,
         });
         if let Self::BadBody(BadBody::Shape(problems)) = &self {
-            let error = |problem: &ShapeProblem| json!({"path": problem.path, "detail": problem.message});
+            let error =
+                |problem: &ReadError| json!({"path": problem.path, "detail": problem.message});
             document["errors"] = problems.iter().map(error).collect();
         }
         if let Self::Failed(ProcessError::Desk(DeskError { status: Some(status), .. })) = &self {
@@ -86,7 +87,10 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match &self {
             Self::WrongMethod { allowed } => {
-                headers.insert(header::ALLOW, HeaderValue::from_str(allowed.as_str()).expect("a method is plain text"));
+                headers.insert(
+                    header::ALLOW,
+                    HeaderValue::from_str(allowed.as_str()).expect("a method is plain text"),
+                );
             }
             Self::Unauthenticated => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -104,25 +108,30 @@ impl Problem {
         match self {
             Self::Unauthenticated => Some(Refusal::Signature),
             Self::BadBody(_) | Self::TooLarge => Some(Refusal::Body),
-            Self::NoSuchRoute | Self::WrongMethod { .. } | Self::NoApplication | Self::UnknownApplication => {
-                Some(Refusal::Request)
-            }
-            Self::Unavailable | Self::NotReady | Self::NotConfigured(_) | Self::NotQueued(_) | Self::Failed(_) => None,
+            Self::NoSuchRoute
+            | Self::WrongMethod { .. }
+            | Self::NoApplication
+            | Self::UnknownApplication => Some(Refusal::Request),
+            Self::Unavailable
+            | Self::NotReady
+            | Self::NotConfigured(_)
+            | Self::NotQueued(_)
+            | Self::Failed(_) => None,
         }
     }
 
     /// How the work ended with it, if there was any.
-    pub(super) fn status(&self) -> Option<Status> {
+    pub(super) fn status(&self) -> Option<WorkStatus> {
         match self {
             Self::Failed(failure) => Some(failure.into()),
-            other => other.refusal().is_none().then_some(Status::Failed),
+            other => other.refusal().is_none().then_some(WorkStatus::Failed),
         }
     }
 
     /// Whether a later try may succeed, so that the queue can make it.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Failed(ProcessError::Desk(error)) => error.kind != Kind::Refused,
+            Self::Failed(ProcessError::Desk(error)) => error.kind != ErrorKind::Refused,
             Self::Failed(
                 ProcessError::Claims(_)
                 | ProcessError::InProgress(_)
@@ -147,7 +156,7 @@ impl Problem {
 
     /// Whether it is ours or Desk's fault, rather than the caller's.
     pub(super) fn is_fault(&self) -> bool {
-        self.face().status.is_server_error()
+        self.details().status.is_server_error()
     }
 
     /// One line for the log.
@@ -155,124 +164,148 @@ impl Problem {
         match self {
             Self::Failed(failure) => failure.to_string(),
             Self::NotQueued(error) => error.to_string(),
-            other => other.face().detail,
+            other => other.details().detail,
         }
     }
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Failed(ProcessError::Desk(DeskError { kind: Kind::Refused | Kind::Unauthorized, .. })) => None,
+            Self::Failed(ProcessError::Desk(DeskError {
+                kind: ErrorKind::Refused | ErrorKind::Unauthorized,
+                ..
+            })) => None,
             Self::Failed(ProcessError::Desk(error)) => {
                 Some(error.retry_after.map_or(RETRY_AFTER_SECONDS, |asked| asked.as_secs()))
             }
-            Self::Failed(ProcessError::InProgress(seconds)) => Some((*seconds).clamp(1, RETRY_AFTER_SECONDS)),
-            Self::Failed(ProcessError::CreateInDoubt(seconds) | ProcessError::Grace(seconds)) => Some(*seconds),
-            Self::Failed(ProcessError::NotYet | ProcessError::Claims(_) | ProcessError::Unsettled)
+            Self::Failed(ProcessError::InProgress(seconds)) => {
+                Some((*seconds).clamp(1, RETRY_AFTER_SECONDS))
+            }
+            Self::Failed(ProcessError::CreateInDoubt(seconds) | ProcessError::Grace(seconds)) => {
+                Some(*seconds)
+            }
+            Self::Failed(
+                ProcessError::NotYet | ProcessError::Claims(_) | ProcessError::Unsettled,
+            )
             | Self::Unavailable
             | Self::NotQueued(_) => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }
 
-    fn face(&self) -> Face {
-        let face = |status, name, title, detail: &str| Face { status, name, title, detail: detail.to_owned() };
+    fn details(&self) -> ProblemDetails {
+        let describe = |status, name, title, detail: &str| ProblemDetails {
+            status,
+            name,
+            title,
+            detail: detail.to_owned(),
+        };
         match self {
-            Self::NoSuchRoute => face(
+            Self::NoSuchRoute => describe(
                 StatusCode::NOT_FOUND,
                 "unknown-route",
                 "There is nothing here",
                 "The routes are POST /webhooks/handoff, /handoffs, /handoffs/preview and GET /healthz.",
             ),
-            Self::WrongMethod { allowed } => face(
+            Self::WrongMethod { allowed } => describe(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "wrong-method",
                 "This route takes another method",
                 &format!("This route takes {allowed} only."),
             ),
-            Self::TooLarge => face(
+            Self::TooLarge => describe(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
                 "The body is too large",
                 "A body may have 256 KiB (262144 bytes) at most.",
             ),
-            Self::NoApplication => face(
+            Self::NoApplication => describe(
                 StatusCode::BAD_REQUEST,
                 "no-application",
                 "The application is not named",
                 "Several applications are served here: name one with ?app_id=.",
             ),
-            Self::UnknownApplication => face(
+            Self::UnknownApplication => describe(
                 StatusCode::NOT_FOUND,
                 "unknown-application",
                 "The application is not served here",
                 "The app_id of the query is none of the applications served here.",
             ),
-            Self::Unauthenticated => face(
+            Self::Unauthenticated => describe(
                 StatusCode::UNAUTHORIZED,
                 "unauthenticated",
                 "The request is not authenticated",
                 "The request carries no valid proof of its sender.",
             ),
-            Self::BadBody(bad) => {
-                face(StatusCode::BAD_REQUEST, "bad-body", "The body cannot be used", &bad.to_string())
-            }
-            Self::Unavailable => face(
+            Self::BadBody(bad) => describe(
+                StatusCode::BAD_REQUEST,
+                "bad-body",
+                "The body cannot be used",
+                &bad.to_string(),
+            ),
+            Self::Unavailable => describe(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "The service cannot work right now",
                 "The application's parameters cannot be read right now; try again.",
             ),
-            Self::NotReady => face(
+            Self::NotReady => describe(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not-ready",
                 "The service is not configured",
                 "A parameter of an application is missing or not usable; the operator's log says which.",
             ),
-            Self::NotQueued(_) => face(
+            Self::NotQueued(_) => describe(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not-queued",
                 "The handoff was not taken",
                 "The queue did not take the handoff; send it again.",
             ),
-            Self::NotConfigured(what) => face(
+            Self::NotConfigured(what) => describe(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "not-configured",
                 "The service is not configured",
-                &format!("The application's parameter {what} is missing or not usable; the operator's log says more."),
+                &format!(
+                    "The application's parameter {what} is missing or not usable; the operator's log says more."
+                ),
             ),
             Self::Failed(failure) => failed(failure),
         }
     }
 }
 
-fn failed(error: &ProcessError) -> Face {
-    let face = |status, name, title, detail: &str| Face { status, name, title, detail: detail.to_owned() };
+fn failed(error: &ProcessError) -> ProblemDetails {
+    let describe = |status, name, title, detail: &str| ProblemDetails {
+        status,
+        name,
+        title,
+        detail: detail.to_owned(),
+    };
     match error {
-        ProcessError::NotYet => face(
+        ProcessError::NotYet => describe(
             StatusCode::GATEWAY_TIMEOUT,
             "no-ticket-yet",
             "The ticket is not there yet",
             "Desk makes the ticket of this conversation itself and has not yet; try again.",
         ),
-        ProcessError::Grace(_) | ProcessError::CreateInDoubt(_) => face(
+        ProcessError::Grace(_) | ProcessError::CreateInDoubt(_) => describe(
             StatusCode::GATEWAY_TIMEOUT,
             "ticket-in-doubt",
             "The ticket may be there already",
             "A ticket of this conversation may have been made and is not shown yet; try again.",
         ),
-        ProcessError::Unsettled => face(
+        ProcessError::Unsettled => describe(
             StatusCode::CONFLICT,
             "unsettled",
             "The ticket keeps changing",
             "The tickets of this conversation are closed faster than they are filled; try again.",
         ),
-        ProcessError::InProgress(_) => face(
+        ProcessError::InProgress(_) => describe(
             StatusCode::CONFLICT,
             "in-progress",
             "The customer is being worked on",
             "Another handoff of this customer is being worked on; try again.",
         ),
-        ProcessError::Claims(_) => face(
+        ProcessError::Claims(_) => describe(
             StatusCode::SERVICE_UNAVAILABLE,
             "no-claim",
             "The service cannot work right now",
@@ -282,24 +315,32 @@ fn failed(error: &ProcessError) -> Face {
     }
 }
 
-fn desk_failed(error: &DeskError) -> Face {
+fn desk_failed(error: &DeskError) -> ProblemDetails {
     let (status, name, title) = match error.kind {
-        Kind::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "desk-timeout", "Desk did not answer in time"),
-        Kind::Unauthorized => (StatusCode::BAD_GATEWAY, "desk-token", "Desk refused our token"),
-        Kind::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "desk-refused", "Desk refused the handoff"),
-        Kind::RateLimited => (StatusCode::BAD_GATEWAY, "desk-rate-limited", "Desk asked to come back later"),
-        Kind::Unavailable | Kind::Unreachable | Kind::CallLimit => {
+        ErrorKind::TimedOut => {
+            (StatusCode::GATEWAY_TIMEOUT, "desk-timeout", "Desk did not answer in time")
+        }
+        ErrorKind::Unauthorized => {
+            (StatusCode::BAD_GATEWAY, "desk-token", "Desk refused our token")
+        }
+        ErrorKind::Refused => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "desk-refused", "Desk refused the handoff")
+        }
+        ErrorKind::RateLimited => {
+            (StatusCode::BAD_GATEWAY, "desk-rate-limited", "Desk asked to come back later")
+        }
+        ErrorKind::Unavailable | ErrorKind::Unreachable | ErrorKind::CallLimit => {
             (StatusCode::BAD_GATEWAY, "desk-unavailable", "Desk did not do its part")
         }
     };
     let advice = match error.kind {
-        Kind::Refused => "Sending the same again does not help.",
-        Kind::Unauthorized
-        | Kind::RateLimited
-        | Kind::Unavailable
-        | Kind::TimedOut
-        | Kind::Unreachable
-        | Kind::CallLimit => "Trying again is safe: it never makes a second ticket.",
+        ErrorKind::Refused => "Sending the same again does not help.",
+        ErrorKind::Unauthorized
+        | ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::TimedOut
+        | ErrorKind::Unreachable
+        | ErrorKind::CallLimit => "Trying again is safe: it never makes a second ticket.",
     };
-    Face { status, name, title, detail: format!("{error}. {advice}") }
+    ProblemDetails { status, name, title, detail: format!("{error}. {advice}") }
 }

@@ -1,35 +1,41 @@
 //! [`Claims`] in DynamoDB: one item a customer, one conditional write a step.
 //!
-//! `pk` (S), `customer` (S, JSON), `attempts` (SS, JSON: what the tries since then were about to write), `lease_until` (N),
-//! `lease_token` (S), `expires` (N, for TTL).
+//! `pk` (S), `customer` (S, JSON), `attempts` (SS, JSON: what the tries since then were about to
+//! write), `lease_until` (N), `lease_token` (S), `expires` (N, for TTL).
 //!
-//! The SDK repeats a write whose answer was lost. A claim then finds its own lease; what is given back finds its own token,
-//! which stays behind when the lease ends, until the next claim.
+//! The SDK repeats a write whose answer was lost. A claim then finds its own lease; what is given
+//! back finds its own token, which stays behind when the lease ends, until the next claim.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, SharedHttpClient};
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
+use aws_sdk_dynamodb::operation::update_item::{
+    UpdateItemError, builders::UpdateItemFluentBuilder,
+};
 use aws_sdk_dynamodb::types::AttributeValue::{S, Ss};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::item::{Attributes, item, json, number};
 use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
-use crate::claims::{Acquired, ClaimRequest, Claims, Customer, Item, MAX_ATTEMPTS, NAME, Permit, expiry, lease_lost};
-use crate::seam::{BoxFuture, StoreError};
+use crate::claims::{
+    Acquired, ClaimRequest, Claims, Customer, Item, Lease, MAX_ATTEMPTS, NAME, expiry, lease_lost,
+};
+use crate::store::{BoxFuture, StoreError};
 
-/// The longest that a write may take, repetitions included; a claim given up although it was granted bars the
-/// conversation until its lease ends.
+/// The longest that a write may take, repetitions included; a claim given up although it was
+/// granted bars the conversation until its lease ends.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that one request may take; DynamoDB answers in some milliseconds.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-const CLAIM: &str = "SET lease_until = :until, lease_token = :token, expires = :expires ADD attempts :attempt";
+const CLAIM: &str =
+    "SET lease_until = :until, lease_token = :token, expires = :expires ADD attempts :attempt";
 const FREE: &str = "(attribute_not_exists(lease_until) OR lease_until <= :now) \
     AND (attribute_not_exists(attempts) OR size(attempts) < :most)";
-const CLAIM_FULL: &str = "SET lease_until = :until, lease_token = :token, expires = :expires, attempts = :attempt";
+const CLAIM_FULL: &str =
+    "SET lease_until = :until, lease_token = :token, expires = :expires, attempts = :attempt";
 const GIVE_BACK: &str = "SET customer = :customer, expires = :expires REMOVE lease_until, attempts";
 const HELD: &str = "lease_token = :token";
 
@@ -56,7 +62,13 @@ impl Dynamodb {
         Self { client: late(move || client(environment, shared)), table, http, address }
     }
 
-    fn update(&self, key: &str, change: &str, condition: &str, token: &str) -> UpdateItemFluentBuilder {
+    fn update(
+        &self,
+        key: &str,
+        change: &str,
+        condition: &str,
+        token: &str,
+    ) -> UpdateItemFluentBuilder {
         let update = self.client.update_item().table_name(&self.table).key("pk", S(key.to_owned()));
         update
             .update_expression(change)
@@ -74,7 +86,9 @@ fn client(environment: Environment, http: SharedClient) -> Client {
         .retry_config(retries())
         .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
     config.set_endpoint_url(environment.endpoint(Service::Dynamodb));
-    Client::from_conf(config.region(environment.region).credentials_provider(environment.credentials).build())
+    Client::from_conf(
+        config.region(environment.region).credentials_provider(environment.credentials).build(),
+    )
 }
 
 async fn write(update: UpdateItemFluentBuilder) -> Result<Write, StoreError> {
@@ -90,7 +104,10 @@ async fn write(update: UpdateItemFluentBuilder) -> Result<Write, StoreError> {
 }
 
 impl Claims for Dynamodb {
-    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+    fn acquire<'a>(
+        &'a self,
+        request: &'a ClaimRequest,
+    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
         let claim = |change, most: u64| {
             self.update(&request.key, change, FREE, &request.token)
                 .expression_attribute_values(":now", number(request.now))
@@ -117,7 +134,7 @@ impl Claims for Dynamodb {
 
     fn give_back<'a>(
         &'a self,
-        permit: Permit,
+        permit: Lease,
         customer: &'a Customer,
         now: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -35,7 +35,9 @@ pub(super) fn item(attributes: &Attributes) -> Item {
 fn read<T: DeserializeOwned>(json: &str) -> Option<T> {
     let part = serde_json::from_str(json).ok();
     if part.is_none() {
-        tracing::error!("a part of an item of the claims table cannot be read and counts as absent");
+        tracing::error!(
+            "a part of an item of the claims table cannot be read and counts as absent"
+        );
     }
     part
 }

@@ -1,7 +1,7 @@
 //! The only files that name the AWS SDK: thin, without decisions.
 //!
-//! On Lambda the environment gives credentials, region and (in tests) an endpoint, so the SDK's long chain of places to
-//! look is left out; what is not given there is an error at start.
+//! On Lambda the environment gives credentials, region and (in tests) an endpoint, so the SDK's
+//! long chain of places to look is left out; what is not given there is an error at start.
 
 pub mod dynamodb;
 mod http;
@@ -23,7 +23,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 pub use self::http::SharedClient;
 pub use self::start::{deployed_stack, invocation};
 
-use crate::seam::StoreError;
+use crate::store::StoreError;
 
 /// What the environment says of AWS.
 #[derive(Debug, Clone)]
@@ -55,7 +55,9 @@ impl Environment {
         let read = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
         let [Some(region), Some(key_id), Some(key)] = required.map(read) else {
-            return Err(Missing(required.into_iter().filter(|name| read(name).is_none()).collect()));
+            return Err(Missing(
+                required.into_iter().filter(|name| read(name).is_none()).collect(),
+            ));
         };
         let credentials = Credentials::from_keys(key_id, key, read("AWS_SESSION_TOKEN"));
         let endpoints = [
@@ -63,7 +65,9 @@ impl Environment {
             (Service::Sqs, "AWS_ENDPOINT_URL_SQS"),
             (Service::Ssm, "AWS_ENDPOINT_URL_SSM"),
         ];
-        let endpoint = |(service, name): (Service, &str)| Some((service, read(name).or(read("AWS_ENDPOINT_URL"))?));
+        let endpoint = |(service, name): (Service, &str)| {
+            Some((service, read(name).or(read("AWS_ENDPOINT_URL"))?))
+        };
         Ok(Self {
             region: Region::new(region),
             credentials,
@@ -76,28 +80,33 @@ impl Environment {
         self.endpoints.get(&service).cloned()
     }
 
-    /// Where the service is: the SDK's own address of it, in the regions that are there for everybody.
+    /// Where the service is: the SDK's own address of it, in the regions that are there for
+    /// everybody.
     fn address(&self, service: Service) -> String {
         let name = match service {
             Service::Dynamodb => "dynamodb",
             Service::Sqs => "sqs",
             Service::Ssm => "ssm",
         };
-        self.endpoint(service).unwrap_or_else(|| format!("https://{name}.{}.amazonaws.com", self.region))
+        self.endpoint(service)
+            .unwrap_or_else(|| format!("https://{name}.{}.amazonaws.com", self.region))
     }
 }
 
-/// A client that is made when it is first needed: each costs a quarter of a start, and no start needs all of them.
+/// A client that is made when it is first needed: each costs a quarter of a start, and no start
+/// needs all of them.
 type Late<Client> = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
 
 fn late<Client>(make: impl FnOnce() -> Client + Send + 'static) -> Late<Client> {
     LazyLock::new(Box::new(make))
 }
 
-/// The longest wait before the first repetition: one after a broken connection is to be within the sender's second.
+/// The longest wait before the first repetition: one after a broken connection is to be within the
+/// sender's second.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// How the SDK repeats calls to the queue and the claims, which mean the same when they are repeated.
+/// How the SDK repeats calls to the queue and the claims, which mean the same when they are
+/// repeated.
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF)
 }
@@ -122,7 +131,8 @@ mod tests {
     use super::*;
 
     fn environment(set: &[(&str, &str)]) -> Result<Environment, Missing> {
-        let required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, "x"));
+        let required =
+            ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, "x"));
         let find = |name: &str| set.iter().chain(&required).find(|(known, _)| *known == name);
         Environment::from_lookup(|name| find(name).map(|(_, value)| (*value).to_owned()))
     }
@@ -131,7 +141,8 @@ mod tests {
     fn a_services_own_endpoint_goes_before_the_one_for_all() {
         let endpoints = |set: &[(&str, &str)]| {
             let environment = environment(set).unwrap();
-            [Service::Dynamodb, Service::Sqs, Service::Ssm].map(|service| environment.endpoint(service))
+            [Service::Dynamodb, Service::Sqs, Service::Ssm]
+                .map(|service| environment.endpoint(service))
         };
         assert_eq!(endpoints(&[]), [None, None, None]);
         assert_eq!(endpoints(&[("AWS_ENDPOINT_URL", "")]), [None, None, None]);

@@ -10,10 +10,11 @@ use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient};
 
 use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
 use crate::queue::{Queue, QueueEntry};
-use crate::seam::{BoxFuture, StoreError};
+use crate::store::{BoxFuture, StoreError};
 
-/// The longest that a call may take, repetitions included. It outlasts the sender's patience of about a second: what
-/// the queue takes too late for the answer is not lost, and the sender's next try is the same event.
+/// The longest that a call may take, repetitions included. It outlasts the sender's patience of
+/// about a second: what the queue takes too late for the answer is not lost, and the sender's next
+/// try is the same event.
 pub const TIMEOUT: Duration = Duration::from_millis(2500);
 /// The longest that one request may take; SQS takes a message in some ten milliseconds.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
@@ -45,7 +46,9 @@ fn client(environment: Environment, http: SharedClient) -> Client {
         .retry_config(retries())
         .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
     config.set_endpoint_url(environment.endpoint(Service::Sqs));
-    Client::from_conf(config.region(environment.region).credentials_provider(environment.credentials).build())
+    Client::from_conf(
+        config.region(environment.region).credentials_provider(environment.credentials).build(),
+    )
 }
 
 impl Queue for Sqs {
@@ -57,10 +60,16 @@ impl Queue for Sqs {
             .message_group_id(&entry.group)
             .message_deduplication_id(&entry.deduplication)
             .message_body(&entry.body);
-        Box::pin(async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) })
+        Box::pin(
+            async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) },
+        )
     }
 
-    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(
+        &'a self,
+        receipt_handle: &'a str,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         let request = self
             .client
             .change_message_visibility()
@@ -68,7 +77,9 @@ impl Queue for Sqs {
             .receipt_handle(receipt_handle)
             // SQS itself refuses more than twelve hours.
             .visibility_timeout(seconds.try_into().unwrap_or(i32::MAX));
-        Box::pin(async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) })
+        Box::pin(
+            async move { request.send().await.map(|_| ()).map_err(|error| failure(NAME, &error)) },
+        )
     }
 
     fn open(&self) -> BoxFuture<'_, ()> {

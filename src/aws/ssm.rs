@@ -1,4 +1,5 @@
-//! SSM Parameter Store behind [`ParameterStore`]: one decrypted `GetParametersByPath`, page by page.
+//! SSM Parameter Store behind [`ParameterStore`]: one decrypted `GetParametersByPath`, page by
+//! page.
 
 use std::time::Duration;
 
@@ -6,10 +7,11 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::{BehaviorVersion, SharedHttpClient};
 
 use super::{Environment, Late, Service, SharedClient, failure, late, timeouts};
-use crate::seam::{BoxFuture, StoreError};
 use crate::secrets::{Parameter, ParameterStore};
+use crate::store::{BoxFuture, StoreError};
 
-/// The longest that all of it may take, repetitions included; a kept copy is better than a late one.
+/// The longest that all of it may take, repetitions included; a kept copy is better than a late
+/// one.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that one request may take.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,20 +34,30 @@ fn client(environment: Environment, http: SharedClient) -> Client {
         .http_client(SharedHttpClient::new(http))
         .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
     config.set_endpoint_url(environment.endpoint(Service::Ssm));
-    Client::from_conf(config.region(environment.region).credentials_provider(environment.credentials).build())
+    Client::from_conf(
+        config.region(environment.region).credentials_provider(environment.credentials).build(),
+    )
 }
 
 impl ParameterStore for Ssm {
     fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
         Box::pin(async move {
             let mut parameters = Vec::new();
-            let mut pages = self.0.get_parameters_by_path().path(path).with_decryption(true).into_paginator().send();
+            let mut pages = self
+                .0
+                .get_parameters_by_path()
+                .path(path)
+                .with_decryption(true)
+                .into_paginator()
+                .send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| failure("the parameter store", &error))?;
-                parameters.extend(page.parameters.unwrap_or_default().into_iter().filter_map(|parameter| {
-                    let name = parameter.name?.strip_prefix(path)?.to_owned();
-                    Some(Parameter { name, value: parameter.value?.into() })
-                }));
+                parameters.extend(page.parameters.unwrap_or_default().into_iter().filter_map(
+                    |parameter| {
+                        let name = parameter.name?.strip_prefix(path)?.to_owned();
+                        Some(Parameter { name, value: parameter.value?.into() })
+                    },
+                ));
             }
             Ok(parameters)
         })

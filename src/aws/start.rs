@@ -1,4 +1,5 @@
-//! What both functions do when they start: read the environment as a whole and make everything once.
+//! What both functions do when they start: read the environment as a whole and make everything
+//! once.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,6 +9,7 @@ use super::dynamodb::Dynamodb;
 use super::sqs::Sqs;
 use super::ssm::Ssm;
 use super::{Environment, SharedClient};
+use crate::app::{App, Health, Invocation, PAUSE, Role};
 use crate::claims::LEASE_MARGIN;
 use crate::config::{Config, Deployed};
 use crate::desk::Pace;
@@ -15,25 +17,28 @@ use crate::desk::transport::HttpTransport;
 use crate::emf::Emf;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
-use crate::stack::{Duty, Health, Invocation, PAUSE, Stack};
 use crate::{http_client, logs};
 
-/// What is left for the end after the last call to Desk, before Lambda ends the invocation: giving a claim back and
-/// answering.
+/// What is left for the end after the last call to Desk, before Lambda ends the invocation: giving
+/// a claim back and answering.
 const MARGIN: Duration = Duration::from_secs(1);
 /// For the worker, which also says of a message when it is to come again.
 const MARGIN_OF_WORK: Duration = Duration::from_secs(3);
-const _: () = assert!(MARGIN_OF_WORK.as_secs() < LEASE_MARGIN.as_secs(), "a claim has to outlive its invocation");
+const _: () = assert!(
+    MARGIN_OF_WORK.as_secs() < LEASE_MARGIN.as_secs(),
+    "a claim has to outlive its invocation"
+);
 
-/// Requests a second to Desk that one worker makes in the long run. Two workers run at once (`MaximumConcurrency` in
-/// template.yaml), and five requests a second are taken for what Desk allows (desk-wire section 7).
+/// Requests a second to Desk that one worker makes in the long run. Two workers run at once
+/// (`MaximumConcurrency` in template.yaml), and five requests a second are taken for what Desk
+/// allows (desk-wire section 7).
 const CALLS_PER_SECOND: f64 = 2.5;
 
 /// The stack of a deployed function, from its environment. Makes no call.
 ///
 /// # Errors
 /// Every problem of the environment, also told to the log.
-pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<Stack, Error> {
+pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<App, Error> {
     logs::init(&environment("LOG_LEVEL").unwrap_or_default());
     let (Deployed { config, queue_url, table_name }, aws) =
         settings(&environment).inspect_err(|error| tracing::error!(error, "cannot start"))?;
@@ -44,7 +49,7 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<St
     let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
     let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
     let transport = Box::new(HttpTransport(client));
-    Ok(Stack {
+    Ok(App {
         config,
         secrets,
         transport,
@@ -59,7 +64,9 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<St
 }
 
 /// What this software is told, and what the AWS SDK would be; or every problem of both in one line.
-fn settings(environment: impl Fn(&str) -> Option<String>) -> Result<(Deployed, Environment), String> {
+fn settings(
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(Deployed, Environment), String> {
     match (Config::deployed(&environment), Environment::from_lookup(&environment)) {
         (Ok(deployed), Ok(aws)) => Ok((deployed, aws)),
         (Err(ours), Err(of_aws)) => Err(format!("{ours}; {of_aws}")),
@@ -69,12 +76,14 @@ fn settings(environment: impl Fn(&str) -> Option<String>) -> Result<(Deployed, E
 }
 
 /// What Lambda says of an invocation.
-pub fn invocation(context: &Context, duty: Duty) -> Invocation {
+pub fn invocation(context: &Context, role: Role) -> Invocation {
     let now = SystemTime::now();
-    let left = (UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(now).unwrap_or_default();
-    let margin = match duty {
-        Duty::Receive => MARGIN,
-        Duty::Work => MARGIN_OF_WORK,
+    let left = (UNIX_EPOCH + Duration::from_millis(context.deadline))
+        .duration_since(now)
+        .unwrap_or_default();
+    let margin = match role {
+        Role::Receive => MARGIN,
+        Role::Work => MARGIN_OF_WORK,
     };
     Invocation::new(&context.request_id, now, left.saturating_sub(margin))
 }
@@ -86,7 +95,14 @@ mod tests {
     #[test]
     fn a_function_without_an_environment_is_told_everything_that_it_lacks() {
         let said = settings(|_| None).unwrap_err();
-        let lacks = ["APP_IDS", "QUEUE_URL", "TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let lacks = [
+            "APP_IDS",
+            "QUEUE_URL",
+            "TABLE_NAME",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
         for name in lacks {
             assert_eq!(said.matches(name).count(), 1, "{name}: {said}");
         }

@@ -5,18 +5,18 @@ use std::time::SystemTime;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use desk_handoff::api::event::{answer, request};
 use desk_handoff::api::handle;
+use desk_handoff::app::Role;
 use desk_handoff::aws::{deployed_stack, invocation};
-use desk_handoff::stack::Duty;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let stack = &deployed_stack(|name| std::env::var(name).ok())?;
-    stack.prefetch(Duty::Receive, SystemTime::now()).await;
+    let app = &deployed_stack(|name| std::env::var(name).ok())?;
+    app.prefetch(Role::Receive, SystemTime::now()).await;
     run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
         let received = event.payload.request_context.time_epoch;
-        let invocation = invocation(&event.context, Duty::Receive).received_at(received);
-        let response = handle(stack, &request(event.payload), &invocation).await;
+        let invocation = invocation(&event.context, Role::Receive).received_at(received);
+        let response = handle(app, &request(event.payload), &invocation).await;
         Ok::<_, std::convert::Infallible>(answer(response))
     }))
     .await

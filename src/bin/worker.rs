@@ -3,17 +3,19 @@
 use std::time::SystemTime;
 
 use aws_lambda_events::sqs::SqsEvent;
+use desk_handoff::app::Role;
 use desk_handoff::aws::{deployed_stack, invocation};
-use desk_handoff::stack::Duty;
 use desk_handoff::worker::handle;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let stack = &deployed_stack(|name| std::env::var(name).ok())?;
-    stack.prefetch(Duty::Work, SystemTime::now()).await;
+    let app = &deployed_stack(|name| std::env::var(name).ok())?;
+    app.prefetch(Role::Work, SystemTime::now()).await;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        Ok::<_, std::convert::Infallible>(handle(stack, event.payload, &invocation(&event.context, Duty::Work)).await)
+        Ok::<_, std::convert::Infallible>(
+            handle(app, event.payload, &invocation(&event.context, Role::Work)).await,
+        )
     }))
     .await
 }

@@ -1,9 +1,10 @@
 //! What is remembered of a customer, and what may happen to it.
 //!
-//! Pure. Of each of the latest conversations its names, its tickets and what is ours on them; the events that are done; what
-//! tries may have done without our knowing ([`Doubt`]). Bounded: what is forgotten first, and what that costs, stands at
-//! each constant. A value is remembered as a digest, salted with random text that lies in the item itself, so that it
-//! survives the rotation of every secret.
+//! Pure. Of each of the latest conversations its names, its tickets and what is ours on them; the
+//! events that are done; what tries may have done without our knowing ([`Doubt`]). Bounded: what is
+//! forgotten first, and what that costs, stands at each constant. A value is remembered as a
+//! digest, salted with random text that lies in the item itself, so that it survives the rotation
+//! of every secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,20 +18,24 @@ use crate::handoff::Stamp;
 use crate::ticket::find::Names;
 use crate::ticket::merge::{Marks, Recognise};
 
-/// How many conversations of a customer are remembered. The one used longest ago is forgotten first: its ticket is then
-/// found by its channel, related channel or title, and our values on it count as somebody else's.
+/// How many conversations of a customer are remembered. The one used longest ago is forgotten
+/// first: its ticket is then found by its channel, related channel or title, and our values on it
+/// count as somebody else's.
 pub const MAX_CONVERSATIONS: usize = 8;
-/// How many tickets of a conversation are remembered. The one before the last matters when a human reopens it.
+/// How many tickets of a conversation are remembered. The one before the last matters when a human
+/// reopens it.
 pub const MAX_TICKETS: usize = 2;
-/// How many events of a customer are remembered as done. An older one that comes again is worked on again: it finds its
-/// ticket, fills what is empty and replaces nothing newer.
+/// How many events of a customer are remembered as done. An older one that comes again is worked on
+/// again: it finds its ticket, fills what is empty and replaces nothing newer.
 pub const MAX_DONE: usize = 100;
-/// How many doubts are remembered, the latest. Of an older one, what it wrote counts as somebody else's.
+/// How many doubts are remembered, the latest. Of an older one, what it wrote counts as somebody
+/// else's.
 pub const MAX_DOUBTS: usize = 16;
-/// How long a create whose answer was lost keeps the next one from being made, in seconds: until then its ticket may show
-/// up in Desk's lists.
+/// How long a create whose answer was lost keeps the next one from being made, in seconds: until
+/// then its ticket may show up in Desk's lists.
 pub const SETTLING: u64 = 60;
-/// How long an event without an id of its own, known by the digest of its body, counts as the same, in seconds.
+/// How long an event without an id of its own, known by the digest of its body, counts as the same,
+/// in seconds.
 pub const DIGEST_TTL: u64 = 10 * 60;
 
 /// What is remembered of a customer.
@@ -44,7 +49,8 @@ pub struct Customer {
     /// The one used last stands last.
     #[serde(rename = "v", default, skip_serializing_if = "Vec::is_empty")]
     conversations: Vec<KnownConversation>,
-    /// Digest of the event, and until when it counts as done, in seconds since 1970, in hexadecimal.
+    /// Digest of the event, and until when it counts as done, in seconds since 1970, in
+    /// hexadecimal.
     #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
     done: Vec<String>,
     #[serde(rename = "q", default, skip_serializing_if = "Vec::is_empty")]
@@ -74,13 +80,15 @@ pub struct KnownTicket {
     /// What is ours on it.
     #[serde(rename = "m", default)]
     pub marks: Marks,
-    /// The event for which we made it: its digest, and until when that counts, as in [`Customer::done`]; empty if we did not.
+    /// The event for which we made it: its digest, and until when that counts, as in
+    /// [`Customer::done`]; empty if we did not.
     #[serde(rename = "e", default, skip_serializing_if = "String::is_empty")]
     made_for: String,
     /// Whether the opening message is settled.
     #[serde(rename = "o", default, skip_serializing_if = "Opening::is_open")]
     pub opening: Opening,
-    /// Digests of the team and the related channel that Desk did not take, so that they are not tried with every handoff.
+    /// Digests of the team and the related channel that Desk did not take, so that they are not
+    /// tried with every handoff.
     #[serde(rename = "x", default, skip_serializing_if = "BTreeSet::is_empty")]
     refused: BTreeSet<String>,
 }
@@ -135,7 +143,8 @@ impl Attempt {
         values: impl IntoIterator<Item = (&'v str, String)>,
         until: u64,
     ) -> Self {
-        let digested = values.into_iter().map(|(field, text)| (field.to_owned(), digest(salt, field, &text)));
+        let digested =
+            values.into_iter().map(|(field, text)| (field.to_owned(), digest(salt, field, &text)));
         Self {
             salt: salt.to_owned(),
             names,
@@ -199,14 +208,18 @@ impl Customer {
     /// Whether an event is done, as far as is remembered.
     pub fn has_done(&self, event_id: &str, now: u64) -> bool {
         let event = self.digest(EVENT, event_id);
-        self.done.iter().filter_map(|done| done.strip_prefix(&event)).any(|until| is_after(until, now))
+        self.done
+            .iter()
+            .filter_map(|done| done.strip_prefix(&event))
+            .any(|until| is_after(until, now))
     }
 
     /// An event is done.
     pub fn remember_done(&mut self, event_id: &str, is_named: bool, now: u64) {
         let event = self.digest(EVENT, event_id);
         self.done.retain(|done| {
-            done.get(event.len()..).is_some_and(|until| is_after(until, now)) && !done.starts_with(&event)
+            done.get(event.len()..).is_some_and(|until| is_after(until, now))
+                && !done.starts_with(&event)
         });
         self.done.push(self.event_mark(event_id, is_named, now));
         let surplus = self.done.len().saturating_sub(MAX_DONE);
@@ -236,10 +249,12 @@ impl Customer {
         self.doubts.drain(..surplus);
     }
 
-    /// The conversation of these names, which joins all that is known by any of them. From now on it is the one used last.
+    /// The conversation of these names, which joins all that is known by any of them. From now on
+    /// it is the one used last.
     pub fn conversation(&mut self, names: &Names) -> &mut KnownConversation {
-        let (same, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.conversations).into_iter().partition(|known| known.names.overlap(names));
+        let (same, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.conversations)
+            .into_iter()
+            .partition(|known| known.names.overlap(names));
         self.conversations = others;
 
         let mut joined = KnownConversation::default();
@@ -269,12 +284,22 @@ impl Customer {
     }
 
     /// A create of ours may have worked without our knowing, at this time.
-    pub fn doubt_create(&mut self, subject: Subject<'_>, values: BTreeMap<String, String>, since: u64) {
+    pub fn doubt_create(
+        &mut self,
+        subject: Subject<'_>,
+        values: BTreeMap<String, String>,
+        since: u64,
+    ) {
         self.doubt(subject, None, Some(since), values);
     }
 
     /// Writes of ours to a ticket may have worked without our knowing.
-    pub fn doubt_writes(&mut self, subject: Subject<'_>, ticket: u64, values: BTreeMap<String, String>) {
+    pub fn doubt_writes(
+        &mut self,
+        subject: Subject<'_>,
+        ticket: u64,
+        values: BTreeMap<String, String>,
+    ) {
         if !values.is_empty() {
             self.doubt(subject, Some(ticket), None, values);
         }
@@ -287,7 +312,10 @@ impl Customer {
         create: Option<u64>,
         values: BTreeMap<String, String>,
     ) {
-        let values = values.into_iter().map(|(field, text)| (field.clone(), self.digest(&field, &text))).collect();
+        let values = values
+            .into_iter()
+            .map(|(field, text)| (field.clone(), self.digest(&field, &text)))
+            .collect();
         self.add_doubt(Doubt {
             salt: String::new(),
             names: subject.names.clone(),
@@ -299,7 +327,8 @@ impl Customer {
         });
     }
 
-    /// For how many seconds more nothing may be made for this conversation: a ticket of ours may be there.
+    /// For how many seconds more nothing may be made for this conversation: a ticket of ours may be
+    /// there.
     pub fn create_in_doubt(&self, names: &Names, now: u64) -> Option<u64> {
         let ends = self
             .doubts
@@ -310,14 +339,17 @@ impl Customer {
         ends.max().and_then(|end| end.checked_sub(now)).filter(|left| *left > 0)
     }
 
-    /// What recognises the texts on a ticket: the memory's digests, and those of the doubts about it.
+    /// What recognises the texts on a ticket: the memory's digests, and those of the doubts about
+    /// it.
     pub fn recogniser<'a>(
         &'a self,
         names: &'a Names,
         ticket: u64,
         spelling: &'a dyn Fn(&str, &str) -> String,
     ) -> impl Recognise + 'a {
-        let about = |doubt: &&Doubt| doubt.names.overlap(names) && doubt.ticket.is_none_or(|id| id == ticket);
+        let about = |doubt: &&Doubt| {
+            doubt.names.overlap(names) && doubt.ticket.is_none_or(|id| id == ticket)
+        };
         Recogniser { customer: self, doubts: self.doubts.iter().filter(about).collect(), spelling }
     }
 
@@ -342,8 +374,8 @@ impl Customer {
         until.is_some_and(|until| is_after(until, now))
     }
 
-    /// What is remembered of an event: its digest, and until when it counts. One that is known by the digest of its body
-    /// counts for ten minutes only.
+    /// What is remembered of an event: its digest, and until when it counts. One that is known by
+    /// the digest of its body counts for ten minutes only.
     pub fn event_mark(&self, event_id: &str, is_named: bool, now: u64) -> String {
         let ttl = if is_named { RECORD_TTL.as_secs() } else { DIGEST_TTL };
         format!("{}{:x}", self.digest(EVENT, event_id), now + ttl)
@@ -482,7 +514,8 @@ mod tests {
 
     #[test]
     fn digests_differ_by_salt_field_and_text() {
-        let all = [("s", "f", "t"), ("x", "f", "t"), ("s", "x", "t"), ("s", "f", "x"), ("sf", "", "t")];
+        let all =
+            [("s", "f", "t"), ("x", "f", "t"), ("s", "x", "t"), ("s", "f", "x"), ("sf", "", "t")];
         let digests: BTreeSet<String> = all.map(|(s, f, t)| digest(s, f, t)).into();
         assert_eq!(digests.len(), all.len());
         assert!(digests.iter().all(|digest| digest.len() == 8));
@@ -539,10 +572,14 @@ mod tests {
 
     #[test]
     fn doubt_is_about_its_own_ticket() {
-        let (mut customer, one, other) = (customer(), names(Some("1"), None), names(Some("2"), None));
+        let (mut customer, one, other) =
+            (customer(), names(Some("1"), None), names(Some("2"), None));
         customer.doubt_writes(subject(&one, "e1"), 10, tier("gold"));
         assert!(is_doubtful(&customer, &one, 10, "gold"));
-        assert!(!is_doubtful(&customer, &one, 11, "gold") && !is_doubtful(&customer, &other, 10, "gold"));
+        assert!(
+            !is_doubtful(&customer, &one, 11, "gold")
+                && !is_doubtful(&customer, &other, 10, "gold")
+        );
         customer.settle_doubts(&one);
         assert!(!is_doubtful(&customer, &one, 10, "gold"));
     }
@@ -561,7 +598,10 @@ mod tests {
         assert_eq!(customer.create_in_doubt(&one, NOW + 10), Some(50));
         assert_eq!(customer.create_in_doubt(&one, NOW + SETTLING), None);
         assert_eq!(customer.create_in_doubt(&names(Some("2"), None), NOW), None);
-        assert!(customer.may_have_made(subject(&one, "e1")) && !customer.may_have_made(subject(&one, "e2")));
+        assert!(
+            customer.may_have_made(subject(&one, "e1"))
+                && !customer.may_have_made(subject(&one, "e2"))
+        );
     }
 
     /// DynamoDB bills by the kilobyte.
@@ -572,25 +612,34 @@ mod tests {
         customer.desk_id = Some(5_556_923);
         let channel = "sendbird_group_channel_123456789_0123456789abcdef0123456789abcdef01234567";
         let names = names(Some("2647123"), Some(channel));
-        let fields: Vec<(String, String)> =
-            (0..20).map(|n| (format!("a-long-field-key-{n:02}"), customer.digest("f", &n.to_string()))).collect();
+        let fields: Vec<(String, String)> = (0..20)
+            .map(|n| (format!("a-long-field-key-{n:02}"), customer.digest("f", &n.to_string())))
+            .collect();
         let conversation = customer.conversation(&names);
-        conversation.remember_newest(Stamp { created: Some(1_753_864_232_000_000), received: 1_800_000_000_000 });
+        conversation.remember_newest(Stamp {
+            created: Some(1_753_864_232_000_000),
+            received: 1_800_000_000_000,
+        });
         for (n, (field, digest)) in fields.into_iter().enumerate() {
-            let stamp = Stamp { created: Some(1_753_864_232_000_000), received: 1_800_000_000_000 + n as i64 % 2 };
+            let stamp = Stamp {
+                created: Some(1_753_864_232_000_000),
+                received: 1_800_000_000_000 + n as i64 % 2,
+            };
             conversation.ticket(7_455_126).marks.confirm(&field, digest, stamp);
         }
         for n in 0..32 {
             customer.remember_done(&format!("e{n}"), true, NOW);
         }
-        let key = crate::claims::item_key(&crate::config::AppId::parse(&"A".repeat(36)).unwrap(), "user");
+        let key =
+            crate::claims::item_key(&crate::config::AppId::parse(&"A".repeat(36)).unwrap(), "user");
         let item = key.len() + serde_json::to_string(&customer).unwrap().len();
         let attributes = "pk customer lease_token expires".len() + 32 + 10;
         assert!(item + attributes <= 2048, "{item} bytes and {attributes}");
     }
 
     proptest! {
-        /// However many events, conversations and doubts there are, what is remembered is bounded and survives storage.
+        /// However many events, conversations and doubts there are, what is remembered is bounded
+        /// and survives storage.
         #[test]
         fn memory_is_bounded(steps in prop::collection::vec((0..40u32, 0..40u32, any::<bool>()), 0..200)) {
             let mut customer = customer();

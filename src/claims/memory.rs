@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::{Acquired, ClaimRequest, Claims, Customer, Item, MAX_ATTEMPTS, Permit, expiry, lease_lost};
-use crate::seam::{BoxFuture, StoreError};
+use super::{
+    Acquired, ClaimRequest, Claims, Customer, Item, Lease, MAX_ATTEMPTS, expiry, lease_lost,
+};
+use crate::store::{BoxFuture, StoreError};
 
 /// Items that end with the process.
 #[derive(Debug, Default)]
@@ -17,7 +19,10 @@ impl Memory {
 }
 
 impl Claims for Memory {
-    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+    fn acquire<'a>(
+        &'a self,
+        request: &'a ClaimRequest,
+    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
         let acquired = self.with(|items| {
             let before = items.get(&request.key).cloned();
             let mut item = before.clone().unwrap_or_default();
@@ -38,7 +43,7 @@ impl Claims for Memory {
 
     fn give_back<'a>(
         &'a self,
-        permit: Permit,
+        permit: Lease,
         customer: &'a Customer,
         now: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -1,9 +1,11 @@
-//! Who may work on a customer's handoffs, and what is remembered of the customer: one item a customer.
+//! Who may work on a customer's handoffs, and what is remembered of the customer: one item a
+//! customer.
 //!
-//! [`claim`] gives a [`Permit`] to one caller at a time; only with it can the item be given back. A lease that was never
-//! given back (a crash) ends by itself, and what that try may have written stays in the item as an [`Attempt`]. What is
-//! remembered is ids and salted digests, never a value ([`customer`]). [`Memory`] is the twin for the local run; the store
-//! on DynamoDB is in [`crate::aws`]; one suite of tests holds for both.
+//! [`claim`] gives a [`Lease`] to one caller at a time; only with it can the item be given back. A
+//! lease that was never given back (a crash) ends by itself, and what that try may have written
+//! stays in the item as an [`Attempt`]. What is remembered is ids and salted digests, never a value
+//! ([`customer`]). [`Memory`] is the twin for the local run; the store on DynamoDB is in
+//! [`crate::aws`]; one suite of tests holds for both.
 
 pub mod customer;
 mod memory;
@@ -16,26 +18,31 @@ pub use self::customer::{Attempt, Customer};
 pub use self::memory::Memory;
 
 use crate::config::AppId;
-use crate::seam::{BoxFuture, StoreError};
+use crate::store::{BoxFuture, StoreError};
 
-/// How long an item is kept after it was last touched: longer than a message can lie on the queue (4 days), then on the
-/// dead-letter queue (14 days), then after a redrive on the queue again.
+/// How long an item is kept after it was last touched: longer than a message can lie on the queue
+/// (4 days), then on the dead-letter queue (14 days), then after a redrive on the queue again.
 pub const RECORD_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How much longer a lease lasts than the invocation that took it may work: more than that keeps for its end.
+/// How much longer a lease lasts than the invocation that took it may work: more than that keeps
+/// for its end.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// How many tries in a row that ended without giving the item back are remembered; the one after them begins anew. What
-/// an older one may have written then counts as somebody else's.
+/// How many tries in a row that ended without giving the item back are remembered; the one after
+/// them begins anew. What an older one may have written then counts as somebody else's.
 pub const MAX_ATTEMPTS: usize = 16;
 
 /// A table of items, one a customer.
 pub trait Claims: Send + Sync {
     /// Takes the lease and adds the attempt, unless somebody else holds the lease.
-    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Acquired, StoreError>>;
+    fn acquire<'a>(
+        &'a self,
+        request: &'a ClaimRequest,
+    ) -> BoxFuture<'a, Result<Acquired, StoreError>>;
 
-    /// Stores the customer, forgets the attempts, ends the lease. Fails if the lease was lost to somebody else.
+    /// Stores the customer, forgets the attempts, ends the lease. Fails if the lease was lost to
+    /// somebody else.
     fn give_back<'a>(
         &'a self,
-        permit: Permit,
+        permit: Lease,
         customer: &'a Customer,
         now: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
@@ -77,7 +84,7 @@ pub enum Acquired {
 #[derive(Debug)]
 pub enum ClaimResult {
     /// Go on.
-    Granted(Permit, Customer),
+    Granted(Lease, Customer),
     /// This event is done already.
     AlreadyDone(Customer),
     /// Somebody is at it until then at the latest, in seconds since 1970.
@@ -86,7 +93,7 @@ pub enum ClaimResult {
 
 /// The right to work on a customer's handoffs; used up by giving it back.
 #[derive(Debug)]
-pub struct Permit {
+pub struct Lease {
     pub(crate) key: String,
     pub(crate) token: String,
 }
@@ -126,18 +133,25 @@ impl Item {
 ///
 /// # Errors
 /// What the store says.
-pub async fn claim(claims: &dyn Claims, request: &ClaimRequest, event_id: &str) -> Result<ClaimResult, StoreError> {
+pub async fn claim(
+    claims: &dyn Claims,
+    request: &ClaimRequest,
+    event_id: &str,
+) -> Result<ClaimResult, StoreError> {
     let (lease, before) = match claims.acquire(request).await? {
         Acquired::Lease(before) => (true, before),
         // A claim that was repeated because its answer was lost stands in its own way.
-        Acquired::Held(item) if item.lease.as_ref().is_some_and(|(token, _)| *token == request.token) => {
+        Acquired::Held(item)
+            if item.lease.as_ref().is_some_and(|(token, _)| *token == request.token) =>
+        {
             (true, Some(without_own(item, request)))
         }
         Acquired::Held(item) => (false, Some(item)),
     };
-    let until = before.as_ref().and_then(|item| item.lease.as_ref()).map_or(request.now, |lease| lease.1);
+    let until =
+        before.as_ref().and_then(|item| item.lease.as_ref()).map_or(request.now, |lease| lease.1);
     let mut customer = before.map(|item| item.known(request.now)).unwrap_or_default();
-    let permit = Permit { key: request.key.clone(), token: request.token.clone() };
+    let permit = Lease { key: request.key.clone(), token: request.token.clone() };
 
     match (lease, customer.has_done(event_id, request.now)) {
         (true, false) => {
@@ -160,8 +174,8 @@ fn without_own(mut item: Item, request: &ClaimRequest) -> Item {
     item
 }
 
-/// The name of a customer's item: the application, and a digest of the user id. The first edition kept an item for each
-/// conversation, under other names; those are ignored and expire.
+/// The name of a customer's item: the application, and a digest of the user id. The first edition
+/// kept an item for each conversation, under other names; those are ignored and expire.
 pub fn item_key(app_id: &AppId, user_id: &str) -> String {
     format!("{app_id}#customer#{}", hex::encode(&Sha256::digest(user_id)[..20]))
 }

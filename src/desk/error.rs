@@ -1,7 +1,7 @@
 //! What can go wrong between us and Desk, told by what the caller does next.
 //!
-//! Pure. The status is never lost, even when the body cannot be read. Desk's `detail` may repeat a customer's value, so
-//! it stays behind: only its `code` is kept, and only if it looks like one.
+//! Pure. The status is never lost, even when the body cannot be read. Desk's `detail` may repeat a
+//! customer's value, so it stays behind: only its `code` is kept, and only if it looks like one.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use crate::retry::{Failure, Sent};
+use crate::retry::{CallFailure, Sent};
 
 /// A Desk call that did not end well.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +17,7 @@ pub struct DeskError {
     /// Which call it was, such as `create ticket`.
     pub call: &'static str,
     /// What the caller does next.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// Desk's status, if it answered.
     pub status: Option<StatusCode>,
     /// Desk's own code, such as `desk400104` (desk-wire section 7).
@@ -30,7 +30,7 @@ pub struct DeskError {
 
 /// What the caller does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// Send something else: Desk will not take this.
     Refused,
     /// Get another token.
@@ -50,13 +50,13 @@ pub enum Kind {
 impl fmt::Display for DeskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            Kind::Refused => "Desk refused the call",
-            Kind::Unauthorized => "Desk refused the token",
-            Kind::RateLimited => "Desk asked to come back later",
-            Kind::Unavailable => "Desk gave no usable answer",
-            Kind::TimedOut => "Desk did not answer in time",
-            Kind::Unreachable => "Desk could not be reached",
-            Kind::CallLimit => "the handoff needs more calls than one attempt may make",
+            ErrorKind::Refused => "Desk refused the call",
+            ErrorKind::Unauthorized => "Desk refused the token",
+            ErrorKind::RateLimited => "Desk asked to come back later",
+            ErrorKind::Unavailable => "Desk gave no usable answer",
+            ErrorKind::TimedOut => "Desk did not answer in time",
+            ErrorKind::Unreachable => "Desk could not be reached",
+            ErrorKind::CallLimit => "the handoff needs more calls than one attempt may make",
         };
         write!(f, "{what} ({}", self.call)?;
         if let Some(status) = self.status {
@@ -71,46 +71,72 @@ impl fmt::Display for DeskError {
 
 impl DeskError {
     /// An answer whose status is not a success.
-    pub(super) fn from_answer(call: &'static str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn from_answer(
+        call: &'static str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Self {
         let kind = match status.as_u16() {
-            401 | 403 => Kind::Unauthorized,
-            408 => Kind::TimedOut,
-            425 | 429 => Kind::RateLimited,
-            400..=499 => Kind::Refused,
-            _ => Kind::Unavailable,
+            401 | 403 => ErrorKind::Unauthorized,
+            408 => ErrorKind::TimedOut,
+            425 | 429 => ErrorKind::RateLimited,
+            400..=499 => ErrorKind::Refused,
+            _ => ErrorKind::Unavailable,
         };
-        let sent = if status.is_server_error() || kind == Kind::TimedOut { Sent::Maybe } else { Sent::No };
-        Self { call, kind, status: Some(status), code: code(body), sent, retry_after: retry_after(headers) }
+        let sent = if status.is_server_error() || kind == ErrorKind::TimedOut {
+            Sent::Maybe
+        } else {
+            Sent::No
+        };
+        Self {
+            call,
+            kind,
+            status: Some(status),
+            code: code(body),
+            sent,
+            retry_after: retry_after(headers),
+        }
     }
 
-    /// A success that says nothing usable, or something about another ticket than the one asked for.
+    /// A success that says nothing usable, or something about another ticket than the one asked
+    /// for.
     pub(crate) fn invalid_response(call: &'static str, status: Option<StatusCode>) -> Self {
-        Self { call, kind: Kind::Unavailable, status, code: None, sent: Sent::Maybe, retry_after: None }
+        Self {
+            call,
+            kind: ErrorKind::Unavailable,
+            status,
+            code: None,
+            sent: Sent::Maybe,
+            retry_after: None,
+        }
     }
 
     /// No answer at all.
-    pub(crate) fn no_response(call: &'static str, kind: Kind, sent: Sent) -> Self {
+    pub(crate) fn no_response(call: &'static str, kind: ErrorKind, sent: Sent) -> Self {
         Self { call, kind, status: None, code: None, sent, retry_after: None }
     }
 
-    /// Whether Desk said no to this very call: what it asks for is not to be had, whoever asks again. A 403 may also mean
-    /// that the token is not good any more; for a call that is not needed that makes no difference.
+    /// Whether Desk said no to this very call: what it asks for is not to be had, whoever asks
+    /// again. A 403 may also mean that the token is not good any more; for a call that is not
+    /// needed that makes no difference.
     pub fn is_refusal(&self) -> bool {
-        self.kind == Kind::Refused || self.status == Some(StatusCode::FORBIDDEN)
+        self.kind == ErrorKind::Refused || self.status == Some(StatusCode::FORBIDDEN)
     }
 
     /// As far as repeating goes. A redirect or an unusable success will not pass by itself.
-    pub(super) fn failure(&self) -> Failure {
+    pub(super) fn failure(&self) -> CallFailure {
         let passing = match self.kind {
-            Kind::Refused | Kind::Unauthorized | Kind::CallLimit => false,
-            Kind::Unavailable => self.status.is_none_or(|status| status.is_server_error()),
-            Kind::RateLimited | Kind::TimedOut | Kind::Unreachable => true,
+            ErrorKind::Refused | ErrorKind::Unauthorized | ErrorKind::CallLimit => false,
+            ErrorKind::Unavailable => self.status.is_none_or(|status| status.is_server_error()),
+            ErrorKind::RateLimited | ErrorKind::TimedOut | ErrorKind::Unreachable => true,
         };
-        Failure { passing, sent: self.sent, retry_after: self.retry_after }
+        CallFailure { passing, sent: self.sent, retry_after: self.retry_after }
     }
 }
 
-/// Seconds to wait, by either header that Sendbird's APIs use (desk-wire section 7). A date is not one of them.
+/// Seconds to wait, by either header that Sendbird's APIs use (desk-wire section 7). A date is not
+/// one of them.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     seconds("retry-after").max(seconds("x-ratelimit-retryafter")).map(Duration::from_secs)
@@ -119,9 +145,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn code(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let code = body.get("code")?;
-    let code = code.as_str().map(str::to_owned).or_else(|| code.as_u64().map(|code| code.to_string()))?;
+    let code =
+        code.as_str().map(str::to_owned).or_else(|| code.as_u64().map(|code| code.to_string()))?;
     let digits = code.strip_prefix("desk").unwrap_or(&code);
-    ((1..=12).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
+    ((1..=12).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then_some(code)
 }
 
 #[cfg(test)]
@@ -130,8 +158,9 @@ mod tests {
     use http::HeaderValue;
 
     fn error(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> DeskError {
-        let headers =
-            headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let headers = headers.iter().map(|(name, value)| {
+            (http::HeaderName::from_static(name), HeaderValue::from_static(value))
+        });
         DeskError::from_answer(
             "view ticket",
             StatusCode::from_u16(status).unwrap(),
@@ -145,7 +174,7 @@ mod tests {
         let error = error(502, &[], "<html>Bad gateway</html>");
         assert_eq!(
             (error.kind, error.status, error.sent),
-            (Kind::Unavailable, Some(StatusCode::BAD_GATEWAY), Sent::Maybe)
+            (ErrorKind::Unavailable, Some(StatusCode::BAD_GATEWAY), Sent::Maybe)
         );
         assert_eq!(error.to_string(), "Desk gave no usable answer (view ticket, status 502)");
     }
@@ -153,13 +182,13 @@ mod tests {
     #[test]
     fn a_status_says_what_to_do_next() {
         for (status, kind, sent) in [
-            (401, Kind::Unauthorized, Sent::No),
-            (403, Kind::Unauthorized, Sent::No),
-            (404, Kind::Refused, Sent::No),
-            (408, Kind::TimedOut, Sent::Maybe),
-            (425, Kind::RateLimited, Sent::No),
-            (307, Kind::Unavailable, Sent::No),
-            (500, Kind::Unavailable, Sent::Maybe),
+            (401, ErrorKind::Unauthorized, Sent::No),
+            (403, ErrorKind::Unauthorized, Sent::No),
+            (404, ErrorKind::Refused, Sent::No),
+            (408, ErrorKind::TimedOut, Sent::Maybe),
+            (425, ErrorKind::RateLimited, Sent::No),
+            (307, ErrorKind::Unavailable, Sent::No),
+            (500, ErrorKind::Unavailable, Sent::Maybe),
         ] {
             let error = error(status, &[], "");
             assert_eq!((error.kind, error.sent), (kind, sent), "{status}");
@@ -169,9 +198,19 @@ mod tests {
     #[test]
     fn desks_code_is_kept_and_its_detail_is_not() {
         let said = error(400, &[], r#"{"code": "desk400104", "detail": "ORD-1 is not valid"}"#);
-        assert_eq!(said.to_string(), "Desk refused the call (view ticket, status 400, code desk400104)");
+        assert_eq!(
+            said.to_string(),
+            "Desk refused the call (view ticket, status 400, code desk400104)"
+        );
         assert!(!format!("{said:?}").contains("ORD-1"));
-        for odd in [r#"{"code": "ORD-1"}"#, r#"{"code": "desk"}"#, r#"{"code": {}}"#, r#"{"f": ["x"]}"#, "", "[]"] {
+        for odd in [
+            r#"{"code": "ORD-1"}"#,
+            r#"{"code": "desk"}"#,
+            r#"{"code": {}}"#,
+            r#"{"f": ["x"]}"#,
+            "",
+            "[]",
+        ] {
             assert_eq!(error(400, &[], odd).code, None, "{odd}");
         }
         assert_eq!(error(429, &[], r#"{"code": 500910}"#).code.as_deref(), Some("500910"));
@@ -182,19 +221,34 @@ mod tests {
         let busy = error(429, &[("retry-after", "2"), ("x-ratelimit-retryafter", "5")], "");
         assert_eq!(
             (busy.kind, busy.retry_after, busy.sent),
-            (Kind::RateLimited, Some(Duration::from_secs(5)), Sent::No)
+            (ErrorKind::RateLimited, Some(Duration::from_secs(5)), Sent::No)
         );
-        assert_eq!(error(429, &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], "").retry_after, None);
+        assert_eq!(
+            error(429, &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], "").retry_after,
+            None
+        );
     }
 
     #[test]
     fn only_outages_and_limits_pass_by_themselves() {
-        for (status, passing) in
-            [(400, false), (401, false), (404, false), (302, false), (429, true), (500, true), (503, true)]
-        {
+        for (status, passing) in [
+            (400, false),
+            (401, false),
+            (404, false),
+            (302, false),
+            (429, true),
+            (500, true),
+            (503, true),
+        ] {
             assert_eq!(error(status, &[], "").failure().passing, passing, "{status}");
         }
-        assert!(!DeskError::invalid_response("view ticket", Some(StatusCode::OK)).failure().passing);
-        assert!(DeskError::no_response("view ticket", Kind::TimedOut, Sent::Maybe).failure().passing);
+        assert!(
+            !DeskError::invalid_response("view ticket", Some(StatusCode::OK)).failure().passing
+        );
+        assert!(
+            DeskError::no_response("view ticket", ErrorKind::TimedOut, Sent::Maybe)
+                .failure()
+                .passing
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Desk over HTTP: one method a call.
 //!
-//! Takes nothing for granted that Desk says: an answer about another ticket, channel or customer than the one asked for
-//! is a failure or is left out. Asks [`crate::retry`] whether to repeat and [`crate::secrets`] for a newer token; never
-//! follows a link or a redirect, never reads more than [`MAX_ANSWER`], never waits past the invocation's deadline.
+//! Takes nothing for granted that Desk says: an answer about another ticket, channel or customer
+//! than the one asked for is a failure or is left out. Asks [`crate::retry`] whether to repeat and
+//! [`crate::secrets`] for a newer token; never follows a link or a redirect, never reads more than
+//! [`MAX_ANSWER`], never waits past the invocation's deadline.
 
 mod error;
 mod pace;
@@ -19,33 +20,36 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub use self::error::{DeskError, Kind};
+pub use self::error::{DeskError, ErrorKind};
 pub use self::pace::Pace;
 use self::transport::{Transport, TransportError};
 pub use self::wire::NewTicket;
 
 use crate::config::{AppId, Config};
 use crate::fields::FieldValue;
-use crate::retry::{self, MIN_CALL, Next, Sent};
+use crate::json_reader;
+use crate::retry::{self, MIN_CALL, RetryDecision, Sent};
 use crate::rules::{Priority, TeamKey};
 use crate::secrets::{Credentials, Secrets};
-use crate::shape;
 use crate::ticket::{MAX_RELATED, Ticket};
 
 /// The longest that one call may take, connecting included.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// The largest answer that is read, in bytes.
 pub const MAX_ANSWER: usize = 8 * 1024 * 1024;
-/// Requests to Desk, repetitions included, that one attempt at a handoff may take. What is left over is for the next one.
+/// Requests to Desk, repetitions included, that one attempt at a handoff may take. What is left
+/// over is for the next one.
 pub const MAX_CALLS: u32 = 30;
 /// Tickets asked for at once.
 const PAGE: u64 = 100;
 /// The most that Desk gives at once (desk-wire section 3.1).
 const LARGE_PAGE: u64 = 500;
-/// The most pages of one customer's tickets in one state. Beyond them the search fails: "not found" must be certain.
+/// The most pages of one customer's tickets in one state. Beyond them the search fails: "not found"
+/// must be certain.
 const MAX_PAGES_OF_STATE: u64 = 3;
 /// Every state but `CLOSED` (desk-wire section 2).
-const OPEN_STATES: [&str; 6] = ["INITIALIZED", "PROACTIVE", "PENDING", "ACTIVE", "WORK_IN_PROGRESS", "IDLE"];
+const OPEN_STATES: [&str; 6] =
+    ["INITIALIZED", "PROACTIVE", "PENDING", "ACTIVE", "WORK_IN_PROGRESS", "IDLE"];
 
 /// Desk, for one application and one invocation.
 pub struct Desk<'a> {
@@ -131,7 +135,8 @@ impl<'a> Desk<'a> {
         Duration::from_micros(self.micros.load(Ordering::Relaxed))
     }
 
-    /// The ticket of this id, or `None` if Desk has none: `GET /tickets/{id}` (desk-wire section 3.2).
+    /// The ticket of this id, or `None` if Desk has none: `GET /tickets/{id}` (desk-wire section
+    /// 3.2).
     ///
     /// # Errors
     /// Any failure but 404; another ticket than the one asked for is one.
@@ -145,12 +150,13 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// The tickets of a customer: `GET /tickets?sendbird_id=` (desk-wire section 3.1). All of them, if they stand on one
-    /// page; of a customer with more than that all open ones, asked for state by state.
+    /// The tickets of a customer: `GET /tickets?sendbird_id=` (desk-wire section 3.1). All of them,
+    /// if they stand on one page; of a customer with more than that all open ones, asked for state
+    /// by state.
     ///
     /// # Errors
-    /// Any failure, and a customer with more open tickets than can be asked for in a bounded number of calls: "not found"
-    /// must be certain.
+    /// Any failure, and a customer with more open tickets than can be asked for in a bounded number
+    /// of calls: "not found" must be certain.
     pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>, DeskError> {
         let by_user = [("sendbird_id", user_id)];
         let first = self.tickets("tickets of customer", &by_user, PAGE, 0).await?;
@@ -170,7 +176,8 @@ impl<'a> Desk<'a> {
         Ok(found)
     }
 
-    /// The customer's tickets in one state. A Desk that ignores the filter shows all of them, which does as well.
+    /// The customer's tickets in one state. A Desk that ignores the filter shows all of them, which
+    /// does as well.
     async fn tickets_in_state(&self, user_id: &str, state: &str) -> Result<Vec<Ticket>, DeskError> {
         let name = "tickets of customer in a state";
         let filter = [("sendbird_id", user_id), ("status2", state)];
@@ -188,9 +195,11 @@ impl<'a> Desk<'a> {
         Err(DeskError::invalid_response(name, None))
     }
 
-    /// The newest tickets of all customers, newest first, at most 100: `GET /tickets`, its first page and its last.
+    /// The newest tickets of all customers, newest first, at most 100: `GET /tickets`, its first
+    /// page and its last.
     ///
-    /// In which order Desk lists is not known (desk-wire section 3.1), so the newest may be on either.
+    /// In which order Desk lists is not known (desk-wire section 3.1), so the newest may be on
+    /// either.
     ///
     /// # Errors
     /// Any failure.
@@ -216,7 +225,8 @@ impl<'a> Desk<'a> {
         let name = "teams";
         let path = format!("/groups?{}", query(&[("limit", "500")]));
         let (status, value) = self.json(Call::get(name, path)).await?;
-        let page = wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        let page =
+            wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
         if !page.is_last(0) {
             return Err(DeskError::invalid_response(name, Some(status)));
         }
@@ -224,8 +234,8 @@ impl<'a> Desk<'a> {
         Ok(page.results.iter().filter_map(key).collect())
     }
 
-    /// Desk's number of the customer, or `None` if Desk does not know the user yet: `GET /customers?sendbird_id=`
-    /// (desk-wire section 5).
+    /// Desk's number of the customer, or `None` if Desk does not know the user yet: `GET
+    /// /customers?sendbird_id=` (desk-wire section 5).
     ///
     /// # Errors
     /// Any failure.
@@ -233,8 +243,10 @@ impl<'a> Desk<'a> {
         let name = "find customer";
         let query = query(&[("sendbird_id", user_id), ("limit", "10")]);
         let (status, value) = self.json(Call::get(name, format!("/customers?{query}"))).await?;
-        let page = wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
-        let ours = page.results.iter().find(|customer| wire::sendbird_id(customer) == Some(user_id));
+        let page =
+            wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        let ours =
+            page.results.iter().find(|customer| wire::sendbird_id(customer) == Some(user_id));
         Ok(ours.and_then(|customer| customer.get("id")).and_then(Value::as_u64))
     }
 
@@ -244,14 +256,20 @@ impl<'a> Desk<'a> {
     /// Any failure; an answer about somebody else is one.
     pub async fn create_customer(&self, user_id: &str) -> Result<u64, DeskError> {
         let name = "create customer";
-        let call = Call::write(name, Method::POST, "/customers".to_owned(), json!({"sendbirdId": user_id}));
+        let call = Call::write(
+            name,
+            Method::POST,
+            "/customers".to_owned(),
+            json!({"sendbirdId": user_id}),
+        );
         let (status, value) = self.json(call).await?;
         let ours = wire::sendbird_id(&value) == Some(user_id);
         let id = value.get("id").and_then(Value::as_u64).filter(|_| ours);
         id.ok_or_else(|| DeskError::invalid_response(name, Some(status)))
     }
 
-    /// Makes a ticket: `POST /tickets` (desk-wire section 3.3). Never repeated; the caller looks first.
+    /// Makes a ticket: `POST /tickets` (desk-wire section 3.3). Never repeated; the caller looks
+    /// first.
     ///
     /// # Errors
     /// Any failure; a ticket that cannot be the one asked for is one.
@@ -259,36 +277,54 @@ impl<'a> Desk<'a> {
         let name = "create ticket";
         let call = Call::write(name, Method::POST, "/tickets".to_owned(), ticket.body());
         let made = self.ticket_answer(call, None).await?;
-        made.filter(|made| ticket.may_be(made)).ok_or_else(|| DeskError::invalid_response(name, None))
+        made.filter(|made| ticket.may_be(made))
+            .ok_or_else(|| DeskError::invalid_response(name, None))
     }
 
-    /// Adds or updates custom fields: `PATCH /tickets/{id}/custom_fields` (desk-wire section 3.5). `None` if Desk took
-    /// it without showing the ticket.
+    /// Adds or updates custom fields: `PATCH /tickets/{id}/custom_fields` (desk-wire section 3.5).
+    /// `None` if Desk took it without showing the ticket.
     ///
     /// # Errors
     /// Any failure.
-    pub async fn patch_fields(&self, id: u64, values: &[&FieldValue]) -> Result<Option<Ticket>, DeskError> {
+    pub async fn patch_fields(
+        &self,
+        id: u64,
+        values: &[&FieldValue],
+    ) -> Result<Option<Ticket>, DeskError> {
         let body = json!({"customFields": wire::custom_fields_text(values.iter().copied())});
         let path = format!("/tickets/{id}/custom_fields");
-        self.ticket_answer(Call::write("write fields", Method::PATCH, path, body).repeatable(), Some(id)).await
+        self.ticket_answer(
+            Call::write("write fields", Method::PATCH, path, body).repeatable(),
+            Some(id),
+        )
+        .await
     }
 
-    /// Sets the priority: `PATCH /tickets/{id}` (desk-wire section 3.4). `None` as for [`Self::patch_fields`].
+    /// Sets the priority: `PATCH /tickets/{id}` (desk-wire section 3.4). `None` as for
+    /// [`Self::patch_fields`].
     ///
     /// # Errors
     /// Any failure.
-    pub async fn set_priority(&self, id: u64, priority: Priority) -> Result<Option<Ticket>, DeskError> {
+    pub async fn set_priority(
+        &self,
+        id: u64,
+        priority: Priority,
+    ) -> Result<Option<Ticket>, DeskError> {
         let body = json!({"priority": priority.as_str()});
         let call = Call::write("set priority", Method::PATCH, format!("/tickets/{id}"), body);
         self.ticket_answer(call.repeatable(), Some(id)).await
     }
 
-    /// Sets the related channels, at most three: `PATCH /tickets/{id}` (desk-wire section 3.4). `None` as for
-    /// [`Self::patch_fields`].
+    /// Sets the related channels, at most three: `PATCH /tickets/{id}` (desk-wire section 3.4).
+    /// `None` as for [`Self::patch_fields`].
     ///
     /// # Errors
     /// Any failure.
-    pub async fn set_related(&self, id: u64, channels: &[String]) -> Result<Option<Ticket>, DeskError> {
+    pub async fn set_related(
+        &self,
+        id: u64,
+        channels: &[String],
+    ) -> Result<Option<Ticket>, DeskError> {
         let channels: Vec<&str> = channels.iter().take(MAX_RELATED).map(String::as_str).collect();
         let body = json!({"relatedChannelUrls": channels.join(",")});
         let path = format!("/tickets/{id}");
@@ -296,17 +332,19 @@ impl<'a> Desk<'a> {
         self.ticket_answer(call.repeatable(), Some(id)).await
     }
 
-    /// Moves a pending ticket to a team: `POST /tickets/transfer_to_group` (desk-wire section 3.6). Says whether Desk
-    /// did.
+    /// Moves a pending ticket to a team: `POST /tickets/transfer_to_group` (desk-wire section 3.6).
+    /// Says whether Desk did.
     ///
     /// # Errors
     /// Any failure.
     pub async fn transfer(&self, id: u64, team: &TeamKey) -> Result<bool, DeskError> {
         let body = json!({"tickets": [id], "status": "PENDING", "groupKey": team.as_str()});
         let path = "/tickets/transfer_to_group".to_owned();
-        let (_, answer) = self.json(Call::write("move to team", Method::POST, path, body).repeatable()).await?;
-        let is_ours =
-            |ticket: &Value| ticket.as_u64() == Some(id) || ticket.get("id").and_then(Value::as_u64) == Some(id);
+        let (_, answer) =
+            self.json(Call::write("move to team", Method::POST, path, body).repeatable()).await?;
+        let is_ours = |ticket: &Value| {
+            ticket.as_u64() == Some(id) || ticket.get("id").and_then(Value::as_u64) == Some(id)
+        };
         Ok(match answer.get("transferredTickets") {
             Some(Value::Array(moved)) => moved.iter().any(is_ours),
             Some(Value::Null | Value::Bool(false)) | None => false,
@@ -319,20 +357,30 @@ impl<'a> Desk<'a> {
         self.chat_token.is_some()
     }
 
-    /// Posts a message on a ticket's channel as the customer, through Chat (desk-wire section 3.3). Never repeated.
+    /// Posts a message on a ticket's channel as the customer, through Chat (desk-wire section 3.3).
+    /// Never repeated.
     ///
     /// # Errors
     /// Any failure.
-    pub async fn post_message(&self, channel_url: &str, user_id: &str, message: &str) -> Result<(), DeskError> {
+    pub async fn post_message(
+        &self,
+        channel_url: &str,
+        user_id: &str,
+        message: &str,
+    ) -> Result<(), DeskError> {
         // A URL takes a segment of dots for a step, escaped or not.
         if matches!(channel_url, "" | "." | "..") {
-            return Err(DeskError::no_response("post message", Kind::Refused, Sent::No));
+            return Err(DeskError::no_response("post message", ErrorKind::Refused, Sent::No));
         }
-        let channel: String = url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
+        let channel: String =
+            url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
         let path = format!("/group_channels/{}/messages", channel.replace('+', "%20"));
         let body = json!({"message_type": "MESG", "user_id": user_id, "message": message});
-        // Chat answers with the message; a page of somebody in between is no sign that it was posted.
-        self.json(Call { chat: true, ..Call::write("post message", Method::POST, path, body) }).await.map(|_| ())
+        // Chat answers with the message; a page of somebody in between is no sign that it was
+        // posted.
+        self.json(Call { chat: true, ..Call::write("post message", Method::POST, path, body) })
+            .await
+            .map(|_| ())
     }
 
     async fn tickets(
@@ -345,7 +393,8 @@ impl<'a> Desk<'a> {
         let page = [("limit", &*limit.to_string()), ("offset", &*offset.to_string())];
         let path = format!("/tickets?{}", query(&[filter, &page].concat()));
         let (status, value) = self.json(Call::get(name, path)).await?;
-        let page = wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        let page =
+            wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
         Ok(TicketPage {
             count: page.count,
             received: page.results.len() as u64,
@@ -355,7 +404,11 @@ impl<'a> Desk<'a> {
     }
 
     /// A ticket, if the answer shows one; it must be the one asked for.
-    async fn ticket_answer(&self, call: Call, wanted: Option<u64>) -> Result<Option<Ticket>, DeskError> {
+    async fn ticket_answer(
+        &self,
+        call: Call,
+        wanted: Option<u64>,
+    ) -> Result<Option<Ticket>, DeskError> {
         let name = call.name;
         let answer = self.send(call).await?;
         if answer.body().trim_ascii().is_empty() {
@@ -364,18 +417,23 @@ impl<'a> Desk<'a> {
         let invalid = || DeskError::invalid_response(name, Some(answer.status()));
         let value = read(answer.body()).ok_or_else(invalid)?;
         let ticket = wire::ticket(&value).ok_or_else(invalid)?;
-        if wanted.is_some_and(|wanted| wanted != ticket.id) { Err(invalid()) } else { Ok(Some(ticket)) }
+        if wanted.is_some_and(|wanted| wanted != ticket.id) {
+            Err(invalid())
+        } else {
+            Ok(Some(ticket))
+        }
     }
 
     async fn json(&self, call: Call) -> Result<(StatusCode, Value), DeskError> {
         let name = call.name;
         let answer = self.send(call).await?;
-        let value = read(answer.body()).ok_or_else(|| DeskError::invalid_response(name, Some(answer.status())))?;
+        let value = read(answer.body())
+            .ok_or_else(|| DeskError::invalid_response(name, Some(answer.status())))?;
         Ok((answer.status(), value))
     }
 
-    /// Makes the call until it succeeds, is refused, or is not worth repeating. The error says whether any of the requests
-    /// may have been carried out.
+    /// Makes the call until it succeeds, is refused, or is not worth repeating. The error says
+    /// whether any of the requests may have been carried out.
     async fn send(&self, call: Call) -> Result<Response<Vec<u8>>, DeskError> {
         let mut sent = Sent::No;
         for attempt in 1.. {
@@ -384,7 +442,8 @@ impl<'a> Desk<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let is_refused_token = error.kind == Kind::Unauthorized && attempt == 1 && !call.chat;
+            let is_refused_token =
+                error.kind == ErrorKind::Unauthorized && attempt == 1 && !call.chat;
             if is_refused_token && self.newer_token(&token).await {
                 continue;
             }
@@ -398,23 +457,27 @@ impl<'a> Desk<'a> {
             }
             error.sent = sent;
             match next {
-                Next::Stop => return Err(error),
-                Next::After(pause) => tokio::time::sleep(pause).await,
+                RetryDecision::Stop => return Err(error),
+                RetryDecision::After(pause) => tokio::time::sleep(pause).await,
             }
         }
         unreachable!("retry::next stops after MAX_ATTEMPTS")
     }
 
-    async fn attempt(&self, call: &Call, token: &SecretString) -> Result<Response<Vec<u8>>, DeskError> {
+    async fn attempt(
+        &self,
+        call: &Call,
+        token: &SecretString,
+    ) -> Result<Response<Vec<u8>>, DeskError> {
         if !call.chat && self.calls() >= MAX_CALLS {
-            return Err(DeskError::no_response(call.name, Kind::CallLimit, Sent::No));
+            return Err(DeskError::no_response(call.name, ErrorKind::CallLimit, Sent::No));
         }
         if let Some(pace) = self.connection.pace.filter(|_| !call.chat) {
             pace.take().await;
         }
         let left = self.connection.deadline.saturating_duration_since(Instant::now());
         if left < MIN_CALL {
-            return Err(DeskError::no_response(call.name, Kind::TimedOut, Sent::No));
+            return Err(DeskError::no_response(call.name, ErrorKind::TimedOut, Sent::No));
         }
         let request = self.request(call, token)?;
 
@@ -434,7 +497,7 @@ impl<'a> Desk<'a> {
 
     /// The token is marked as sensitive, so that no log of a library shows it.
     fn request(&self, call: &Call, token: &SecretString) -> Result<Request<Vec<u8>>, DeskError> {
-        let unusable = || DeskError::no_response(call.name, Kind::Unauthorized, Sent::No);
+        let unusable = || DeskError::no_response(call.name, ErrorKind::Unauthorized, Sent::No);
         let (base, name, token) = if call.chat {
             (&self.chat, "api-token", self.chat_token.as_ref().ok_or_else(unusable)?)
         } else {
@@ -444,25 +507,31 @@ impl<'a> Desk<'a> {
         let mut token = HeaderValue::from_str(token.expose_secret()).map_err(|_| unusable())?;
         token.set_sensitive(true);
 
-        let mut request =
-            Request::builder().method(call.method.clone()).uri(format!("{base}{}", call.path)).header(name, token);
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{base}{}", call.path))
+            .header(name, token);
         if call.body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json; charset=utf8");
         }
         let body = call.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        request.body(body).map_err(|_| DeskError::no_response(call.name, Kind::Unreachable, Sent::No))
+        request
+            .body(body)
+            .map_err(|_| DeskError::no_response(call.name, ErrorKind::Unreachable, Sent::No))
     }
 
     fn token(&self) -> SecretString {
         self.token.lock().expect("no holder of the token panics").clone()
     }
 
-    /// Desk refused this token: whether there is another one to try. Calls that go out together are refused together,
-    /// so it matters which token each was sent with.
+    /// Desk refused this token: whether there is another one to try. Calls that go out together are
+    /// refused together, so it matters which token each was sent with.
     async fn newer_token(&self, refused: &SecretString) -> bool {
         let Connection { secrets, app_id, now, .. } = self.connection;
         let newer = secrets.after_refusal(app_id, refused, now).await;
-        newer.map(|token| *self.token.lock().expect("no holder of the token panics") = token).is_some()
+        newer
+            .map(|token| *self.token.lock().expect("no holder of the token panics") = token)
+            .is_some()
     }
 }
 
@@ -483,16 +552,20 @@ impl Call {
 
 fn no_answer(name: &'static str, error: TransportError) -> DeskError {
     match error {
-        TransportError::Unreachable => DeskError::no_response(name, Kind::Unreachable, Sent::No),
-        TransportError::TimedOut => DeskError::no_response(name, Kind::TimedOut, Sent::Maybe),
-        TransportError::Interrupted => DeskError::no_response(name, Kind::Unavailable, Sent::Maybe),
+        TransportError::Unreachable => {
+            DeskError::no_response(name, ErrorKind::Unreachable, Sent::No)
+        }
+        TransportError::TimedOut => DeskError::no_response(name, ErrorKind::TimedOut, Sent::Maybe),
+        TransportError::Interrupted => {
+            DeskError::no_response(name, ErrorKind::Unavailable, Sent::Maybe)
+        }
         TransportError::TooLarge(status) => DeskError::invalid_response(name, Some(status)),
     }
 }
 
 /// What Desk says, if it is JSON.
 fn read(body: &[u8]) -> Option<Value> {
-    shape::json(std::str::from_utf8(body).ok()?).ok()
+    json_reader::json(std::str::from_utf8(body).ok()?).ok()
 }
 
 fn query(pairs: &[(&str, &str)]) -> String {

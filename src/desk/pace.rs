@@ -1,8 +1,8 @@
-//! How fast calls to Desk may follow each other on the queue's path, so that a backlog does not use up Desk's rate
-//! (desk-wire section 7: five requests a second are taken for safe).
+//! How fast calls to Desk may follow each other on the queue's path, so that a backlog does not use
+//! up Desk's rate (desk-wire section 7: five requests a second are taken for safe).
 //!
-//! A bucket of calls: full at first, so that one handoff is never slowed down; refilled at a steady rate. It holds for one
-//! process; how many processes there are is the event source's to bound.
+//! A bucket of calls: full at first, so that one handoff is never slowed down; refilled at a steady
+//! rate. It holds for one process; how many processes there are is the event source's to bound.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -1,14 +1,15 @@
 //! The one seam to Desk and to Chat: a request goes out, a response comes in.
 //!
-//! In production it is the shared HTTP client. A simulator puts a Desk of its own in its place and so decides what each
-//! call does and what its caller sees of it. It never repeats a call and never follows a redirect.
+//! In production it is the shared HTTP client. A simulator puts a Desk of its own in its place and
+//! so decides what each call does and what its caller sees of it. It never repeats a call and never
+//! follows a redirect.
 
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 
 use super::MAX_ANSWER;
-use crate::seam::BoxFuture;
+use crate::store::BoxFuture;
 
 /// Carries one request.
 pub trait Transport: Send + Sync {
@@ -44,7 +45,8 @@ impl Transport for HttpTransport {
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Response<Vec<u8>>, TransportError>> {
         Box::pin(async move {
-            let mut request = reqwest::Request::try_from(request).map_err(|_| TransportError::Unreachable)?;
+            let mut request =
+                reqwest::Request::try_from(request).map_err(|_| TransportError::Unreachable)?;
             *request.timeout_mut() = Some(timeout);
             let mut response = self.0.execute(request).await.map_err(|error| failure(&error))?;
 

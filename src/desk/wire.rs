@@ -1,8 +1,9 @@
 //! Desk's JSON, which nothing outside this folder sees.
 //!
-//! Pure. Reads what is there and forgives what is not: every property but a ticket's `id` is optional, unknown ones are
-//! ignored, every enumeration is open (desk-wire section 2). Writes custom fields as Desk wants them: one string that
-//! holds a JSON object of strings (desk-wire section 3.5).
+//! Pure. Reads what is there and forgives what is not: every property but a ticket's `id` is
+//! optional, unknown ones are ignored, every enumeration is open (desk-wire section 2). Writes
+//! custom fields as Desk wants them: one string that holds a JSON object of strings (desk-wire
+//! section 3.5).
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,8 @@ pub(super) fn ticket(value: &Value) -> Option<Ticket> {
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let (newer, older) = (text("status2"), text("status"));
     let closed = |status: &Option<String>| status.as_deref() == Some("CLOSED");
-    let not_closed = text("closeStatus").is_none_or(|status| status.is_empty() || status == "NOT_CLOSED");
+    let not_closed =
+        text("closeStatus").is_none_or(|status| status.is_empty() || status == "NOT_CLOSED");
     let customer = value.get("customer");
     Some(Ticket {
         id,
@@ -54,8 +56,15 @@ pub(super) fn ticket(value: &Value) -> Option<Ticket> {
         open: not_closed && !closed(&newer) && !closed(&older),
         status: newer.or(older),
         priority: text("priority"),
-        team: value.pointer("/group/key").and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned),
-        fields: value.get("customFields").and_then(Value::as_array).map(|fields| custom_fields(fields)),
+        team: value
+            .pointer("/group/key")
+            .and_then(Value::as_str)
+            .filter(|key| !key.is_empty())
+            .map(str::to_owned),
+        fields: value
+            .get("customFields")
+            .and_then(Value::as_array)
+            .map(|fields| custom_fields(fields)),
         customer_id: customer.and_then(|customer| customer.get("id")).and_then(Value::as_u64),
         sendbird_id: customer.and_then(sendbird_id).map(str::to_owned),
         related: value.get("relatedChannels").and_then(related),
@@ -79,20 +88,29 @@ fn custom_fields(fields: &[Value]) -> BTreeMap<String, StoredText> {
     fields.iter().filter_map(pair).collect()
 }
 
-/// A JSON text of `[{"channel_url": …}]`; an array as it is does as well. Nothing at all is none, anything else unknown.
+/// A JSON text of `[{"channel_url": …}]`; an array as it is does as well. Nothing at all is none,
+/// anything else unknown.
 fn related(value: &Value) -> Option<Vec<String>> {
     if value.is_null() || value.as_str() == Some("") {
         return Some(Vec::new());
     }
     let parsed = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let channels = parsed.as_ref().unwrap_or(value).as_array()?;
-    Some(channels.iter().filter_map(|channel| channel.get("channel_url")?.as_str()).map(str::to_owned).collect())
+    Some(
+        channels
+            .iter()
+            .filter_map(|channel| channel.get("channel_url")?.as_str())
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 /// The `customFields` of a call.
 pub(super) fn custom_fields_text<'v>(values: impl IntoIterator<Item = &'v FieldValue>) -> String {
-    let object: Map<String, Value> =
-        values.into_iter().map(|value| (value.key.to_string(), value.text.expose().into())).collect();
+    let object: Map<String, Value> = values
+        .into_iter()
+        .map(|value| (value.key.to_string(), value.text.expose().into()))
+        .collect();
     Value::Object(object).to_string()
 }
 
@@ -114,13 +132,14 @@ pub struct NewTicket<'a> {
 }
 
 impl NewTicket<'_> {
-    /// Whether a ticket can be the one asked for, as far as it is shown: it is this customer's, and if it names channels,
-    /// ours is among them. Title and values are no evidence: a Desk that spells them in its own way would make every create
-    /// look like a failed one.
+    /// Whether a ticket can be the one asked for, as far as it is shown: it is this customer's, and
+    /// if it names channels, ours is among them. Title and values are no evidence: a Desk that
+    /// spells them in its own way would make every create look like a failed one.
     pub(super) fn may_be(&self, shown: &Ticket) -> bool {
         let customer = shown.customer_id.is_none_or(|id| id == self.customer_id);
         let others = shown.related.as_deref().filter(|related| !related.is_empty());
-        let related = |channel: &str| others.is_none_or(|related| related.iter().any(|url| url == channel));
+        let related =
+            |channel: &str| others.is_none_or(|related| related.iter().any(|url| url == channel));
         customer && self.related.is_none_or(related)
     }
 
@@ -159,17 +178,25 @@ mod tests {
         }))
         .unwrap();
         assert!(ticket.open);
-        assert_eq!((ticket.status.as_deref(), ticket.team.as_deref()), (Some("PENDING"), Some("vip")));
+        assert_eq!(
+            (ticket.status.as_deref(), ticket.team.as_deref()),
+            (Some("PENDING"), Some("vip"))
+        );
         assert_eq!(ticket.fields.unwrap()["items"].expose(), "3");
         assert_eq!(ticket.related, Some(vec!["ch_1".to_owned()]));
-        assert_eq!((ticket.customer_id, ticket.sendbird_id.as_deref()), (Some(5_556_923), Some("user_1")));
+        assert_eq!(
+            (ticket.customer_id, ticket.sendbird_id.as_deref()),
+            (Some(5_556_923), Some("user_1"))
+        );
     }
 
     #[test]
     fn a_ticket_is_closed_if_anything_says_so() {
-        for closed in
-            [json!({"status2": "CLOSED"}), json!({"status": "CLOSED"}), json!({"closeStatus": "CLOSED_BY_ADMIN"})]
-        {
+        for closed in [
+            json!({"status2": "CLOSED"}),
+            json!({"status": "CLOSED"}),
+            json!({"closeStatus": "CLOSED_BY_ADMIN"}),
+        ] {
             let mut value = closed;
             value["id"] = 1.into();
             assert!(!ticket(&value).unwrap().open);
@@ -181,16 +208,25 @@ mod tests {
     fn a_page_has_results_and_mostly_says_how_many_there_are() {
         let (counted, bare) = (json!({"count": 3, "results": [{}, {}]}), json!({"results": []}));
         let (counted, bare) = (page(&counted).unwrap(), page(&bare).unwrap());
-        assert_eq!((counted.count, counted.results.len(), bare.count, bare.results.len()), (Some(3), 2, None, 0));
+        assert_eq!(
+            (counted.count, counted.results.len(), bare.count, bare.results.len()),
+            (Some(3), 2, None, 0)
+        );
         assert!(page(&json!({"count": 0})).is_none() && page(&json!([])).is_none());
     }
 
     #[test]
     fn only_the_id_is_required() {
-        let bare = ticket(&json!({"id": 1, "group": null, "customFields": null, "relatedChannels": "oops"})).unwrap();
+        let bare = ticket(
+            &json!({"id": 1, "group": null, "customFields": null, "relatedChannels": "oops"}),
+        )
+        .unwrap();
         assert_eq!((bare.fields, bare.team, bare.related), (None, None, None));
         for none in [json!(null), json!(""), json!([]), json!("[]")] {
-            assert_eq!(ticket(&json!({"id": 1, "relatedChannels": none})).unwrap().related, Some(Vec::new()));
+            assert_eq!(
+                ticket(&json!({"id": 1, "relatedChannels": none})).unwrap().related,
+                Some(Vec::new())
+            );
         }
         for none in [json!({}), json!({"id": "1"}), json!({"id": 0}), json!(null), json!([])] {
             assert_eq!(ticket(&none), None);
@@ -222,12 +258,20 @@ mod tests {
 
     #[test]
     fn a_ticket_that_shows_another_customer_or_channel_is_not_the_one_asked_for() {
-        let asked =
-            NewTicket { title: "T", customer_id: 5, values: &[], priority: None, team: None, related: Some("ch_1") };
+        let asked = NewTicket {
+            title: "T",
+            customer_id: 5,
+            values: &[],
+            priority: None,
+            team: None,
+            related: Some("ch_1"),
+        };
         let is = |shown: Value| asked.may_be(&ticket(&shown).unwrap());
         let channels = "[{\"channel_url\": \"ch_0\"}, {\"channel_url\": \"ch_1\"}]";
         assert!(is(json!({"id": 1})));
-        assert!(is(json!({"id": 1, "customer": {"id": 5}, "channelName": "t…", "relatedChannels": channels})));
+        assert!(is(
+            json!({"id": 1, "customer": {"id": 5}, "channelName": "t…", "relatedChannels": channels})
+        ));
         assert!(!is(json!({"id": 1, "customer": {"id": 6}})));
         assert!(!is(json!({"id": 1, "relatedChannels": "[{\"channel_url\": \"ch_2\"}]"})));
     }

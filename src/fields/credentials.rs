@@ -1,9 +1,10 @@
-//! Context keys that look like credentials. A context object carries live ones by design (desk-wire section 10); no ticket
-//! field should.
+//! Context keys that look like credentials. A context object carries live ones by design (desk-wire
+//! section 10); no ticket field should.
 //!
-//! Pure. A key is cut into words at every change of style; a word, or two that stand together, decide. A false alarm costs one
-//! field definition, a miss shows a token to every agent: in doubt a key is denied. `tokenized-cards`, `secretary` and
-//! `passenger` are no credentials, `cookie-consent` and `token-count` count as some.
+//! Pure. A key is cut into words at every change of style; a word, or two that stand together,
+//! decide. A false alarm costs one field definition, a miss shows a token to every agent: in doubt
+//! a key is denied. `tokenized-cards`, `secretary` and `passenger` are no credentials,
+//! `cookie-consent` and `token-count` count as some.
 
 /// Words that say credential wherever they stand.
 const WORDS: [&str; 30] = [
@@ -58,7 +59,8 @@ const PAIRS: [(&str, &str); 12] = [
 /// How much of a key is looked at, in characters. A ticket field's key has twenty.
 const MAX_LOOKED_AT: usize = 200;
 
-/// Whether a key looks like that of a credential, in any spelling: `authToken`, `AUTH_TOKEN`, `x-api-key`, `session id`.
+/// Whether a key looks like that of a credential, in any spelling: `authToken`, `AUTH_TOKEN`,
+/// `x-api-key`, `session id`.
 pub fn looks_like_credential(key: &str) -> bool {
     let words = words(key);
     words.iter().any(|word| is_credential_word(word))
@@ -70,8 +72,9 @@ fn is_credential_word(word: &str) -> bool {
     WORDS.contains(&bare)
 }
 
-/// The words of a key in small letters: cut at whatever is no letter or digit, before a capital after a small letter or a
-/// digit, and before the last of several capitals that a small letter follows (`APIKey`).
+/// The words of a key in small letters: cut at whatever is no letter or digit, before a capital
+/// after a small letter or a digit, and before the last of several capitals that a small letter
+/// follows (`APIKey`).
 fn words(key: &str) -> Vec<String> {
     let letters: Vec<char> = key.chars().take(MAX_LOOKED_AT).collect();
     let mut words = vec![String::new()];
@@ -80,7 +83,8 @@ fn words(key: &str) -> Vec<String> {
         let after = letters.get(place + 1);
         let begins = letter.is_uppercase()
             && before.is_some_and(|before| {
-                let ends_capitals = before.is_uppercase() && after.is_some_and(|after| after.is_lowercase());
+                let ends_capitals =
+                    before.is_uppercase() && after.is_some_and(|after| after.is_lowercase());
                 before.is_lowercase() || before.is_ascii_digit() || ends_capitals
             });
         if begins || !letter.is_alphanumeric() {

@@ -1,8 +1,10 @@
-//! The heart: context keys against ticket fields, exactly, key for key, with a stated outcome for every key.
+//! The heart: context keys against ticket fields, exactly, key for key, with a stated outcome for
+//! every key.
 //!
-//! Pure, and in the same order every time. What fills a field: the context key that equals the field's key, exactly; else an
-//! alias; else the field's `from`. An empty value counts as absent, a denied key is no source. Desk drops unknown keys and
-//! wrong types in silence (desk-wire section 4), so nothing leaves that it would drop.
+//! Pure, and in the same order every time. What fills a field: the context key that equals the
+//! field's key, exactly; else an alias; else the field's `from`. An empty value counts as absent, a
+//! denied key is no source. Desk drops unknown keys and wrong types in silence (desk-wire section
+//! 4), so nothing leaves that it would drop.
 
 mod credentials;
 mod outcome;
@@ -24,8 +26,8 @@ use crate::rules::{BuiltIn, Choice, FieldKey, FieldKind, Priority, Rules, Source
 /// The most fields that a ticket holds (desk-wire section 4).
 pub const MAX_FIELDS: usize = 20;
 
-/// How many keys that match nothing are likened to the fields for a hint: a context of a quarter of a mebibyte has tens of
-/// thousands, and each would be held against every field.
+/// How many keys that match nothing are likened to the fields for a hint: a context of a quarter of
+/// a mebibyte has tens of thousands, and each would be held against every field.
 const MAX_LIKENED: usize = 100;
 
 /// The hint for a key that looks like a credential.
@@ -93,8 +95,8 @@ impl Refusal {
 }
 
 impl Matched {
-    /// The result's lines: one for every context key and every field with a source of its own. Configured fields come
-    /// first, in their order, the rest by name.
+    /// The result's lines: one for every context key and every field with a source of its own.
+    /// Configured fields come first, in their order, the rest by name.
     pub fn entries(&self, outcomes: &FieldOutcomes, with_values: bool) -> Vec<Entry> {
         self.rows.iter().map(|row| self.entry(row, outcomes, with_values)).collect()
     }
@@ -107,12 +109,16 @@ impl Matched {
                 let (outcome, agrees) = (*outcome, *agrees);
                 return Entry { key, outcome, field, hint, by, value: None, agrees };
             }
-            Resolution::Value(index) => (outcomes.values[*index], Some(self.values[*index].text.clone())),
+            Resolution::Value(index) => {
+                (outcomes.values[*index], Some(self.values[*index].text.clone()))
+            }
             Resolution::Priority => {
                 let text = self.priority.map(|priority| priority.as_str().to_owned().into());
                 (outcomes.priority, text)
             }
-            Resolution::Team => (outcomes.team, self.team.as_ref().map(|team| team.as_str().to_owned().into())),
+            Resolution::Team => {
+                (outcomes.team, self.team.as_ref().map(|team| team.as_str().to_owned().into()))
+            }
         };
         let value = value.filter(|_| with_values);
         Entry { key, outcome, field, hint: None, by: None, value, agrees: false }
@@ -123,7 +129,13 @@ impl Matched {
 pub fn match_fields(rules: &Rules, handoff: &Handoff) -> Matched {
     let fields = rules.fields.as_deref().unwrap_or_default();
     let defined = fields.iter().map(|field| field.key.as_str()).collect();
-    let mut matching = Matching { rules, handoff, defined, matched: Matched::default(), resolutions: BTreeMap::new() };
+    let mut matching = Matching {
+        rules,
+        handoff,
+        defined,
+        matched: Matched::default(),
+        resolutions: BTreeMap::new(),
+    };
     match &rules.fields {
         Some(fields) => {
             for field in fields {
@@ -168,7 +180,8 @@ struct Matching<'a> {
     /// The keys of the fields that are defined.
     defined: BTreeSet<&'a str>,
     matched: Matched,
-    /// Context keys that something was made of and that have no row yet, each with the field it went to.
+    /// Context keys that something was made of and that have no row yet, each with the field it
+    /// went to.
     resolutions: BTreeMap<String, (Option<String>, Resolution)>,
 }
 
@@ -178,7 +191,9 @@ impl Matching<'_> {
         if self.rules.deny.contains(key) {
             return Some(Outcome::Denied.into());
         }
-        let is_credential = self.rules.deny_credentials && !self.defined.contains(key) && looks_like_credential(key);
+        let is_credential = self.rules.deny_credentials
+            && !self.defined.contains(key)
+            && looks_like_credential(key);
         is_credential.then(|| Refusal::with_hint(Outcome::Denied, Some(ALLOW_HINT.to_owned())))
     }
 
@@ -218,10 +233,12 @@ impl Matching<'_> {
         candidates
     }
 
-    /// What is no key of the context object: a reserved key of the flat form, as good as the exact one, and a built-in.
+    /// What is no key of the context object: a reserved key of the flat form, as good as the exact
+    /// one, and a built-in.
     fn add_others(&self, field: &FieldKey, from: Option<&Source>, candidates: &mut Vec<Candidate>) {
         let key = field.as_str();
-        if let Some(value) = self.handoff.reserved.0.get(key).filter(|_| self.defined.contains(key)) {
+        if let Some(value) = self.handoff.reserved.0.get(key).filter(|_| self.defined.contains(key))
+        {
             let (name, value) = (key.to_owned(), value.clone());
             candidates.insert(0, Candidate { name, is_context: false, value });
         }
@@ -233,7 +250,8 @@ impl Matching<'_> {
         }
     }
 
-    /// Fills a field from its best source that has a value, and says of every other source what became of it.
+    /// Fills a field from its best source that has a value, and says of every other source what
+    /// became of it.
     fn fill(&mut self, field: &FieldKey, kind: &FieldKind, from: Option<&Source>) {
         let candidates = self.candidates(field, from);
         let is_usable = |candidate: &Candidate| {
@@ -282,12 +300,22 @@ impl Matching<'_> {
         }
     }
 
-    /// The rows in the place of this field: that of the key that fills it, and its own if it has a source of its own.
-    fn add_rows(&mut self, field: &FieldKey, has_own_source: bool, best: Option<&Candidate>, resolution: Resolution) {
+    /// The rows in the place of this field: that of the key that fills it, and its own if it has a
+    /// source of its own.
+    fn add_rows(
+        &mut self,
+        field: &FieldKey,
+        has_own_source: bool,
+        best: Option<&Candidate>,
+        resolution: Resolution,
+    ) {
         let key = field.as_str();
         let own = self.resolutions.get(key).cloned();
         if has_own_source {
-            let is_denied = matches!(own, Some((_, Resolution::Decided(Refusal { outcome: Outcome::Denied, .. }))));
+            let is_denied = matches!(
+                own,
+                Some((_, Resolution::Decided(Refusal { outcome: Outcome::Denied, .. })))
+            );
             let resolution = match own {
                 Some((_, denied)) if is_denied => denied,
                 Some(_) | None => resolution,
@@ -302,15 +330,17 @@ impl Matching<'_> {
     /// The best that became of a context key: that it was sent, before that it was superseded.
     fn resolve(&mut self, key: &str, target: Option<String>, became: Resolution) {
         let is_sent = !matches!(became, Resolution::Decided(_));
-        let known_is_sent =
-            self.resolutions.get(key).is_some_and(|(_, known)| !matches!(known, Resolution::Decided(_)));
+        let known_is_sent = self
+            .resolutions
+            .get(key)
+            .is_some_and(|(_, known)| !matches!(known, Resolution::Decided(_)));
         if !self.resolutions.contains_key(key) || (is_sent && !known_is_sent) {
             self.resolutions.insert(key.to_owned(), (target, became));
         }
     }
 
-    /// Without a list of fields: whatever Desk could know, and the rules have no other use for, is sent as text, and its
-    /// answer says what it kept.
+    /// Without a list of fields: whatever Desk could know, and the rules have no other use for, is
+    /// sent as text, and its answer says what it kept.
     fn every_legal_key(&mut self) {
         let rules = self.rules;
         let mut targets: BTreeSet<FieldKey> = BTreeSet::new();
@@ -359,7 +389,8 @@ impl Matching<'_> {
         self.matched.team = self.choose(choice, wish, read, Resolution::Team);
     }
 
-    /// What the sender wishes, else what the rules say. A context key that is not followed has its outcome all the same.
+    /// What the sender wishes, else what the rules say. A context key that is not followed has its
+    /// outcome all the same.
     fn choose<T: Clone + PartialEq>(
         &mut self,
         choice: Option<&Choice<T>>,
@@ -367,14 +398,18 @@ impl Matching<'_> {
         read: impl Fn(&str) -> Result<T, Refusal>,
         resolution: Resolution,
     ) -> Option<T> {
-        let read = |value: Option<&Value>| convert(&FieldKind::Text, value).and_then(|(text, _)| read(&text));
+        let read = |value: Option<&Value>| {
+            convert(&FieldKind::Text, value).and_then(|(text, _)| read(&text))
+        };
         let chosen = match choice {
             None => None,
             Some(Choice::Value(value)) => Some(value.clone()),
             Some(Choice::From(Source::BuiltIn(name))) => {
                 read(built_in(self.handoff, *name).map(Value::from).as_ref()).ok()
             }
-            Some(Choice::From(Source::Context(key))) if self.handoff.context.0.contains_key(key) => {
+            Some(Choice::From(Source::Context(key)))
+                if self.handoff.context.0.contains_key(key) =>
+            {
                 let chosen = self.context(key).and_then(read);
                 let became = match &chosen {
                     Err(refusal) => Resolution::Decided(refusal.clone()),
@@ -394,8 +429,10 @@ impl Matching<'_> {
     /// A row for every context key that has none yet.
     fn remaining_keys(&mut self) {
         let mut fields = Likened::new(self.defined.iter().copied());
-        let has_row: BTreeSet<String> = self.matched.rows.iter().map(|row| row.key.clone()).collect();
-        let keys: Vec<&str> = sorted_keys(self.handoff).filter(|key| !has_row.contains(*key)).collect();
+        let has_row: BTreeSet<String> =
+            self.matched.rows.iter().map(|row| row.key.clone()).collect();
+        let keys: Vec<&str> =
+            sorted_keys(self.handoff).filter(|key| !has_row.contains(*key)).collect();
         for key in keys {
             let (field, resolution) = match self.resolutions.remove(key) {
                 Some(known) => known,
@@ -473,7 +510,11 @@ mod tests {
 
     fn sent(rules: &Rules, context: Value) -> Vec<(String, String)> {
         let matched = match_fields(rules, &handoff(context));
-        matched.values.iter().map(|value| (value.key.to_string(), value.text.expose().to_owned())).collect()
+        matched
+            .values
+            .iter()
+            .map(|value| (value.key.to_string(), value.text.expose().to_owned()))
+            .collect()
     }
 
     fn one(kind: &str) -> Rules {
@@ -483,7 +524,10 @@ mod tests {
     #[test]
     fn a_key_matches_exactly_or_not_at_all() {
         let rules = rules(json!({"fields": [{"key": "order-id", "type": "text"}]}));
-        assert_eq!(sent(&rules, json!({"order-id": "ORD-1"})), [("order-id".into(), "ORD-1".into())]);
+        assert_eq!(
+            sent(&rules, json!({"order-id": "ORD-1"})),
+            [("order-id".into(), "ORD-1".into())]
+        );
         assert_eq!(outcomes(&rules, json!({"order-ids": "x"})), ["order-ids unmatched ?order-id"]);
         assert_eq!(outcomes(&rules, json!({"colour": "x"})), ["colour unmatched"]);
     }
@@ -491,8 +535,13 @@ mod tests {
     #[test]
     fn the_obvious_near_misses_are_named() {
         let rules = rules(json!({"fields": [{"key": "order-id", "type": "text"}]}));
-        for key in ["orderId", "order_id", "Order-Id", "order id", "ORDER.ID", "Order ID ", "oderId"] {
-            assert_eq!(outcomes(&rules, json!({ key: 1 })), [format!("{key} invalid-key ?order-id")]);
+        for key in
+            ["orderId", "order_id", "Order-Id", "order id", "ORDER.ID", "Order ID ", "oderId"]
+        {
+            assert_eq!(
+                outcomes(&rules, json!({ key: 1 })),
+                [format!("{key} invalid-key ?order-id")]
+            );
         }
         for key in ["orderid", "order--id", "odrer-id", "orde-id"] {
             assert_eq!(outcomes(&rules, json!({ key: 1 })), [format!("{key} unmatched ?order-id")]);
@@ -521,7 +570,9 @@ mod tests {
     #[test]
     fn scalars_travel_as_text_and_nothing_else_does() {
         let rules = one("text");
-        for (value, text) in [(json!("a b"), "a b"), (json!(1.5), "1.5"), (json!(-3), "-3"), (json!(true), "true")] {
+        for (value, text) in
+            [(json!("a b"), "a b"), (json!(1.5), "1.5"), (json!(-3), "-3"), (json!(true), "true")]
+        {
             assert_eq!(sent(&rules, json!({ "f": value })), [("f".into(), text.into())]);
         }
         for (value, outcome) in [
@@ -540,16 +591,29 @@ mod tests {
         for value in [json!(3), json!("3"), json!("-3"), json!("007"), json!(i64::MIN)] {
             assert_eq!(outcomes(&one("integer"), json!({ "f": value })), ["f written"]);
         }
-        for value in
-            [json!("3.0"), json!(3.5), json!("+3"), json!(" 3"), json!("٣"), json!(u64::MAX), json!("-"), json!(true)]
-        {
-            assert_eq!(outcomes(&one("integer"), json!({ "f": value })), ["f wrong-type"], "{value}");
+        for value in [
+            json!("3.0"),
+            json!(3.5),
+            json!("+3"),
+            json!(" 3"),
+            json!("٣"),
+            json!(u64::MAX),
+            json!("-"),
+            json!(true),
+        ] {
+            assert_eq!(
+                outcomes(&one("integer"), json!({ "f": value })),
+                ["f wrong-type"],
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn a_link_is_http_and_whole() {
-        for value in ["https://shop.example/orders/1?x=1#y", "http://localhost", "https://SHOP.example"] {
+        for value in
+            ["https://shop.example/orders/1?x=1#y", "http://localhost", "https://SHOP.example"]
+        {
             assert_eq!(outcomes(&one("link"), json!({ "f": value })), ["f written"], "{value}");
         }
         let long = format!("https://shop.example/{}", "a".repeat(170));
@@ -577,7 +641,9 @@ mod tests {
 
     #[test]
     fn a_dropdown_takes_its_options_to_the_letter() {
-        let rules = rules(json!({"fields": [{"key": "f", "type": "dropdown", "options": ["Gold plus", "silver"]}]}));
+        let rules = rules(
+            json!({"fields": [{"key": "f", "type": "dropdown", "options": ["Gold plus", "silver"]}]}),
+        );
         assert_eq!(outcomes(&rules, json!({"f": "silver"})), ["f written"]);
         for (value, hint) in [
             ("GOLD PLUS", " ?Gold plus"),
@@ -601,13 +667,17 @@ mod tests {
         assert_eq!(outcomes(&rules, json!({"abxd": 1})), ["abxd unmatched ?abcd"]);
         for (dashes, hint) in [(4 * MAX_VALUE - 8, " ?gold plus"), (4 * MAX_VALUE - 7, "")] {
             let value = format!("gold{}plus", "-".repeat(dashes));
-            assert_eq!(outcomes(&rules, json!({"tier": value})), [format!("tier not-an-option{hint}")]);
+            assert_eq!(
+                outcomes(&rules, json!({"tier": value})),
+                [format!("tier not-an-option{hint}")]
+            );
         }
     }
 
     #[test]
     fn long_text_is_cut_between_characters() {
-        let matched = match_fields(&one("text"), &handoff(json!({"f": format!("{}😀😀", "é".repeat(187))})));
+        let matched =
+            match_fields(&one("text"), &handoff(json!({"f": format!("{}😀😀", "é".repeat(187))})));
         assert_eq!(matched.values[0].text.expose(), format!("{}😀", "é".repeat(187)));
         assert!(matched.values[0].truncated);
         let matched = match_fields(&one("text"), &handoff(json!({"f": "é".repeat(190)})));
@@ -620,9 +690,13 @@ mod tests {
             "fields": [{"key": "order-id", "type": "text"}], "aliases": {"orderId": "order-id", "order": "order-id"}
         }));
         assert_eq!(outcomes(&rules, json!({"orderId": "1"})), ["orderId written ->order-id"]);
-        let lines = ["order-id written", "order superseded ->order-id", "orderId superseded ->order-id"];
+        let lines =
+            ["order-id written", "order superseded ->order-id", "orderId superseded ->order-id"];
         assert_eq!(outcomes(&rules, json!({"orderId": "1", "order": "2", "order-id": "3"})), lines);
-        assert_eq!(sent(&rules, json!({"orderId": "1", "order": "2"})), [("order-id".into(), "2".into())]);
+        assert_eq!(
+            sent(&rules, json!({"orderId": "1", "order": "2"})),
+            [("order-id".into(), "2".into())]
+        );
     }
 
     #[test]
@@ -636,9 +710,18 @@ mod tests {
         let mut listed = rules(document(&[]));
         for _ in 0..2 {
             let lines = ["orderId written ->order-id", "order empty ->order-id", "order-id empty"];
-            assert_eq!(outcomes(&listed, json!({"order-id": null, "order": " ", "orderId": "A"})), lines);
-            assert_eq!(sent(&listed, json!({"order": "", "orderId": "A"})), [("order-id".into(), "A".into())]);
-            assert_eq!(outcomes(&listed, json!({"order-id": "", "order": null}))[0], "order-id empty");
+            assert_eq!(
+                outcomes(&listed, json!({"order-id": null, "order": " ", "orderId": "A"})),
+                lines
+            );
+            assert_eq!(
+                sent(&listed, json!({"order": "", "orderId": "A"})),
+                [("order-id".into(), "A".into())]
+            );
+            assert_eq!(
+                outcomes(&listed, json!({"order-id": "", "order": null}))[0],
+                "order-id empty"
+            );
             // And so without a list of fields.
             listed.fields = None;
         }
@@ -661,10 +744,14 @@ mod tests {
         assert!(matched.values.is_empty() && matched.team.is_none());
         let lines = ["token denied", "other denied", "authToken denied ->token"];
         assert_eq!(outcomes(&rules, json!({"token": "t", "authToken": "t"})), lines);
-        assert_eq!(outcomes(&rules, json!({"authToken": "t"})), ["authToken denied ->token", "other empty"]);
+        assert_eq!(
+            outcomes(&rules, json!({"authToken": "t"})),
+            ["authToken denied ->token", "other empty"]
+        );
     }
 
-    /// The exact key comes first, then an alias, then `from`; each loser says who won, and is no miss if it said the same.
+    /// The exact key comes first, then an alias, then `from`; each loser says who won, and is no
+    /// miss if it said the same.
     #[test]
     fn better_source_supersedes_the_others() {
         let rules = rules(json!({
@@ -679,7 +766,9 @@ mod tests {
             };
             entries.into_iter().map(line).collect::<Vec<_>>()
         };
-        let line = |key: &str, outcome: &str, by: &str, missed| (key.into(), json!(outcome), by.into(), missed);
+        let line = |key: &str, outcome: &str, by: &str, missed| {
+            (key.into(), json!(outcome), by.into(), missed)
+        };
         assert_eq!(
             entries(json!({"tier": "gold", "memberTier": "silver", "level": "gold"})),
             [
@@ -702,17 +791,22 @@ mod tests {
         );
     }
 
-    /// A better source that the field does not take keeps its outcome: what was meant for the field is there, and wrong.
+    /// A better source that the field does not take keeps its outcome: what was meant for the field
+    /// is there, and wrong.
     #[test]
     fn wrong_better_source_is_not_replaced() {
         let rules = rules(json!({"fields": [{"key": "n", "type": "integer", "from": "m"}]}));
-        assert_eq!(outcomes(&rules, json!({"n": "x", "m": 1})), ["n wrong-type", "m superseded ->n"]);
+        assert_eq!(
+            outcomes(&rules, json!({"n": "x", "m": 1})),
+            ["n wrong-type", "m superseded ->n"]
+        );
         assert!(sent(&rules, json!({"n": "x", "m": 1})).is_empty());
     }
 
     #[test]
     fn credential_is_denied_unless_defined() {
-        let document = |allow: bool| json!({"deny_credentials": allow, "aliases": {"authToken": "note"}});
+        let document =
+            |allow: bool| json!({"deny_credentials": allow, "aliases": {"authToken": "note"}});
         let lines = [
             format!("authToken denied ->note ?{ALLOW_HINT}"),
             "order-id written".to_owned(),
@@ -723,7 +817,8 @@ mod tests {
         assert_eq!(outcomes(&rules(document(false)), context)[0], "authToken written ->note");
         let defined = rules(json!({"fields": [{"key": "token", "type": "text"}]}));
         assert_eq!(outcomes(&defined, json!({"token": "t"})), ["token written"]);
-        let listed = rules(json!({"fields": [{"key": "token", "type": "text"}], "deny": ["token"]}));
+        let listed =
+            rules(json!({"fields": [{"key": "token", "type": "text"}], "deny": ["token"]}));
         assert_eq!(outcomes(&listed, json!({"token": "t"})), ["token denied"]);
     }
 
@@ -739,7 +834,8 @@ mod tests {
             let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
             entries.into_iter().map(|entry| (entry.key, entry.outcome)).collect::<Vec<_>>()
         };
-        let expected = [("title".to_owned(), Outcome::Written), ("tier".to_owned(), Outcome::Unmatched)];
+        let expected =
+            [("title".to_owned(), Outcome::Written), ("tier".to_owned(), Outcome::Unmatched)];
         assert_eq!(lines(&with_field), expected);
         assert_eq!(lines(&Rules::default()), [("tier".to_owned(), Outcome::Written)]);
     }
@@ -753,7 +849,10 @@ mod tests {
         ]}));
         let lines = ["lang written", "land empty", "tier written", "membershipTier written ->tier"];
         assert_eq!(outcomes(&rules, json!({"membershipTier": "gold"})), lines);
-        assert_eq!(outcomes(&rules, json!({"lang": "fr"})), ["lang written", "land empty", "tier empty"]);
+        assert_eq!(
+            outcomes(&rules, json!({"lang": "fr"})),
+            ["lang written", "land empty", "tier empty"]
+        );
         assert_eq!(sent(&rules, json!({"lang": "fr"})), [("lang".into(), "fr".into())]);
     }
 
@@ -762,7 +861,8 @@ mod tests {
         let rules = rules(json!({
             "fields": [], "ticket": {"priority": {"from": "priority"}, "team": {"from": "support-team"}}
         }));
-        let matched = match_fields(&rules, &handoff(json!({"priority": "high", "support-team": "vip"})));
+        let matched =
+            match_fields(&rules, &handoff(json!({"priority": "high", "support-team": "vip"})));
         assert_eq!((matched.priority, matched.team), (Some(Priority::High), TeamKey::parse("vip")));
         let lines = ["priority not-an-option ?URGENT", "support-team not-an-option"];
         assert_eq!(outcomes(&rules, json!({"priority": "urgnt", "support-team": "V I P"})), lines);
@@ -770,18 +870,24 @@ mod tests {
 
     #[test]
     fn what_the_sender_wishes_wins_over_the_rules() {
-        let rules = rules(json!({"ticket": {"priority": {"value": "LOW"}, "team": {"value": "support"}}}));
+        let rules =
+            rules(json!({"ticket": {"priority": {"value": "LOW"}, "team": {"value": "support"}}}));
         let mut wished = handoff(json!({}));
         assert_eq!(match_fields(&rules, &wished).priority, Some(Priority::Low));
         wished.ticket.priority = Some(Priority::Urgent);
         wished.ticket.team = TeamKey::parse("vip");
         let matched = match_fields(&rules, &wished);
-        assert_eq!((matched.priority, matched.team), (Some(Priority::Urgent), TeamKey::parse("vip")));
+        assert_eq!(
+            (matched.priority, matched.team),
+            (Some(Priority::Urgent), TeamKey::parse("vip"))
+        );
     }
 
     #[test]
     fn a_key_whose_value_gives_way_to_the_senders_wish_is_kept_out_and_says_so() {
-        let rules = rules(json!({"fields": [], "ticket": {"priority": {"from": "pri"}, "team": {"from": "team"}}}));
+        let rules = rules(
+            json!({"fields": [], "ticket": {"priority": {"from": "pri"}, "team": {"from": "team"}}}),
+        );
         let mut wished = handoff(json!({"pri": "HIGH", "team": "nobody's team"}));
         wished.ticket.priority = Some(Priority::Low);
         wished.ticket.team = TeamKey::parse("vip");
@@ -790,22 +896,31 @@ mod tests {
             let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
             entries.into_iter().map(|entry| (entry.key, entry.outcome)).collect::<Vec<_>>()
         };
-        assert_eq!(lines(&wished), [("pri".into(), Outcome::Kept), ("team".into(), Outcome::NotAnOption)]);
+        assert_eq!(
+            lines(&wished),
+            [("pri".into(), Outcome::Kept), ("team".into(), Outcome::NotAnOption)]
+        );
         wished.ticket.priority = Some(Priority::High);
         assert_eq!(lines(&wished)[0], ("pri".into(), Outcome::Written));
     }
 
     #[test]
     fn without_a_list_of_fields_the_keys_of_priority_and_team_are_no_fields() {
-        let rules = rules(json!({"ticket": {"priority": {"from": "priority"}, "team": {"from": "support-team"}}}));
+        let rules = rules(
+            json!({"ticket": {"priority": {"from": "priority"}, "team": {"from": "support-team"}}}),
+        );
         let context = json!({"priority": "HIGH", "support-team": "vip", "tier": "gold"});
         assert_eq!(sent(&rules, context.clone()), [("tier".into(), "gold".into())]);
-        assert_eq!(outcomes(&rules, context), ["tier written", "priority written", "support-team written"]);
+        assert_eq!(
+            outcomes(&rules, context),
+            ["tier written", "priority written", "support-team written"]
+        );
     }
 
     #[test]
     fn the_twenty_first_field_is_over_the_limit() {
-        let context: serde_json::Map<String, Value> = (10..35).map(|n| (format!("k{n}"), json!(n))).collect();
+        let context: serde_json::Map<String, Value> =
+            (10..35).map(|n| (format!("k{n}"), json!(n))).collect();
         let lines = outcomes(&Rules::default(), Value::Object(context));
         assert_eq!(lines.iter().filter(|line| line.ends_with("written")).count(), MAX_FIELDS);
         assert_eq!(lines[20], "k30 over-limit");
@@ -813,25 +928,43 @@ mod tests {
 
     #[test]
     fn only_the_first_hundred_keys_are_likened_to_the_fields() {
-        let context: serde_json::Map<String, Value> = (100..300).map(|n| (format!("{n}order-id"), json!(1))).collect();
-        let fields = ["199order-ids", "200order-ids"].map(|key| json!({"key": key, "type": "text"}));
+        let context: serde_json::Map<String, Value> =
+            (100..300).map(|n| (format!("{n}order-id"), json!(1))).collect();
+        let fields =
+            ["199order-ids", "200order-ids"].map(|key| json!({"key": key, "type": "text"}));
         let rules = rules(json!({ "fields": fields }));
         let lines = outcomes(&rules, Value::Object(context));
-        assert_eq!(lines[99..=100], ["199order-id unmatched ?199order-ids", "200order-id unmatched"]);
-        assert_eq!(outcomes(&rules, json!({"200order-id": 1})), ["200order-id unmatched ?200order-ids"]);
+        assert_eq!(
+            lines[99..=100],
+            ["199order-id unmatched ?199order-ids", "200order-id unmatched"]
+        );
+        assert_eq!(
+            outcomes(&rules, json!({"200order-id": 1})),
+            ["200order-id unmatched ?200order-ids"]
+        );
         let deny: Vec<String> = (100..300).map(|n| format!("{n}")).collect();
-        let rules = self::rules(json!({ "fields": [{"key": "order-id", "type": "text"}], "deny": deny }));
-        let mut context: serde_json::Map<String, Value> = deny.iter().map(|key| (key.clone(), json!(1))).collect();
+        let rules =
+            self::rules(json!({ "fields": [{"key": "order-id", "type": "text"}], "deny": deny }));
+        let mut context: serde_json::Map<String, Value> =
+            deny.iter().map(|key| (key.clone(), json!(1))).collect();
         context.insert("orderId".into(), json!(1));
         let lines = outcomes(&rules, Value::Object(context));
-        assert_eq!(lines.last().unwrap(), "orderId invalid-key ?order-id", "what is denied is likened to nothing");
+        assert_eq!(
+            lines.last().unwrap(),
+            "orderId invalid-key ?order-id",
+            "what is denied is likened to nothing"
+        );
     }
 
     #[test]
     fn a_field_is_filled_if_the_human_finds_the_value_in_it() {
         let filled = [Outcome::Written, Outcome::Truncated, Outcome::Unchanged];
         assert!(filled.into_iter().all(Outcome::is_filled));
-        assert!(![Outcome::Kept, Outcome::Rejected, Outcome::Left, Outcome::Empty].into_iter().any(Outcome::is_filled));
+        assert!(
+            ![Outcome::Kept, Outcome::Rejected, Outcome::Left, Outcome::Empty]
+                .into_iter()
+                .any(Outcome::is_filled)
+        );
     }
 
     #[test]
@@ -842,7 +975,10 @@ mod tests {
             json!(matched.entries(&outcomes, true)),
             json!([{"key": "f", "outcome": "written", "value": "secret"}])
         );
-        assert_eq!(json!(matched.entries(&outcomes, false)), json!([{"key": "f", "outcome": "written"}]));
+        assert_eq!(
+            json!(matched.entries(&outcomes, false)),
+            json!([{"key": "f", "outcome": "written"}])
+        );
         assert!(!format!("{matched:?}").contains("secret"));
     }
 
@@ -862,8 +998,10 @@ mod tests {
 
     fn key() -> impl Strategy<Value = String> {
         prop_oneof![
-            prop::sample::select(vec!["text", "number", "link", "tier", "lang", "alias", "Text", "secret", "pri"])
-                .prop_map(str::to_owned),
+            prop::sample::select(vec![
+                "text", "number", "link", "tier", "lang", "alias", "Text", "secret", "pri"
+            ])
+            .prop_map(str::to_owned),
             "[a-z0-9-]{1,22}",
             ".{0,30}",
         ]

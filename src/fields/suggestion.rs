@@ -15,8 +15,8 @@ impl<'c> FromIterator<&'c str> for Candidates<'c> {
 }
 
 impl<'c> Candidates<'c> {
-    /// The candidate that was probably meant: the same letters and digits in the same order, else one slip of the pen
-    /// away.
+    /// The candidate that was probably meant: the same letters and digits in the same order, else
+    /// one slip of the pen away.
     pub(super) fn near(&self, text: &str) -> Option<&'c str> {
         if text.len() > 4 * MAX_VALUE {
             return None;
@@ -25,7 +25,9 @@ impl<'c> Candidates<'c> {
         let same = self.0.iter().find(|(_, letters)| *letters == wanted);
         let close = |(text, letters): &&(&str, String)| {
             let comparable = text.len() <= MAX_VALUE && wanted.len().min(letters.len()) >= 4;
-            comparable && wanted.len().abs_diff(letters.len()) <= 4 && strsim::osa_distance(&wanted, letters) <= 1
+            comparable
+                && wanted.len().abs_diff(letters.len()) <= 4
+                && strsim::osa_distance(&wanted, letters) <= 1
         };
         same.or_else(|| self.0.iter().find(close)).map(|(text, _)| *text)
     }
@@ -53,7 +55,8 @@ fn letters(text: &str) -> String {
     text.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The key as Desk could know it: `orderId`, `order_id`, `Order Id` become `order-id`; too long a one ends at a dash.
+/// The key as Desk could know it: `orderId`, `order_id`, `Order Id` become `order-id`; too long a
+/// one ends at a dash.
 pub(super) fn legal_form(key: &str) -> Option<String> {
     let mut form = String::new();
     let mut after_small = false;

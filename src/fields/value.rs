@@ -11,7 +11,9 @@ use crate::rules::{FieldKind, MAX_VALUE};
 
 /// Null or blank.
 pub(super) fn is_empty(value: Option<&Value>) -> bool {
-    value.is_none_or(|value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()))
+    value.is_none_or(|value| {
+        value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+    })
 }
 
 /// The text to send for a value, and whether it was cut; or why none is sent.
@@ -30,9 +32,15 @@ pub(super) fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String
         FieldKind::Text => {
             let cut = cut(&text, MAX_VALUE);
             let truncated = cut.len() < text.len();
-            if cut.trim().is_empty() { Err(Outcome::Empty.into()) } else { Ok((cut.to_owned(), truncated)) }
+            if cut.trim().is_empty() {
+                Err(Outcome::Empty.into())
+            } else {
+                Ok((cut.to_owned(), truncated))
+            }
         }
-        FieldKind::Integer | FieldKind::Link | FieldKind::Dropdown(_) if fits(kind, &text) => Ok((text, false)),
+        FieldKind::Integer | FieldKind::Link | FieldKind::Dropdown(_) if fits(kind, &text) => {
+            Ok((text, false))
+        }
         FieldKind::Integer | FieldKind::Link => Err(Outcome::WrongType.into()),
         FieldKind::Dropdown(options) => {
             let near = Candidates::from_iter(options.iter().map(String::as_str)).near(&text);
@@ -68,11 +76,12 @@ pub fn cut_bytes(text: &str, limit: usize) -> &str {
 
 /// Decimal digits with at most one minus sign, within 64 bits.
 fn is_integer(text: &str) -> bool {
-    text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok()
+    text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<i64>().is_ok()
 }
 
-/// An http or https address that arrives whole: half a link is a wrong one. Browsers read `HTTPS:\\a.b` as one too; what
-/// Desk does with it nobody knows.
+/// An http or https address that arrives whole: half a link is a wrong one. Browsers read
+/// `HTTPS:\\a.b` as one too; what Desk does with it nobody knows.
 fn is_link(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let web = rest.is_some_and(|rest| !rest.starts_with(['/', '\\'])) && Url::parse(text).is_ok();

@@ -1,13 +1,13 @@
 //! The AI agent's event, as documented by the sender (desk-wire section 9).
 //!
-//! A webhook is not lost for an optional part: what is needed is the event's id, the user, and the id or the channel of the
-//! conversation. Any other part of a wrong type counts as absent and is a remark. The sender's own samples hold times that
-//! cannot be read.
+//! A webhook is not lost for an optional part: what is needed is the event's id, the user, and the
+//! id or the channel of the conversation. Any other part of a wrong type counts as absent and is a
+//! remark. The sender's own samples hold times that cannot be read.
 
 use serde_json::{Map, Value};
 
 use super::{Conversation, Form, Handoff, MAX_REMARKS, TicketWish, filled, ticket_id};
-use crate::shape::{Reader, present};
+use crate::json_reader::{Reader, present};
 
 const CONVERSATION: &str = "data.conversation";
 const AGENT_CONTEXT: &str = "data.conversation.ai_agent_context";
@@ -16,8 +16,9 @@ impl Reader {
     pub(super) fn envelope(&mut self, body: &Map<String, Value>) -> Option<Handoff> {
         let event_id = self.required_identifier("", body, "id");
         let data = self.required("", body, "data").and_then(|value| self.object("data", value))?;
-        let conversation =
-            self.required("data", data, "conversation").and_then(|value| self.object(CONVERSATION, value))?;
+        let conversation = self
+            .required("data", data, "conversation")
+            .and_then(|value| self.object(CONVERSATION, value))?;
         let user_id = self.required_identifier(CONVERSATION, conversation, "user_id");
 
         // What is wrong from here on is a remark.
@@ -61,8 +62,9 @@ impl Reader {
         Some(Conversation { id, channel_url, channel_type })
     }
 
-    /// The ticket id in an `external_case`, if its type says that the case is one of Desk's. Which types Sendbird sends is
-    /// not known (desk-wire section 9, question 7), so another type is nothing to remark on.
+    /// The ticket id in an `external_case`, if its type says that the case is one of Desk's. Which
+    /// types Sendbird sends is not known (desk-wire section 9, question 7), so another type is
+    /// nothing to remark on.
     fn desk_case(&mut self, data: &Map<String, Value>) -> Option<u64> {
         let path = "data.external_case";
         let case = self.object(path, present(data, "external_case")?)?;

@@ -1,12 +1,13 @@
-//! The flat form: one JSON object of strings, numbers and booleans, as the tools of AI agents send it (desk-wire section 9).
+//! The flat form: one JSON object of strings, numbers and booleans, as the tools of AI agents send
+//! it (desk-wire section 9).
 //!
-//! A few keys are reserved; everything else is the context. A tool sends an empty text for what it does not know, so that
-//! counts as absent; a wrong type is an error.
+//! A few keys are reserved; everything else is the context. A tool sends an empty text for what it
+//! does not know, so that counts as absent; a wrong type is an error.
 
 use serde_json::{Map, Value};
 
 use super::{Context, Conversation, FallbackId, Form, Handoff, TicketWish, emptied, filled};
-use crate::shape::{Reader, present};
+use crate::json_reader::{Reader, present};
 
 /// The keys that say something else than a fact about the customer.
 const RESERVED: [&str; 10] = [
@@ -22,11 +23,16 @@ const RESERVED: [&str; 10] = [
     "event_id",
 ];
 
-/// How the address of a Chat group channel begins; a tool may send it as the id of the conversation.
+/// How the address of a Chat group channel begins; a tool may send it as the id of the
+/// conversation.
 const CHANNEL_PREFIX: &str = "sendbird_group_channel_";
 
 impl Reader {
-    pub(super) fn flat(&mut self, body: &Map<String, Value>, fallback_id: impl FallbackId) -> Option<Handoff> {
+    pub(super) fn flat(
+        &mut self,
+        body: &Map<String, Value>,
+        fallback_id: impl FallbackId,
+    ) -> Option<Handoff> {
         let event = self.direct_id(body, fallback_id);
         let user_id = self.required_identifier("", body, "user_id");
         let conversation = self.flat_conversation(body);
@@ -82,6 +88,10 @@ impl Reader {
             (Some(id), None) if id.starts_with(CHANNEL_PREFIX) => (None, Some(id)),
             names => names,
         };
-        (id.is_some() || channel_url.is_some()).then_some(Conversation { id, channel_url, channel_type: None })
+        (id.is_some() || channel_url.is_some()).then_some(Conversation {
+            id,
+            channel_url,
+            channel_type: None,
+        })
     }
 }

@@ -9,9 +9,11 @@ use super::{Form, Handoff};
 use crate::config::AppId;
 use crate::queue::QueueEntry;
 
-/// The version of [`Message`]'s form. A worker leaves what it does not know to the dead-letter queue.
+/// The version of [`Message`]'s form. A worker leaves what it does not know to the dead-letter
+/// queue.
 pub const VERSION: u32 = 2;
-/// The version of the first edition, which is still read: its messages may lie on a queue for weeks.
+/// The version of the first edition, which is still read: its messages may lie on a queue for
+/// weeks.
 const FIRST_VERSION: u32 = 1;
 
 /// What lies on the queue.
@@ -28,7 +30,7 @@ pub struct Message {
 
 /// Why a message cannot be worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MessageError {
+pub enum DecodeError {
     /// Not ours, or damaged.
     #[error("the message cannot be read")]
     Unreadable,
@@ -59,9 +61,11 @@ impl Message {
         }
     }
 
-    /// JSON without the two characters that SQS refuses and JSON need not escape (it takes what XML 1.0 takes).
+    /// JSON without the two characters that SQS refuses and JSON need not escape (it takes what XML
+    /// 1.0 takes).
     fn text(&self) -> String {
-        let mut text = serde_json::to_string(self).expect("a handoff is made of texts and JSON values");
+        let mut text =
+            serde_json::to_string(self).expect("a handoff is made of texts and JSON values");
         for (refused, escaped) in [('\u{fffe}', "\\ufffe"), ('\u{ffff}', "\\uffff")] {
             if text.contains(refused) {
                 text = text.replace(refused, escaped);
@@ -70,21 +74,22 @@ impl Message {
         text
     }
 
-    /// Reads a message back. `sent` is the time at which the queue took it, in milliseconds since 1970: a message of the first
-    /// edition does not say when it was received.
+    /// Reads a message back. `sent` is the time at which the queue took it, in milliseconds since
+    /// 1970: a message of the first edition does not say when it was received.
     ///
     /// # Errors
-    /// [`MessageError`], which repeats nothing of it.
-    pub fn parse(body: &str, sent: Option<i64>) -> Result<Self, MessageError> {
+    /// [`DecodeError`], which repeats nothing of it.
+    pub fn parse(body: &str, sent: Option<i64>) -> Result<Self, DecodeError> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
-        let Version { version } = serde_json::from_str(body).map_err(|_| MessageError::Unreadable)?;
+        let Version { version } =
+            serde_json::from_str(body).map_err(|_| DecodeError::Unreadable)?;
         if version != VERSION && version != FIRST_VERSION {
-            return Err(MessageError::UnknownVersion);
+            return Err(DecodeError::UnknownVersion);
         }
-        let mut message: Self = serde_json::from_str(body).map_err(|_| MessageError::Unreadable)?;
+        let mut message: Self = serde_json::from_str(body).map_err(|_| DecodeError::Unreadable)?;
         if version == FIRST_VERSION {
             // Only webhooks were queued.
             message.handoff.form = Form::Envelope;
@@ -105,7 +110,11 @@ mod tests {
         let Value::Object(context) = context else { panic!("a context is an object") };
         let handoff = Handoff {
             event_id: event_id.into(),
-            conversation: Conversation { id: Some("1".into()), channel_url: Some(channel.into()), channel_type: None },
+            conversation: Conversation {
+                id: Some("1".into()),
+                channel_url: Some(channel.into()),
+                channel_type: None,
+            },
             user_id: "user_1".into(),
             context: Context(context),
             created_at: Some("2025-07-30T08:35:25Z".into()),
@@ -118,7 +127,8 @@ mod tests {
 
     #[test]
     fn message_comes_back_unchanged() {
-        let context: Value = serde_json::from_str(r#"{"a": 1.10, "b": null, "c": {"d": []}, "e": "😀"}"#).unwrap();
+        let context: Value =
+            serde_json::from_str(r#"{"a": 1.10, "b": null, "c": {"d": []}, "e": "😀"}"#).unwrap();
         let message = message("evt", "ch", context);
         assert_eq!(message.app_id(), AppId::parse("APP-1"));
         assert_eq!(Message::parse(&message.entry().body, None), Ok(message));
@@ -126,10 +136,10 @@ mod tests {
 
     #[test]
     fn message_holds_only_characters_of_sqs() {
-        let message = message("evt", "ch", json!({"a": "\u{0}\u{1f}\u{7f}\u{fffe}\u{ffff}\t\n\u{10ffff}"}));
+        let message =
+            message("evt", "ch", json!({"a": "\u{0}\u{1f}\u{7f}\u{fffe}\u{ffff}\t\n\u{10ffff}"}));
         let body = message.entry().body;
-        let legal =
-            |char| matches!(char, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+        let legal = |char| matches!(char, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
         assert!(body.chars().all(legal), "{body:?}");
         assert_eq!(Message::parse(&body, None), Ok(message));
     }
@@ -169,10 +179,11 @@ mod tests {
 
     #[test]
     fn foreign_message_differs_from_other_version() {
-        let other = message("e", "c", json!({})).entry().body.replace("\"version\":2", "\"version\":3");
-        assert_eq!(Message::parse(&other, None), Err(MessageError::UnknownVersion));
+        let other =
+            message("e", "c", json!({})).entry().body.replace("\"version\":2", "\"version\":3");
+        assert_eq!(Message::parse(&other, None), Err(DecodeError::UnknownVersion));
         for bad in ["", "{}", "[]", "{\"version\":1}", "{\"version\":2}", "{\"version\":\"1\"}"] {
-            assert_eq!(Message::parse(bad, None), Err(MessageError::Unreadable), "{bad}");
+            assert_eq!(Message::parse(bad, None), Err(DecodeError::Unreadable), "{bad}");
         }
     }
 

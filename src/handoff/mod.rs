@@ -1,9 +1,10 @@
 //! What was handed over: the three bodies, read into one [`Handoff`].
 //!
-//! Pure. Takes only a body that [`crate::auth`] let through. The AI agent's event (`envelope`) is told by its `category`, the
-//! nested direct form (`nested`) by its `conversation`, and what has neither is the flat form (`flat`) that tools send.
-//! Unknown properties are ignored. What is missing or of a wrong type is reported with its JSON path and never with its
-//! value. [`order`] says which of two handoffs is the newer one, [`message`] what lies on the queue.
+//! Pure. Takes only a body that [`crate::auth`] let through. The AI agent's event (`envelope`) is
+//! told by its `category`, the nested direct form (`nested`) by its `conversation`, and what has
+//! neither is the flat form (`flat`) that tools send. Unknown properties are ignored. What is
+//! missing or of a wrong type is reported with its JSON path and never with its value. [`order`]
+//! says which of two handoffs is the newer one, [`message`] what lies on the queue.
 
 mod envelope;
 mod flat;
@@ -21,8 +22,8 @@ pub use self::order::Stamp;
 
 use crate::auth::Authenticated;
 use crate::config::AppId;
+use crate::json_reader::{self, ReadError, Reader, join, present};
 use crate::rules::{Priority, TeamKey};
-use crate::shape::{self, Problem, Reader, join, present};
 
 /// The longest identifier taken, in characters. Sendbird's own are far shorter.
 pub const MAX_ID: usize = 512;
@@ -56,7 +57,8 @@ pub enum Form {
 pub struct Handoff {
     /// Tells one delivery from another: the same event has the same id.
     pub event_id: String,
-    /// Whether the sender gave the id. Else it is the digest of the body, which names the event for ten minutes only.
+    /// Whether the sender gave the id. Else it is the digest of the body, which names the event for
+    /// ten minutes only.
     #[serde(default = "yes")]
     pub event_is_named: bool,
     /// The body it came in.
@@ -68,7 +70,8 @@ pub struct Handoff {
     pub user_id: String,
     /// The facts about the customer.
     pub context: Context,
-    /// Of the flat form: its reserved keys with their values, each of which also fills the ticket field of that very key.
+    /// Of the flat form: its reserved keys with their values, each of which also fills the ticket
+    /// field of that very key.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
     pub reserved: Context,
     /// Such as `en`.
@@ -170,14 +173,14 @@ pub enum BadBody {
     },
     /// JSON, but not a handoff.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Shape(Vec<Problem>),
+    Shape(Vec<ReadError>),
 }
 
 /// Reads a body of any form for the application that was chosen.
 ///
-/// `idempotency_key` is the header of that name: the event id of a direct body that has none of its own. Without either
-/// it is the SHA-256 digest of the body. `received` is the time at which API Gateway received the request, in milliseconds
-/// since 1970.
+/// `idempotency_key` is the header of that name: the event id of a direct body that has none of its
+/// own. Without either it is the SHA-256 digest of the body. `received` is the time at which API
+/// Gateway received the request, in milliseconds since 1970.
 ///
 /// # Errors
 /// [`BadBody`], which names the place and no value.
@@ -192,8 +195,8 @@ pub fn parse(
         return Err(BadBody::Empty);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| BadBody::NotUtf8(error.valid_up_to()))?;
-    let value: Value =
-        shape::json(text).map_err(|error| BadBody::NotJson { line: error.line(), column: error.column() })?;
+    let value: Value = json_reader::json(text)
+        .map_err(|error| BadBody::NotJson { line: error.line(), column: error.column() })?;
 
     let mut reader = Reader::default();
     let event = reader.event(&value, app_id, |reader| match idempotency_key {
@@ -212,7 +215,12 @@ trait FallbackId: FnOnce(&mut Reader) -> Option<(String, bool)> {}
 impl<F: FnOnce(&mut Reader) -> Option<(String, bool)>> FallbackId for F {}
 
 impl Reader {
-    fn event(&mut self, value: &Value, app_id: &AppId, fallback_id: impl FallbackId) -> Option<Event> {
+    fn event(
+        &mut self,
+        value: &Value,
+        app_id: &AppId,
+        fallback_id: impl FallbackId,
+    ) -> Option<Event> {
         let body = self.object("", value)?;
         if let Some(theirs) = present(body, "app_id")
             && theirs.as_str().map(str::trim) != Some(app_id.as_str())
@@ -232,7 +240,11 @@ impl Reader {
     }
 
     /// The id of a direct body, and whether the sender gave it.
-    fn direct_id(&mut self, body: &Map<String, Value>, fallback_id: impl FallbackId) -> Option<(String, bool)> {
+    fn direct_id(
+        &mut self,
+        body: &Map<String, Value>,
+        fallback_id: impl FallbackId,
+    ) -> Option<(String, bool)> {
         match filled(body, "event_id") {
             Some(id) => Some((self.identifier("event_id", id)?, true)),
             None => fallback_id(self),
@@ -254,7 +266,8 @@ impl Reader {
 
     /// The context object; a missing one is empty.
     fn context(&mut self, path: &str, parts: &Map<String, Value>) -> Context {
-        let object = present(parts, "context").and_then(|value| self.object(&join(path, "context"), value));
+        let object =
+            present(parts, "context").and_then(|value| self.object(&join(path, "context"), value));
         Context(object.into_iter().flatten().map(emptied).collect())
     }
 
@@ -287,16 +300,27 @@ impl Reader {
         id
     }
 
-    fn required_identifier(&mut self, path: &str, parts: &Map<String, Value>, name: &str) -> Option<String> {
+    fn required_identifier(
+        &mut self,
+        path: &str,
+        parts: &Map<String, Value>,
+        name: &str,
+    ) -> Option<String> {
         let value = self.required(path, parts, name)?;
         self.identifier(&join(path, name), value)
     }
 
-    fn optional_identifier(&mut self, path: &str, parts: &Map<String, Value>, name: &str) -> Option<String> {
+    fn optional_identifier(
+        &mut self,
+        path: &str,
+        parts: &Map<String, Value>,
+        name: &str,
+    ) -> Option<String> {
         self.identifier(&join(path, name), filled(parts, name)?)
     }
 
-    /// A short text or a number: what identifies something, on one line. White space around it is no part of it.
+    /// A short text or a number: what identifies something, on one line. White space around it is
+    /// no part of it.
     fn identifier(&mut self, path: &str, value: &Value) -> Option<String> {
         let text = match value {
             Value::String(text) => text.trim().to_owned(),
@@ -320,8 +344,8 @@ impl Reader {
     }
 }
 
-/// Of an array or an object, which no field takes, only that it is one is kept: nested deeply enough, a body that can be
-/// read would become a message that cannot.
+/// Of an array or an object, which no field takes, only that it is one is kept: nested deeply
+/// enough, a body that can be read would become a message that cannot.
 fn emptied((key, value): (&String, &Value)) -> (String, Value) {
     let value = match value {
         Value::Array(_) => Value::Array(Vec::new()),
@@ -412,7 +436,8 @@ mod tests {
             "conversation": {"id": 1, "user_id": "u"}
         });
         assert_eq!(handoff(&direct).stamp(), Stamp { created: None, received: RECEIVED });
-        let flat = json!({"created_at": "2025-07-30T08:35:25.5Z", "conversation_id": 1, "user_id": "u"});
+        let flat =
+            json!({"created_at": "2025-07-30T08:35:25.5Z", "conversation_id": 1, "user_id": "u"});
         assert_eq!(handoff(&flat).stamp().created, None);
     }
 
@@ -427,9 +452,11 @@ mod tests {
 
     #[test]
     fn only_a_case_of_desk_is_a_ticket() {
-        for case in
-            [json!({"case_id": "77", "type": "sprinklr"}), json!({"case_id": "x", "type": "desk"}), json!("desk")]
-        {
+        for case in [
+            json!({"case_id": "77", "type": "sprinklr"}),
+            json!({"case_id": "x", "type": "desk"}),
+            json!("desk"),
+        ] {
             let mut body = envelope();
             body["data"]["external_case"] = case;
             assert_eq!(handoff(&body).ticket.id, None);
@@ -470,7 +497,10 @@ mod tests {
         };
         let bare = r#"{"conversation":{"id":"c","user_id":"u"}}"#;
         assert_eq!(id(bare, Some("key-1")), "key-1");
-        assert_eq!(id(r#"{"event_id":"e","conversation":{"id":"c","user_id":"u"}}"#, Some("key-1")), "e");
+        assert_eq!(
+            id(r#"{"event_id":"e","conversation":{"id":"c","user_id":"u"}}"#, Some("key-1")),
+            "e"
+        );
         assert_eq!(id(bare, None), id(bare, None));
         assert_eq!(id(bare, None).len(), 64);
         assert!(matches!(read(bare.as_bytes(), Some("")), Err(BadBody::Shape(_))));
@@ -497,7 +527,8 @@ mod tests {
         );
     }
 
-    /// Whatever else is wrong with it, an event that says whose conversation it is becomes a handoff.
+    /// Whatever else is wrong with it, an event that says whose conversation it is becomes a
+    /// handoff.
     #[test]
     fn optional_parts_of_event_cost_nothing() {
         let mut body = envelope();
@@ -510,7 +541,10 @@ mod tests {
         body["data"]["conversation"]["ai_agent_context"]["context"] = json!("x");
         body["data"]["conversation"]["ai_agent_context"]["country"] = json!("U\nS");
         let handoff = handoff(&body);
-        assert_eq!((handoff.conversation.id.as_deref(), handoff.conversation.channel_url), (Some("2647"), None));
+        assert_eq!(
+            (handoff.conversation.id.as_deref(), handoff.conversation.channel_url),
+            (Some("2647"), None)
+        );
         assert_eq!(
             handoff.remarks,
             [
@@ -543,7 +577,10 @@ mod tests {
         assert_eq!((handoff.form, handoff.user_id.as_str()), (Form::Flat, "user_1"));
         assert_eq!((handoff.language.as_deref(), handoff.country.as_deref()), (Some("en"), None));
         let TicketWish { id, title, priority, team } = &handoff.ticket;
-        assert_eq!((*id, title.as_deref(), *priority), (Some(7), Some("Broken lid"), Some(Priority::High)));
+        assert_eq!(
+            (*id, title.as_deref(), *priority),
+            (Some(7), Some("Broken lid"), Some(Priority::High))
+        );
         assert_eq!(*team, TeamKey::parse("vip"));
         assert_eq!(json!(handoff.context), json!({"order-id": "ORD-1", "is-new": true, "cart": 3}));
         assert_eq!(handoff.reserved.0["language"], "en");
@@ -559,7 +596,10 @@ mod tests {
             json!({"channel_url": channel, "user_id": "u"}),
         ] {
             let conversation = handoff(&body).conversation;
-            assert_eq!((conversation.id.as_deref(), conversation.channel_url.as_deref()), (None, Some(channel)));
+            assert_eq!(
+                (conversation.id.as_deref(), conversation.channel_url.as_deref()),
+                (None, Some(channel))
+            );
         }
         let two = json!({"conversation_id": channel, "channel_url": "other", "user_id": "u"});
         assert_eq!(paths(&two), ["conversation_id"]);
@@ -571,7 +611,16 @@ mod tests {
             "conversation_id": {}, "user_id": [], "language": true, "title": 5, "priority": "top", "team": "V I P",
             "ticket_id": "x", "event_id": {}
         });
-        let named = ["event_id", "user_id", "conversation_id", "language", "title", "ticket_id", "priority", "team"];
+        let named = [
+            "event_id",
+            "user_id",
+            "conversation_id",
+            "language",
+            "title",
+            "ticket_id",
+            "priority",
+            "team",
+        ];
         assert_eq!(paths(&wrong), named);
         assert_eq!(paths(&json!({})), ["user_id", "conversation_id"]);
         assert_eq!(paths(&json!({"user_id": "u", "conversation_id": ""})), ["conversation_id"]);
@@ -581,7 +630,13 @@ mod tests {
     #[test]
     fn three_forms_say_the_same() {
         let facts = |handoff: Handoff| {
-            (handoff.user_id, handoff.conversation.id, handoff.context.0, handoff.language, handoff.event_id)
+            (
+                handoff.user_id,
+                handoff.conversation.id,
+                handoff.context.0,
+                handoff.language,
+                handoff.event_id,
+            )
         };
         let envelope = json!({
             "id": "e", "category": "handoff",
@@ -637,9 +692,14 @@ mod tests {
 
     #[test]
     fn no_time_and_no_blank_side_fact_costs_a_handoff() {
-        for time in
-            [json!(true), json!([]), json!("2025-07-30\n08:30"), json!("x".repeat(600)), json!(" "), json!(null)]
-        {
+        for time in [
+            json!(true),
+            json!([]),
+            json!("2025-07-30\n08:30"),
+            json!("x".repeat(600)),
+            json!(" "),
+            json!(null),
+        ] {
             let mut body = envelope();
             body["data"]["handoff_at"] = time;
             body["data"]["conversation"]["ai_agent_context"]["language"] = json!(" ");
@@ -651,7 +711,9 @@ mod tests {
 
     #[test]
     fn a_conversation_has_a_name_that_is_not_blank() {
-        for (id, channel) in [(json!(""), json!(null)), (json!(" "), json!("")), (json!(null), json!(" "))] {
+        for (id, channel) in
+            [(json!(""), json!(null)), (json!(" "), json!("")), (json!(null), json!(" "))]
+        {
             let body = json!({"conversation": {"id": id, "channel_url": channel, "user_id": "u"}});
             assert_eq!(paths(&body), ["conversation"]);
         }
@@ -662,7 +724,8 @@ mod tests {
 
     #[test]
     fn half_an_emoji_costs_a_handoff_nothing_but_itself() {
-        let body = br#"{"conversation": {"id": 1, "user_id": "u"}, "context": {"summary": "lid \ud83d"}}"#;
+        let body =
+            br#"{"conversation": {"id": 1, "user_id": "u"}, "context": {"summary": "lid \ud83d"}}"#;
         let Event::Handoff(handoff) = read(body, None).unwrap() else { panic!("it is one") };
         assert_eq!(handoff.context.0["summary"], json!("lid \u{fffd}"));
     }

@@ -1,14 +1,19 @@
-//! The nested direct form, of scripts and people with curl: a `conversation`, a `context`, a `ticket`.
+//! The nested direct form, of scripts and people with curl: a `conversation`, a `context`, a
+//! `ticket`.
 //!
 //! A wrong type is an error: a developer is there to read it.
 
 use serde_json::{Map, Value};
 
 use super::{FallbackId, Form, Handoff, TicketWish};
-use crate::shape::{Reader, present};
+use crate::json_reader::{Reader, present};
 
 impl Reader {
-    pub(super) fn nested(&mut self, body: &Map<String, Value>, fallback_id: impl FallbackId) -> Option<Handoff> {
+    pub(super) fn nested(
+        &mut self,
+        body: &Map<String, Value>,
+        fallback_id: impl FallbackId,
+    ) -> Option<Handoff> {
         let event = self.direct_id(body, fallback_id);
         let path = "conversation";
         let parts = self.required("", body, path).and_then(|value| self.object(path, value))?;
@@ -43,7 +48,9 @@ impl Reader {
         let Some(parts) = self.object(path, value) else { return TicketWish::default() };
         TicketWish {
             id: self.ticket_id(path, parts, "id"),
-            title: present(parts, "title").and_then(|value| self.filled("ticket.title", value)).map(str::to_owned),
+            title: present(parts, "title")
+                .and_then(|value| self.filled("ticket.title", value))
+                .map(str::to_owned),
             priority: self.priority(path, parts),
             team: self.team(path, parts),
         }

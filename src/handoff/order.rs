@@ -1,11 +1,13 @@
 //! Which of two handoffs is the newer one.
 //!
-//! Two events of the AI agent are ordered by the time at which the sender made them, if both can be read and neither lies more
-//! than five minutes ahead of its receipt; every other pair by the time at which API Gateway received it. A time in a direct
-//! body never decides: who writes it may write anything.
+//! Two events of the AI agent are ordered by the time at which the sender made them, if both can be
+//! read and neither lies more than five minutes ahead of its receipt; every other pair by the time
+//! at which API Gateway received it. A time in a direct body never decides: who writes it may write
+//! anything.
 //!
-//! Pure. The relation is not transitive: an event may be older than another one by the sender's clock, and newer than a direct
-//! handoff in between by its receipt. That does no harm, because each field is compared with its own last writer only.
+//! Pure. The relation is not transitive: an event may be older than another one by the sender's
+//! clock, and newer than a direct handoff in between by its receipt. That does no harm, because
+//! each field is compared with its own last writer only.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -64,7 +66,8 @@ mod tests {
 
     #[test]
     fn unreadable_or_future_time_is_not_used() {
-        for text in ["2025-07-30T08:30:32.d25Z", "", "2025-07-30T08:40:31Z", "9999-01-01T00:00:00Z"] {
+        for text in ["2025-07-30T08:30:32.d25Z", "", "2025-07-30T08:40:31Z", "9999-01-01T00:00:00Z"]
+        {
             assert_eq!(Stamp::new(Some(text), RECEIVED).created, None, "{text}");
         }
         assert!(Stamp::new(Some("2025-07-30T08:40:30Z"), RECEIVED).created.is_some());
@@ -72,7 +75,8 @@ mod tests {
 
     #[test]
     fn senders_clock_orders_two_events() {
-        let (early, late) = (Stamp { created: Some(1), received: 9 }, Stamp { created: Some(2), received: 8 });
+        let (early, late) =
+            (Stamp { created: Some(1), received: 9 }, Stamp { created: Some(2), received: 8 });
         assert!(early.is_older_than(&late) && !late.is_older_than(&early));
     }
 
@@ -86,7 +90,8 @@ mod tests {
     }
 
     fn stamp() -> impl Strategy<Value = Stamp> {
-        (prop::option::of(0..4i64), 0..4i64).prop_map(|(created, received)| Stamp { created, received })
+        (prop::option::of(0..4i64), 0..4i64)
+            .prop_map(|(created, received)| Stamp { created, received })
     }
 
     proptest! {

@@ -1,7 +1,9 @@
-//! The `fields` parameter: which ticket fields exist, how a context key may reach one, and how a ticket is treated.
+//! The `fields` parameter: which ticket fields exist, how a context key may reach one, and how a
+//! ticket is treated.
 //!
-//! Pure. The document is checked as a whole: every problem is reported with its path, and what is not known is refused,
-//! because a misspelt setting that is ignored is a field that stays empty. Absent altogether, [`Rules::default`] holds.
+//! Pure. The document is checked as a whole: every problem is reported with its path, and what is
+//! not known is refused, because a misspelt setting that is ignored is a field that stays empty.
+//! Absent altogether, [`Rules::default`] holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::shape::{Problem, Reader, join};
+use crate::json_reader::{ReadError, Reader, join};
 
 /// The longest field key that Desk takes, in characters (desk-wire section 4).
 pub const MAX_KEY: usize = 20;
@@ -77,7 +79,9 @@ impl FieldKey {
     /// The key, unless it breaks the rule above.
     pub fn parse(text: &str) -> Option<Self> {
         let legal = (1..=MAX_KEY).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         legal.then(|| Self(text.to_owned()))
     }
 
@@ -168,11 +172,11 @@ pub struct TicketRules {
     pub when_closed: WhenClosed,
     /// What to do with a value that Desk holds already.
     pub overwrite: Overwrite,
-    /// Posted as the customer on a new ticket, which no agent sees before the customer's first message
-    /// (desk-wire section 3.3).
+    /// Posted as the customer on a new ticket, which no agent sees before the customer's first
+    /// message (desk-wire section 3.3).
     pub opening_message: Option<String>,
-    /// How long a webhook's handoff whose ticket is not there waits for one that Desk may be making itself, in seconds after
-    /// its receipt.
+    /// How long a webhook's handoff whose ticket is not there waits for one that Desk may be making
+    /// itself, in seconds after its receipt.
     pub grace_seconds: u64,
 }
 
@@ -253,8 +257,8 @@ impl Priority {
     }
 }
 
-/// The key of a team ("group" on the wire): lowercase letters, digits, dashes, underscores. The Default team has none
-/// (desk-wire section 6).
+/// The key of a team ("group" on the wire): lowercase letters, digits, dashes, underscores. The
+/// Default team has none (desk-wire section 6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamKey(String);
 
@@ -262,7 +266,9 @@ impl TeamKey {
     /// The key, unless it breaks the rule above.
     pub fn parse(text: &str) -> Option<Self> {
         let legal = (1..=100).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+            && text.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
+            });
         legal.then(|| Self(text.to_owned()))
     }
 
@@ -325,8 +331,8 @@ impl Title {
         &self.0
     }
 
-    /// Whether all tickets of a conversation get this title and no other conversation's do: it holds the conversation's id and
-    /// nothing that may change.
+    /// Whether all tickets of a conversation get this title and no other conversation's do: it
+    /// holds the conversation's id and nothing that may change.
     pub fn identifies_conversation(&self) -> bool {
         let names = |part: &TitlePart| *part == TitlePart::Place(BuiltIn::ConversationId);
         let is_constant = |part: &TitlePart| match part {
@@ -343,8 +349,9 @@ impl Title {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let (name, tail) = after.split_once('}').ok_or("has a { without its }")?;
-            let place = BuiltIn::parse(name)
-                .ok_or_else(|| format!("has an unknown place {{{name}}}; known are {}", BuiltIn::names()))?;
+            let place = BuiltIn::parse(name).ok_or_else(|| {
+                format!("has an unknown place {{{name}}}; known are {}", BuiltIn::names())
+            })?;
             if !before.is_empty() {
                 parts.push(TitlePart::Text(before.to_owned()));
             }
@@ -360,7 +367,10 @@ impl Title {
 
 impl Default for Title {
     fn default() -> Self {
-        Self(vec![TitlePart::Text("AI handoff ".to_owned()), TitlePart::Place(BuiltIn::ConversationId)])
+        Self(vec![
+            TitlePart::Text("AI handoff ".to_owned()),
+            TitlePart::Place(BuiltIn::ConversationId),
+        ])
     }
 }
 
@@ -372,10 +382,10 @@ impl Rules {
     ///
     /// # Errors
     /// Every problem at once, in the order of the document's parts.
-    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+    pub fn parse(text: &str) -> Result<Self, Vec<ReadError>> {
         let document: Value = serde_json::from_str(text).map_err(|error| {
             let path = format!("line {}, column {}", error.line(), error.column());
-            vec![Problem { path, message: "is not JSON".to_owned() }]
+            vec![ReadError { path, message: "is not JSON".to_owned() }]
         })?;
         let mut reader = Reader::default();
         let rules = reader.rules(&document);
@@ -389,9 +399,13 @@ impl Reader {
             return Rules::default();
         };
         let fields = parts.get("fields").map(|value| self.fields(value));
-        let aliases = parts.get("aliases").map(|value| self.aliases(value, fields.as_deref())).unwrap_or_default();
+        let aliases = parts
+            .get("aliases")
+            .map(|value| self.aliases(value, fields.as_deref()))
+            .unwrap_or_default();
         let deny = parts.get("deny").map(|value| self.deny(value)).unwrap_or_default();
-        let deny_credentials = parts.get("deny_credentials").is_none_or(|value| self.truth("deny_credentials", value));
+        let deny_credentials =
+            parts.get("deny_credentials").is_none_or(|value| self.truth("deny_credentials", value));
         let ticket = parts.get("ticket").map(|value| self.ticket(value)).unwrap_or_default();
         Rules { fields, aliases, deny, deny_credentials, ticket }
     }
@@ -411,8 +425,12 @@ impl Reader {
 
     fn field(&mut self, path: &str, value: &Value) -> Option<Field> {
         let parts = self.closed_object(path, value, &["key", "type", "options", "from"])?;
-        let key = self.required(path, parts, "key").and_then(|value| self.field_key(&join(path, "key"), value));
-        let kind = self.required(path, parts, "type").and_then(|value| self.kind(path, value, parts.get("options")));
+        let key = self
+            .required(path, parts, "key")
+            .and_then(|value| self.field_key(&join(path, "key"), value));
+        let kind = self
+            .required(path, parts, "type")
+            .and_then(|value| self.kind(path, value, parts.get("options")));
         let from = parts.get("from").map(|value| self.source(&join(path, "from"), value));
         let from = match from {
             Some(None) => return None,
@@ -430,7 +448,9 @@ impl Reader {
                 return Some(FieldKind::Dropdown(self.options(&path_of_options, options)));
             }
             ("dropdown", None) => self.report(&path_of_options, "is required for a dropdown"),
-            ("text" | "integer" | "link", Some(_)) => self.report(&path_of_options, "is for a dropdown only"),
+            ("text" | "integer" | "link", Some(_)) => {
+                self.report(&path_of_options, "is for a dropdown only")
+            }
             ("text", None) => return Some(FieldKind::Text),
             ("integer", None) => return Some(FieldKind::Integer),
             ("link", None) => return Some(FieldKind::Link),
@@ -495,17 +515,22 @@ impl Reader {
             "overwrite",
             "opening_message",
         ];
-        let Some(parts) = self.closed_object("ticket", value, &known) else { return TicketRules::default() };
+        let Some(parts) = self.closed_object("ticket", value, &known) else {
+            return TicketRules::default();
+        };
         let mut ticket = TicketRules::default();
         if let Some(value) = parts.get("title") {
             ticket.title = self.title("ticket.title", value).unwrap_or_default();
         }
-        let priority = |text: &str| Priority::NAMES.contains(&text).then(|| Priority::parse(text)).flatten();
-        ticket.priority = parts
-            .get("priority")
-            .and_then(|value| self.choice("ticket.priority", value, priority, "must be LOW, MEDIUM, HIGH or URGENT"));
+        let priority =
+            |text: &str| Priority::NAMES.contains(&text).then(|| Priority::parse(text)).flatten();
+        ticket.priority = parts.get("priority").and_then(|value| {
+            self.choice("ticket.priority", value, priority, "must be LOW, MEDIUM, HIGH or URGENT")
+        });
         let team_rule = "must be a team key: lowercase letters, digits, - and _";
-        ticket.team = parts.get("team").and_then(|value| self.choice("ticket.team", value, TeamKey::parse, team_rule));
+        ticket.team = parts
+            .get("team")
+            .and_then(|value| self.choice("ticket.team", value, TeamKey::parse, team_rule));
         ticket.when_missing = self.one_of(
             parts,
             "when_missing",
@@ -520,8 +545,11 @@ impl Reader {
         if let Some(value) = parts.get("grace_seconds") {
             ticket.grace_seconds = self.grace("ticket.grace_seconds", value);
         }
-        ticket.when_closed =
-            self.one_of(parts, "when_closed", &[("create", WhenClosed::Create), ("leave", WhenClosed::Leave)]);
+        ticket.when_closed = self.one_of(
+            parts,
+            "when_closed",
+            &[("create", WhenClosed::Create), ("leave", WhenClosed::Leave)],
+        );
         ticket.overwrite = self.one_of(
             parts,
             "overwrite",
@@ -584,15 +612,25 @@ impl Reader {
 
     fn source(&mut self, path: &str, value: &Value) -> Option<Source> {
         let name = self.filled(path, value)?;
-        let Some(built_in) = name.strip_prefix('$') else { return Some(Source::Context(name.to_owned())) };
+        let Some(built_in) = name.strip_prefix('$') else {
+            return Some(Source::Context(name.to_owned()));
+        };
         let found = BuiltIn::parse(built_in).map(Source::BuiltIn);
         if found.is_none() {
-            self.report(path, format!("is not a built-in; known, each after a $, are {}", BuiltIn::names()));
+            self.report(
+                path,
+                format!("is not a built-in; known, each after a $, are {}", BuiltIn::names()),
+            );
         }
         found
     }
 
-    fn one_of<T: Copy + Default>(&mut self, parts: &Map<String, Value>, name: &str, choices: &[(&str, T)]) -> T {
+    fn one_of<T: Copy + Default>(
+        &mut self,
+        parts: &Map<String, Value>,
+        name: &str,
+        choices: &[(&str, T)],
+    ) -> T {
         let Some(value) = parts.get(name) else { return T::default() };
         let chosen = choices.iter().find(|(choice, _)| value.as_str() == Some(choice));
         chosen.map(|(_, chosen)| *chosen).unwrap_or_else(|| {
@@ -624,7 +662,11 @@ mod tests {
     fn the_example_of_the_repository_is_a_valid_document() {
         let rules = Rules::parse(include_str!("../../fields.example.json")).unwrap();
         let fields = rules.fields.unwrap();
-        assert!(fields.iter().any(|field| matches!(&field.kind, FieldKind::Dropdown(options) if options.len() > 1)));
+        assert!(
+            fields.iter().any(
+                |field| matches!(&field.kind, FieldKind::Dropdown(options) if options.len() > 1)
+            )
+        );
         assert!(fields.iter().any(|field| field.from == Some(Source::BuiltIn(BuiltIn::Language))));
         assert_eq!(rules.ticket.priority, Some(Choice::From(Source::Context("priority".into()))));
     }
@@ -653,7 +695,8 @@ mod tests {
             "ticket": {"title": "{user}", "priority": {"value": "high"}, "team": {}, "when_closed": "reopen"},
             "extra": 1
         }"#;
-        let paths: Vec<String> = Rules::parse(text).unwrap_err().into_iter().map(|problem| problem.path).collect();
+        let paths: Vec<String> =
+            Rules::parse(text).unwrap_err().into_iter().map(|problem| problem.path).collect();
         let expected = [
             "extra",
             "fields[0].key",
@@ -687,9 +730,16 @@ mod tests {
             format!(r#"{{"fields": [{{"key": "x", "type": "{kind}", "options": {options}}}]}}"#)
         };
         for kind in ["text", "integer", "link"] {
-            assert_eq!(problems(&field(kind, r#"["a"]"#)), ["fields[0].options: is for a dropdown only"], "{kind}");
+            assert_eq!(
+                problems(&field(kind, r#"["a"]"#)),
+                ["fields[0].options: is for a dropdown only"],
+                "{kind}"
+            );
         }
-        assert_eq!(problems(&field("dropdown", "[]")), ["fields[0].options: must name at least one option"]);
+        assert_eq!(
+            problems(&field("dropdown", "[]")),
+            ["fields[0].options: must name at least one option"]
+        );
         assert_eq!(problems(&field("dropdown", "1")), ["fields[0].options: must be an array"]);
     }
 
@@ -698,11 +748,14 @@ mod tests {
         let document = |option: usize, title: usize| {
             let options = ["😀".repeat(option / 2), "ok".to_owned()];
             let field = serde_json::json!({"key": "x", "type": "dropdown", "options": options});
-            serde_json::json!({"fields": [field], "ticket": {"title": "😀".repeat(title / 2)}}).to_string()
+            serde_json::json!({"fields": [field], "ticket": {"title": "😀".repeat(title / 2)}})
+                .to_string()
         };
         assert!(Rules::parse(&document(MAX_VALUE, MAX_TITLE)).is_ok());
-        let expected =
-            ["fields[0].options[0]: is longer than 190 characters", "ticket.title: is longer than 100 characters"];
+        let expected = [
+            "fields[0].options[0]: is longer than 190 characters",
+            "ticket.title: is longer than 100 characters",
+        ];
         assert_eq!(problems(&document(MAX_VALUE + 2, MAX_TITLE + 2)), expected);
     }
 
@@ -716,7 +769,9 @@ mod tests {
     fn an_odd_name_is_quoted_in_a_path() {
         assert_eq!(
             problems(r#"{"aliases": {"order id": "Order"}}"#),
-            ["aliases[\"order id\"]: must be a field key: lowercase letters, digits and dashes, 1 to 20"]
+            [
+                "aliases[\"order id\"]: must be a field key: lowercase letters, digits and dashes, 1 to 20"
+            ]
         );
     }
 
@@ -724,8 +779,12 @@ mod tests {
     fn a_title_is_cut_into_text_and_places() {
         let title = Title::parse("{language}: handoff of {user.id}!").unwrap();
         let text = |text: &str| TitlePart::Text(text.into());
-        let expected =
-            [TitlePart::Place(BuiltIn::Language), text(": handoff of "), TitlePart::Place(BuiltIn::UserId), text("!")];
+        let expected = [
+            TitlePart::Place(BuiltIn::Language),
+            text(": handoff of "),
+            TitlePart::Place(BuiltIn::UserId),
+            text("!"),
+        ];
         assert_eq!(title.parts(), expected);
         assert!(!title.identifies_conversation());
         assert!(Title::parse("{user.id").unwrap_err().contains("without"));

@@ -1,8 +1,9 @@
 //! Which of Desk's tickets are the conversation's, and what names them.
 //!
-//! Pure. Nothing here believes that a ticket is the right one because Desk returned it: its customer must be the handoff's
-//! user, and its channel, a related channel or its title must be the conversation's. Every new ticket gets a title that
-//! names its conversation, so that it is found again even if Desk takes no related channel.
+//! Pure. Nothing here believes that a ticket is the right one because Desk returned it: its
+//! customer must be the handoff's user, and its channel, a related channel or its title must be the
+//! conversation's. Every new ticket gets a title that names its conversation, so that it is found
+//! again even if Desk takes no related channel.
 
 use std::collections::BTreeSet;
 
@@ -106,8 +107,8 @@ pub struct TicketMatcher<'a> {
 }
 
 impl<'a> TicketMatcher<'a> {
-    /// For a handoff, whose conversation is known by these names. `known` are the tickets that are remembered as its own,
-    /// `others` those of other conversations.
+    /// For a handoff, whose conversation is known by these names. `known` are the tickets that are
+    /// remembered as its own, `others` those of other conversations.
     pub fn new(
         handoff: &'a Handoff,
         rules: &TicketRules,
@@ -147,7 +148,11 @@ impl<'a> TicketMatcher<'a> {
         let related = ticket.related.as_deref().unwrap_or_default();
         if self.known.contains(&ticket.id) {
             Some(MatchStrength::Remembered)
-        } else if ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel)) {
+        } else if ticket
+            .channel_url
+            .as_deref()
+            .is_some_and(|channel| self.names.has_channel(channel))
+        {
             Some(MatchStrength::Channel)
         } else if related.iter().any(|channel| self.names.has_channel(channel)) {
             Some(MatchStrength::Related)
@@ -161,16 +166,20 @@ impl<'a> TicketMatcher<'a> {
     /// Whether its title is one that we give to this conversation's tickets.
     pub fn is_titled(&self, ticket: &Ticket) -> bool {
         ticket.title.as_deref().is_some_and(|title| {
-            self.titles.iter().any(|ours| ours == title) || self.marks.iter().any(|mark| title.ends_with(mark))
+            self.titles.iter().any(|ours| ours == title)
+                || self.marks.iter().any(|mark| title.ends_with(mark))
         })
     }
 
-    /// Whether a ticket that the sender names can be this conversation's: nothing on it says another one.
+    /// Whether a ticket that the sender names can be this conversation's: nothing on it says
+    /// another one.
     pub fn takes_hint(&self, ticket: &Ticket) -> bool {
         let names_others = || {
             let related = ticket.related.as_deref().unwrap_or_default();
-            let marked =
-                ticket.title.as_deref().is_some_and(|title| title.ends_with(')') && title.contains(MARK_BEGIN));
+            let marked = ticket
+                .title
+                .as_deref()
+                .is_some_and(|title| title.ends_with(')') && title.contains(MARK_BEGIN));
             !related.is_empty() || marked
         };
         self.may_be_taken(ticket) && (self.strength(ticket).is_some() || !names_others())

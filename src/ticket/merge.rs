@@ -1,9 +1,10 @@
 //! What is ours on a ticket, what is somebody else's, and what is in doubt.
 //!
-//! A field is ours if the ticket holds the last value that we sent there and that Desk confirmed. It stops being ours, for
-//! the life of the ticket, as soon as another value is seen there. A value that was there already is not ours because we
-//! wanted the same. A try that may have written leaves its values in doubt; the next look settles them: equal to the
-//! doubtful value means ours. Priority and team follow the same rule.
+//! A field is ours if the ticket holds the last value that we sent there and that Desk confirmed.
+//! It stops being ours, for the life of the ticket, as soon as another value is seen there. A value
+//! that was there already is not ours because we wanted the same. A try that may have written
+//! leaves its values in doubt; the next look settles them: equal to the doubtful value means ours.
+//! Priority and team follow the same rule.
 //!
 //! Pure. Knows no digests and no store: whoever calls says whether a text is the remembered one.
 
@@ -58,7 +59,8 @@ pub trait Recognise {
     /// The digest of this text in this field.
     fn digest(&self, field: &str, text: &str) -> String;
 
-    /// The order of the handoff that may have written this text there without our knowing, if one did.
+    /// The order of the handoff that may have written this text there without our knowing, if one
+    /// did.
     fn doubtful(&self, field: &str, text: &str) -> Option<Stamp>;
 }
 
@@ -71,7 +73,8 @@ impl Marks {
     /// Desk confirmed that it holds this value of ours.
     pub fn confirm(&mut self, field: &str, digest: String, stamp: Stamp) {
         let is_lost = self.0.get(field).is_some_and(Mark::is_lost);
-        let mark = if is_lost { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } };
+        let mark =
+            if is_lost { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } };
         self.0.insert(field.to_owned(), mark);
     }
 
@@ -80,7 +83,8 @@ impl Marks {
         self.0.insert(field.to_owned(), Mark::NotOurs);
     }
 
-    /// A handoff wanted what is there and ours already: from now on the value is this handoff's, if it is the newer one.
+    /// A handoff wanted what is there and ours already: from now on the value is this handoff's, if
+    /// it is the newer one.
     pub fn renew(&mut self, field: &str, of: Stamp) {
         if let Some(Mark::Ours { stamp, .. } | Mark::Taken { stamp, .. }) = self.0.get_mut(field)
             && stamp.is_older_than(&of)
@@ -89,11 +93,13 @@ impl Marks {
         }
     }
 
-    /// Holds what a look showed against what is remembered. A ticket that does not show its fields settles none.
+    /// Holds what a look showed against what is remembered. A ticket that does not show its fields
+    /// settles none.
     pub fn settle(&mut self, shown: &Ticket, recognise: &dyn Recognise) {
         if let Some(fields) = &shown.fields {
             self.0.retain(|field, mark| {
-                let shows_text = fields.get(field).is_some_and(|text| !text.expose().trim().is_empty());
+                let shows_text =
+                    fields.get(field).is_some_and(|text| !text.expose().trim().is_empty());
                 let is_kept = field.starts_with('$') || shows_text || mark.is_lost();
 
                 if !field.starts_with('$') && !shows_text && mark.is_lost() {
@@ -162,13 +168,15 @@ pub struct Claimant {
 impl Claimant {
     /// Decides about a field that holds another value than the wanted one.
     ///
-    /// An older handoff replaces nothing that came from a newer one. What is nobody's of ours it replaces only under
-    /// `always`, and only if it is not older than everything that was done.
+    /// An older handoff replaces nothing that came from a newer one. What is nobody's of ours it
+    /// replaces only under `always`, and only if it is not older than everything that was done.
     pub fn decide(&self, mark: Option<&Mark>) -> Decision {
         let replaces = match (self.overwrite, mark) {
             (Overwrite::Never, _) => false,
             (Overwrite::Own | Overwrite::Always, Some(Mark::Ours { stamp, .. }))
-            | (Overwrite::Always, Some(Mark::Taken { stamp, .. })) => !self.stamp.is_older_than(stamp),
+            | (Overwrite::Always, Some(Mark::Taken { stamp, .. })) => {
+                !self.stamp.is_older_than(stamp)
+            }
             (Overwrite::Own, Some(Mark::NotOurs | Mark::Taken { .. }) | None) => false,
             (Overwrite::Always, Some(Mark::NotOurs) | None) => {
                 !self.newest.is_some_and(|newest| self.stamp.is_older_than(&newest))
@@ -178,8 +186,8 @@ impl Claimant {
     }
 }
 
-/// As it is stored: few bytes, for DynamoDB bills by the kilobyte. A mark is the digest and the place of its stamp; one that
-/// is not ours is empty, or begins with `!`.
+/// As it is stored: few bytes, for DynamoDB bills by the kilobyte. A mark is the digest and the
+/// place of its stamp; one that is not ours is empty, or begins with `!`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Stored {
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
@@ -213,13 +221,19 @@ impl From<Stored> for Marks {
     /// What cannot be read counts as not ours: nothing of a human's is lost by that.
     fn from(Stored { stamps, marks }: Stored) -> Self {
         let read = |text: &str| {
-            let (is_taken, text) = text.strip_prefix('!').map_or((false, text), |text| (true, text));
+            let (is_taken, text) =
+                text.strip_prefix('!').map_or((false, text), |text| (true, text));
             let (digest, place) = text.split_once('.').unwrap_or((text, "0"));
             let stamp = place.parse().ok().and_then(|place: usize| stamps.get(place));
             match stamp {
                 Some((created, received)) if !digest.is_empty() => {
-                    let (digest, stamp) = (digest.to_owned(), Stamp { created: *created, received: *received });
-                    if is_taken { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } }
+                    let (digest, stamp) =
+                        (digest.to_owned(), Stamp { created: *created, received: *received });
+                    if is_taken {
+                        Mark::Taken { digest, stamp }
+                    } else {
+                        Mark::Ours { digest, stamp }
+                    }
                 }
                 _ => Mark::NotOurs,
             }
@@ -255,7 +269,8 @@ mod tests {
     }
 
     fn showing(fields: &[(&str, &str)]) -> Ticket {
-        let fields = fields.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned().into()));
+        let fields =
+            fields.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned().into()));
         Ticket { id: 7, open: true, fields: Some(fields.collect()), ..Ticket::default() }
     }
 
@@ -319,7 +334,10 @@ mod tests {
         let mut marks = Marks::default();
         marks.settle(&showing(&[("tier", "human")]), &Texts::default());
         marks.settle(&showing(&[("tier", "silver")]), &texts);
-        assert_eq!(marks.get("tier"), Some(&Mark::Taken { digest: "silver".to_owned(), stamp: at(5) }));
+        assert_eq!(
+            marks.get("tier"),
+            Some(&Mark::Taken { digest: "silver".to_owned(), stamp: at(5) })
+        );
     }
 
     #[test]
@@ -359,8 +377,11 @@ mod tests {
 
     #[test]
     fn rule_and_order_decide() {
-        let claimant =
-            |overwrite, received, newest| Claimant { overwrite, stamp: at(received), newest: Some(at(newest)) };
+        let claimant = |overwrite, received, newest| Claimant {
+            overwrite,
+            stamp: at(received),
+            newest: Some(at(newest)),
+        };
         let ours = ours("x", 5);
         let taken = Mark::Taken { digest: "x".to_owned(), stamp: at(5) };
         for (claimant, mark, decision) in [
@@ -410,7 +431,8 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<Marks>(&stored).unwrap(), marks);
         }
 
-        /// Whatever a human does, a field that was once seen with another value is never ours again.
+        /// Whatever a human does, a field that was once seen with another value is never ours
+        /// again.
         #[test]
         fn lost_field_stays_lost(
             history in prop::collection::vec((any::<bool>(), select(vec!["a", "b", "c"])), 0..12),

@@ -1,4 +1,5 @@
-//! Our view of a Desk ticket: whose it is ([`find`]), what on it is ours ([`merge`]), what is to change ([`plan`]).
+//! Our view of a Desk ticket: whose it is ([`find`]), what on it is ours ([`merge`]), what is to
+//! change ([`plan`]).
 //!
 //! Pure. Desk's own JSON is read in [`crate::desk`] and nowhere else.
 
@@ -44,14 +45,19 @@ pub struct Ticket {
 pub type StoredText = crate::fields::Private;
 
 impl Ticket {
-    /// Whether agents see it: a new ticket is invisible to them until somebody writes in it (desk-wire section 3.3).
+    /// Whether agents see it: a new ticket is invisible to them until somebody writes in it
+    /// (desk-wire section 3.3).
     pub fn is_invisible(&self) -> bool {
         self.status.as_deref() == Some("INITIALIZED") && self.message_count.unwrap_or(0) == 0
     }
 
     /// Whether two looks at one ticket show it in different states, in what both of them show.
     pub fn differs(&self, other: &Self) -> bool {
-        let shows_other_fields = self.fields.is_some() && other.fields.is_some() && self.fields != other.fields;
-        shows_other_fields || self.open != other.open || self.priority != other.priority || self.team != other.team
+        let shows_other_fields =
+            self.fields.is_some() && other.fields.is_some() && self.fields != other.fields;
+        shows_other_fields
+            || self.open != other.open
+            || self.priority != other.priority
+            || self.team != other.team
     }
 }

@@ -1,4 +1,5 @@
-//! What is to be done: which of the rules applies, and what is to change on a ticket that was found.
+//! What is to be done: which of the rules applies, and what is to change on a ticket that was
+//! found.
 //!
 //! Pure. Takes a ticket whose marks are settled ([`super::merge`]).
 
@@ -43,19 +44,29 @@ pub struct Change {
     pub team: Option<TeamKey>,
     /// All related channels, if the conversation's is to join them.
     pub related: Option<Vec<String>>,
-    /// What is known of everything before anything is written; [`Outcome::Written`] where it is to be written.
+    /// What is known of everything before anything is written; [`Outcome::Written`] where it is to
+    /// be written.
     pub outcomes: FieldOutcomes,
 }
 
 impl Change {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.write.is_empty() && self.priority.is_none() && self.team.is_none() && self.related.is_none()
+        self.write.is_empty()
+            && self.priority.is_none()
+            && self.team.is_none()
+            && self.related.is_none()
     }
 }
 
 /// What is to change on an open ticket. `channel` is the conversation's, if it is to be related.
-pub fn change(ticket: &Ticket, marks: &Marks, matched: &Matched, claimant: Claimant, channel: Option<&str>) -> Change {
+pub fn change(
+    ticket: &Ticket,
+    marks: &Marks,
+    matched: &Matched,
+    claimant: Claimant,
+    channel: Option<&str>,
+) -> Change {
     let mut outcomes = FieldOutcomes::all(matched, Outcome::Written);
     let mut write = Vec::new();
     let mut room = MAX_FIELDS.saturating_sub(ticket.fields.as_ref().map_or(0, BTreeMap::len));
@@ -108,8 +119,8 @@ fn settle_field(
     }
 }
 
-/// Desk gives every ticket a priority, MEDIUM if nobody says otherwise (desk-wire section 3.3): a MEDIUM counts as empty
-/// until we have written a priority.
+/// Desk gives every ticket a priority, MEDIUM if nobody says otherwise (desk-wire section 3.3): a
+/// MEDIUM counts as empty until we have written a priority.
 fn settle_priority(
     ticket: &Ticket,
     wanted: Option<Priority>,
@@ -128,9 +139,14 @@ fn settle_priority(
     Some(Outcome::Kept)
 }
 
-/// Only a pending ticket is moved (desk-wire sections 3.6 and 9). The Default team, which has no key, counts as empty until
-/// we have moved the ticket.
-fn settle_team(ticket: &Ticket, wanted: Option<&TeamKey>, mark: Option<&Mark>, claimant: Claimant) -> Option<Outcome> {
+/// Only a pending ticket is moved (desk-wire sections 3.6 and 9). The Default team, which has no
+/// key, counts as empty until we have moved the ticket.
+fn settle_team(
+    ticket: &Ticket,
+    wanted: Option<&TeamKey>,
+    mark: Option<&Mark>,
+    claimant: Claimant,
+) -> Option<Outcome> {
     let Some(wanted) = wanted else { return Some(Outcome::Kept) };
     let stored = ticket.team.as_deref().filter(|team| !team.is_empty());
     if stored == Some(wanted.as_str()) {
@@ -142,11 +158,12 @@ fn settle_team(ticket: &Ticket, wanted: Option<&TeamKey>, mark: Option<&Mark>, c
     if movable && replaces { None } else { Some(Outcome::Kept) }
 }
 
-/// The related channels with the conversation's among them, if it is not there yet and there is room. What Desk does not
-/// show would be lost, so nothing is added to it.
+/// The related channels with the conversation's among them, if it is not there yet and there is
+/// room. What Desk does not show would be lost, so nothing is added to it.
 fn joined_channels(ticket: &Ticket, channel: Option<&str>) -> Option<Vec<String>> {
     let (channel, related) = (channel?, ticket.related.as_ref()?);
-    let known = ticket.channel_url.as_deref() == Some(channel) || related.iter().any(|url| url == channel);
+    let known =
+        ticket.channel_url.as_deref() == Some(channel) || related.iter().any(|url| url == channel);
     let room = related.len() < MAX_RELATED;
     (!known && room).then(|| related.iter().cloned().chain([channel.to_owned()]).collect())
 }
@@ -162,8 +179,8 @@ pub fn foreseen(matched: &Matched) -> FieldOutcomes {
     FieldOutcomes { values, priority: Outcome::Written, team: Outcome::Written }
 }
 
-/// Whether the ticket holds a value that was sent. Desk may trim a text and respell a number (desk-wire section 9,
-/// question 4).
+/// Whether the ticket holds a value that was sent. Desk may trim a text and respell a number
+/// (desk-wire section 9, question 4).
 pub fn holds(ticket: &Ticket, value: &FieldValue) -> bool {
     let stored = ticket.fields.as_ref().and_then(|fields| fields.get(value.key.as_str()));
     stored.is_some_and(|stored| same(value, stored.expose()))
@@ -174,8 +191,8 @@ pub fn same(value: &FieldValue, stored: &str) -> bool {
     spelling(value.text.expose(), value.is_integer) == spelling(stored, value.is_integer)
 }
 
-/// A text without what Desk may change about it: surrounding white space, and the spelling of a whole number in a field of
-/// that type.
+/// A text without what Desk may change about it: surrounding white space, and the spelling of a
+/// whole number in a field of that type.
 pub fn spelling(text: &str, is_integer: bool) -> String {
     let text = text.trim();
     match text.parse::<i64>() {

@@ -1,5 +1,5 @@
-//! The built `api` and `worker` under Lambda's Runtime Interface Emulator, with SSM, SQS and DynamoDB from moto and Desk
-//! embedded.
+//! The built `api` and `worker` under Lambda's Runtime Interface Emulator, with SSM, SQS and
+//! DynamoDB from moto and Desk embedded.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -16,7 +16,8 @@ use crate::ssm::put;
 
 pub(crate) const APP: &str = "DEMO-APP-0001";
 /// The example, without a grace: nothing here waits for a ticket of Desk's own.
-pub(crate) static FIELDS: LazyLock<String> = LazyLock::new(|| without_grace(include_str!("../../fields.example.json")));
+pub(crate) static FIELDS: LazyLock<String> =
+    LazyLock::new(|| without_grace(include_str!("../../fields.example.json")));
 pub(crate) const TOKEN: &str = "desk-token-canary7f3a";
 
 /// What `make check-build` names, else what cargo built for the tests.
@@ -43,7 +44,8 @@ pub(crate) struct Cloud {
 impl Cloud {
     async fn empty(name: &'static str) -> Self {
         create_table_for(name).await;
-        let desk = Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(&FIELDS) }).await.unwrap();
+        let desk =
+            Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(&FIELDS) }).await.unwrap();
         Self { desk, queues: Queues::new(name).await, prefix: name }
     }
 
@@ -113,13 +115,19 @@ async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logg
     let mut function = cloud.function(api()).await;
     for stated in &ANSWERS {
         let answer = function.invoke(&serde_json::from_str(&stated.event()).unwrap()).await;
-        stated.check(answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{answer:#}")), &body(&answer));
+        stated.check(
+            answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{answer:#}")),
+            &body(&answer),
+        );
     }
     assert_eq!((cloud.desk.tickets().len(), cloud.queues.receive().await.len()), (TICKETS, 1));
     let log = function.output();
     assert_nothing_private(&log, ANSWERS.iter().flat_map(|stated| stated.private_texts()));
     let record = record(&log, "evt-handoff-1");
-    assert_eq!([&record["Stack"], &record["Route"], &record["status"]], ["rie-events", "handoffs", "Created"]);
+    assert_eq!(
+        [&record["Stack"], &record["Route"], &record["status"]],
+        ["rie-events", "handoffs", "Created"]
+    );
     assert_eq!([&record["FieldWritten"], &record["FieldUnmatched"]], [&json!(8), &json!(1)]);
     assert!(record["request_id"].as_str().is_some_and(|id| id.len() > 8), "{record}");
 }
@@ -144,12 +152,18 @@ async fn a_webhook_becomes_a_ticket_through_both_functions_and_the_batch_is_answ
         }),
     );
     let answer = worker.invoke(&batch).await;
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": batch["Records"][4]["messageId"]}]}));
+    assert_eq!(
+        answer,
+        json!({"batchItemFailures": [{"itemIdentifier": batch["Records"][4]["messageId"]}]})
+    );
     assert_eq!(cloud.desk.tickets().len(), 3);
     let again = worker.invoke(&json!({"Records": [first]})).await;
     assert_eq!((again, cloud.desk.tickets().len()), (json!({"batchItemFailures": []}), 3));
     let log = worker.output();
-    assert_nothing_private(&log, webhook.private_texts().into_iter().chain(["ORD-20250730-0101".to_owned()]));
+    assert_nothing_private(
+        &log,
+        webhook.private_texts().into_iter().chain(["ORD-20250730-0101".to_owned()]),
+    );
     assert_eq!(line(&log, "message not done")["reason"], "the message cannot be read");
     let record = record(&log, "evt-webhook-1");
     assert_eq!(
@@ -175,7 +189,9 @@ async fn without_parameters_every_handoff_is_refused_and_health_says_so() {
 #[tokio::test]
 async fn a_wrong_environment_ends_the_start_with_every_problem_named() {
     for bootstrap in [api(), worker()] {
-        let mut function = Rie::start(bootstrap, &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")]).await;
+        let mut function =
+            Rie::start(bootstrap, &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")])
+                .await;
         function.invoke(&json!({})).await;
         let log = function.output();
         for name in ["APP_IDS", "MODE", "DESK_BASE_URL", "QUEUE_URL", "TABLE_NAME"] {

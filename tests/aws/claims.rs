@@ -1,17 +1,23 @@
-//! Claims in DynamoDB through the real SDK: the contract of all claims, and what only a table can do to them.
+//! Claims in DynamoDB through the real SDK: the contract of all claims, and what only a table can
+//! do to them.
 //!
-//! moto serves one conditional write after the other only because the harness makes it (serve_moto.py), and removes no
-//! item at the end of its life, which the contract does not count on.
+//! moto serves one conditional write after the other only because the harness makes it
+//! (serve_moto.py), and removes no item at the end of its life, which the contract does not count
+//! on.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_sdk_dynamodb::types::AttributeValue::{self, N, S, Ss};
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 use aws_sdk_dynamodb::{Client, Config};
 use desk_handoff::aws::SharedClient;
 use desk_handoff::aws::dynamodb::Dynamodb;
-use desk_handoff::claims::{Attempt, ClaimRequest, ClaimResult, Claims as _, Customer, Permit, claim};
+use desk_handoff::claims::{
+    Attempt, ClaimRequest, ClaimResult, Claims as _, Customer, Lease, claim,
+};
 use desk_handoff::handoff::{Conversation, Stamp};
 use desk_handoff::http_client;
 use desk_handoff::ticket::find::Names;
@@ -53,7 +59,8 @@ async fn create_table() {
 
 /// As template.yaml has it.
 async fn create(name: &str) {
-    let pk = AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
+    let pk =
+        AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
     let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
     let table = client().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     let table = table.attribute_definitions(pk.build().unwrap()).key_schema(key.build().unwrap());
@@ -61,7 +68,11 @@ async fn create(name: &str) {
 }
 
 fn claims_at(endpoint: &str, table: &str) -> Dynamodb {
-    Dynamodb::new(&environment(endpoint), SharedClient(http_client::new().unwrap()), table.to_owned())
+    Dynamodb::new(
+        &environment(endpoint),
+        SharedClient(http_client::new().unwrap()),
+        table.to_owned(),
+    )
 }
 
 async fn claims() -> Dynamodb {
@@ -87,7 +98,7 @@ fn request(key: &str, event: &str, token: &str) -> ClaimRequest {
     ClaimRequest { key: key.into(), attempt, now: 1_000, until: 1_034, token: token.into() }
 }
 
-async fn granted(claims: &Dynamodb, request: ClaimRequest, event: &str) -> (Permit, Customer) {
+async fn granted(claims: &Dynamodb, request: ClaimRequest, event: &str) -> (Lease, Customer) {
     match claim(claims, &request, event).await.unwrap() {
         ClaimResult::Granted(permit, customer) => (permit, customer),
         other => panic!("{other:?}"),
@@ -112,8 +123,11 @@ async fn item_has_its_documented_attributes() {
     let mut item = stored("form").await;
     let Some(S(stored)) = item.remove("customer") else { panic!("{item:?}") };
     assert_eq!(stored, r#"{"s":"t1","n":7}"#);
-    let expected =
-        [("pk", S("form".into())), ("lease_token", S("t1".into())), ("expires", N((1_010 + month).to_string()))];
+    let expected = [
+        ("pk", S("form".into())),
+        ("lease_token", S("t1".into())),
+        ("expires", N((1_010 + month).to_string())),
+    ];
     assert_eq!(item, expected.map(|(name, value)| (name.to_owned(), value)).into());
 }
 
@@ -148,14 +162,16 @@ async fn lost_answers_of_the_table_change_nothing() {
     claims.give_back(permit, &customer, 1_000).await.unwrap();
     assert_eq!(line.lost(), 2, "the answer to every first try");
     let result = claim(&claims, &request("lossy", "e1", "t3"), "e1").await.unwrap();
-    let is_done = matches!(&result, ClaimResult::AlreadyDone(customer) if customer.desk_id == Some(7));
+    let is_done =
+        matches!(&result, ClaimResult::AlreadyDone(customer) if customer.desk_id == Some(7));
     assert!(is_done, "{result:?}");
 }
 
 #[tokio::test]
 async fn missing_table_and_service_are_failures() {
-    let reason =
-        async |claims: Dynamodb| claim(&claims, &request("k", "e1", "t1"), "e1").await.unwrap_err().to_string();
+    let reason = async |claims: Dynamodb| {
+        claim(&claims, &request("k", "e1", "t1"), "e1").await.unwrap_err().to_string()
+    };
     let no_table = reason(claims_at(moto::endpoint(), "no-such-table")).await;
     assert_eq!(no_table, "the claims table did not do its part: ResourceNotFoundException");
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

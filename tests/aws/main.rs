@@ -1,4 +1,5 @@
-//! The shipped code on real parts: the AWS SDK against moto, the built `api` under Lambda's Runtime Interface Emulator.
+//! The shipped code on real parts: the AWS SDK against moto, the built `api` under Lambda's Runtime
+//! Interface Emulator.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

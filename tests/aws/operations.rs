@@ -1,8 +1,9 @@
-//! docs/operations.md, and what docs/security.md says of erasing, as an operator uses them: their own commands, pasted into a
-//! shell with the real AWS command line, against moto, the built functions and an embedded Desk.
+//! docs/operations.md, and what docs/security.md says of erasing, as an operator uses them: their
+//! own commands, pasted into a shell with the real AWS command line, against moto, the built
+//! functions and an embedded Desk.
 //!
-//! Deploying is CloudFormation's: here it is a stack in moto with the outputs and parameters of template.yaml that the page
-//! asks for.
+//! Deploying is CloudFormation's: here it is a stack in moto with the outputs and parameters of
+//! template.yaml that the page asks for.
 
 mod changes;
 mod erasure;
@@ -24,8 +25,15 @@ const SIGNING_SECRET: &str = "local-only-signing-secret";
 /// After so many deliveries a message is put aside.
 const MAX_RECEIVE_COUNT: u32 = 2;
 /// What is pasted for a new application.
-const DEPLOYED: [&str; 7] =
-    ["application", "application-desk", "application-signing", "fields-put", "new-secret", "setup", "yours"];
+const DEPLOYED: [&str; 7] = [
+    "application",
+    "application-desk",
+    "application-signing",
+    "fields-put",
+    "new-secret",
+    "setup",
+    "yours",
+];
 
 /// A stack with one application, and somebody to operate it.
 struct Deployed {
@@ -37,14 +45,17 @@ impl Deployed {
     /// Its name is the parameters' prefix too. The Desk token that is stored is this one.
     async fn new(name: &'static str, desk_token: &str) -> Self {
         create_table_for(name).await;
-        let desk = Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(&FIELDS) }).await.unwrap();
+        let desk =
+            Emulator::start(Setup { desk_token: TOKEN.into(), ..desk_of(&FIELDS) }).await.unwrap();
         let operator = Operator::new();
         let own = [("desk-handoff", name), ("YOUR-APPLICATION-ID", APP)];
         operator.paste("yours", &own).await;
         let urls = deploy(&operator, name).await;
         operator.paste("setup", &[]).await;
         operator.paste("application", &[("YOUR-NEW-APPLICATION-ID", APP)]).await;
-        for (parameter, secret) in [("application-desk", desk_token), ("application-signing", SIGNING_SECRET)] {
+        for (parameter, secret) in
+            [("application-desk", desk_token), ("application-signing", SIGNING_SECRET)]
+        {
             operator.answer("new-secret", secret).await;
             operator.paste(parameter, &[]).await;
         }
@@ -85,11 +96,11 @@ async fn deploy(operator: &Operator, name: &str) -> [String; 2] {
 
 fn template() -> Value {
     let text = || json!({"Type": "String"});
-    let fifo =
-        |end: &str| json!({"FifoQueue": true, "QueueName": {"Fn::Sub": format!("${{AWS::StackName}}-{end}.fifo")}});
+    let fifo = |end: &str| json!({"FifoQueue": true, "QueueName": {"Fn::Sub": format!("${{AWS::StackName}}-{end}.fifo")}});
     let mut queue = fifo("handoffs");
     let dead_arn = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
-    queue["RedrivePolicy"] = json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": MAX_RECEIVE_COUNT});
+    queue["RedrivePolicy"] =
+        json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": MAX_RECEIVE_COUNT});
     let logs = |name: &str, end: &str| {
         let name = json!({"Fn::Sub": format!("{name}${{AWS::StackName}}{end}")});
         json!({"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}})

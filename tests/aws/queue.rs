@@ -1,7 +1,9 @@
-//! The queue in SQS through the real SDK: a FIFO queue with its dead-letter queue, as template.yaml has them.
+//! The queue in SQS through the real SDK: a FIFO queue with its dead-letter queue, as template.yaml
+//! has them.
 //!
-//! Where moto is not AWS: it tells a repeated entry only while the first one lies on the queue (AWS: for five minutes,
-//! deleted or not), and takes any order of calls at once only because the harness makes it (serve_moto.py).
+//! Where moto is not AWS: it tells a repeated entry only while the first one lies on the queue
+//! (AWS: for five minutes, deleted or not), and takes any order of calls at once only because the
+//! harness makes it (serve_moto.py).
 
 use std::time::Duration;
 
@@ -47,14 +49,29 @@ impl Queues {
     pub(crate) async fn new(name: &str) -> Self {
         let client = client();
         let fifo = |name: String| {
-            let create = client.create_queue().queue_name(name).attributes(QueueAttributeName::FifoQueue, "true");
+            let create = client
+                .create_queue()
+                .queue_name(name)
+                .attributes(QueueAttributeName::FifoQueue, "true");
             create.attributes(QueueAttributeName::ContentBasedDeduplication, "false")
         };
         let dead_url = fifo(format!("{name}-dead.fifo")).send().await.unwrap().queue_url.unwrap();
-        let arn = client.get_queue_attributes().queue_url(&dead_url).attribute_names(QueueAttributeName::QueueArn);
-        let arn = arn.send().await.unwrap().attributes.unwrap().remove(&QueueAttributeName::QueueArn).unwrap();
-        let redrive = json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT}).to_string();
-        let queue = fifo(format!("{name}.fifo")).attributes(QueueAttributeName::RedrivePolicy, redrive);
+        let arn = client
+            .get_queue_attributes()
+            .queue_url(&dead_url)
+            .attribute_names(QueueAttributeName::QueueArn);
+        let arn = arn
+            .send()
+            .await
+            .unwrap()
+            .attributes
+            .unwrap()
+            .remove(&QueueAttributeName::QueueArn)
+            .unwrap();
+        let redrive =
+            json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT}).to_string();
+        let queue =
+            fifo(format!("{name}.fifo")).attributes(QueueAttributeName::RedrivePolicy, redrive);
         let url = queue.send().await.unwrap().queue_url.unwrap();
         Self::at(url, dead_url)
     }
@@ -77,8 +94,9 @@ impl Queues {
     /// What one receiver is given, hidden from others for so many seconds.
     async fn receive_from(&self, url: &str, hidden: i32) -> Vec<Message> {
         let request = self.client.receive_message().queue_url(url).max_number_of_messages(10);
-        let request =
-            request.visibility_timeout(hidden).message_system_attribute_names(MessageSystemAttributeName::All);
+        let request = request
+            .visibility_timeout(hidden)
+            .message_system_attribute_names(MessageSystemAttributeName::All);
         request.send().await.unwrap().messages.unwrap_or_default()
     }
 
@@ -87,7 +105,10 @@ impl Queues {
     }
 
     pub(crate) async fn postpone(&self, message: &Message, seconds: u32) {
-        self.sqs.change_visibility(message.receipt_handle.as_deref().unwrap(), seconds).await.unwrap();
+        self.sqs
+            .change_visibility(message.receipt_handle.as_deref().unwrap(), seconds)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn delete(&self, message: &Message) {
@@ -158,7 +179,8 @@ async fn a_message_that_failed_comes_again_before_its_followers() {
     }
     let messages = queues.receive().await;
     assert_eq!(bodies(&messages), sent(&[("g1", "e1"), ("g1", "e2")]));
-    let count = &messages[0].attributes.as_ref().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount];
+    let count = &messages[0].attributes.as_ref().unwrap()
+        [&MessageSystemAttributeName::ApproximateReceiveCount];
     assert_eq!(count, "2");
 }
 
@@ -166,7 +188,9 @@ async fn a_message_that_failed_comes_again_before_its_followers() {
 async fn a_message_postponed_stays_away_with_its_group_beyond_the_time_it_was_hidden_for() {
     let queues = Queues::new("postponed").await;
     queues.send(&[("g1", "e1"), ("g2", "e2")]).await;
-    let [first, second] = &queues.receive_from(&queues.url, 1).await[..] else { panic!("two were sent") };
+    let [first, second] = &queues.receive_from(&queues.url, 1).await[..] else {
+        panic!("two were sent")
+    };
     queues.postpone(first, 600).await;
     queues.send(&[("g1", "e3")]).await;
     tokio::time::sleep(Duration::from_millis(1_200)).await;
@@ -182,12 +206,19 @@ async fn a_message_that_fails_every_time_ends_in_the_dead_letter_queue_and_lets_
         assert_eq!(bodies(&messages), sent(&[("g1", "e1")]));
         queues.postpone(&messages[0], 0).await;
     }
-    assert_eq!(queues.receive_from(&queues.dead_url, 0).await.len(), 0, "it is moved by the next look");
+    assert_eq!(
+        queues.receive_from(&queues.dead_url, 0).await.len(),
+        0,
+        "it is moved by the next look"
+    );
     queues.send(&[("g1", "e2")]).await;
     assert_eq!(bodies(&queues.receive().await), sent(&[("g1", "e2")]));
     let dead = queues.receive_from(&queues.dead_url, 60).await;
     assert_eq!(bodies(&dead), sent(&[("g1", "e1")]));
-    assert_eq!(dead[0].attributes.as_ref().unwrap()[&MessageSystemAttributeName::MessageGroupId], "g1");
+    assert_eq!(
+        dead[0].attributes.as_ref().unwrap()[&MessageSystemAttributeName::MessageGroupId],
+        "g1"
+    );
 }
 
 #[tokio::test]
@@ -204,14 +235,18 @@ async fn no_queue_and_no_service_are_failures_within_the_time_that_a_call_may_ta
     let queues = Queues::new("none").await;
     let reason = async |sqs: Sqs| sqs.send(&entry("g1", "e1")).await.unwrap_err().to_string();
     let no_queue = reason(sqs_at(moto::endpoint(), &queues.url.replace("none", "no-such"))).await;
-    assert!(no_queue.starts_with("the queue did not do its part: ") && no_queue.contains("NonExistent"), "{no_queue}");
+    assert!(
+        no_queue.starts_with("the queue did not do its part: ") && no_queue.contains("NonExistent"),
+        "{no_queue}"
+    );
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let no_service = reason(sqs_at(&format!("http://{nobody}"), &queues.url)).await;
     assert_eq!(no_service, "the queue did not do its part: not reached");
     // One that accepts and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let started = std::time::Instant::now();
-    let silence = reason(sqs_at(&format!("http://{}", silent.local_addr().unwrap()), &queues.url)).await;
+    let silence =
+        reason(sqs_at(&format!("http://{}", silent.local_addr().unwrap()), &queues.url)).await;
     assert_eq!(silence, "the queue did not do its part: no answer in time");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }

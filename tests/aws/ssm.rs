@@ -1,4 +1,5 @@
-//! SSM Parameter Store through the real SDK: SecureString parameters of one application and no other's.
+//! SSM Parameter Store through the real SDK: SecureString parameters of one application and no
+//! other's.
 
 use std::collections::BTreeMap;
 
@@ -32,8 +33,10 @@ pub(crate) async fn put(name: &str, value: &str) {
         .credentials_provider(aws_credential_types::Credentials::from_keys("test", "test", None))
         .http_client(SharedHttpClient::new(SharedClient(http_client::new().unwrap())))
         .endpoint_url(moto::endpoint());
-    let kind = if name.ends_with("/fields") { ParameterType::String } else { ParameterType::SecureString };
-    let request = Client::from_conf(config.build()).put_parameter().name(name).value(value).r#type(kind);
+    let kind =
+        if name.ends_with("/fields") { ParameterType::String } else { ParameterType::SecureString };
+    let request =
+        Client::from_conf(config.build()).put_parameter().name(name).value(value).r#type(kind);
     request.overwrite(true).send().await.unwrap();
 }
 

@@ -1,6 +1,8 @@
-//! The test's own hand in AWS: it makes queues, table and parameters, and takes messages off the queue as Lambda does.
+//! The test's own hand in AWS: it makes queues, table and parameters, and takes messages off the
+//! queue as Lambda does.
 //!
-//! Over moto's JSON, not through the shipped adapters: what those get wrong must not be agreed to here.
+//! Over moto's JSON, not through the shipped adapters: what those get wrong must not be agreed to
+//! here.
 
 use std::sync::Arc;
 
@@ -10,7 +12,8 @@ use tokio::sync::Mutex;
 use crate::harness::moto;
 
 const REGION: &str = "eu-central-1";
-/// How long a message that was received is kept from others: shorter than an invocation, so that workers meet.
+/// How long a message that was received is kept from others: shorter than an invocation, so that
+/// workers meet.
 pub(crate) const VISIBILITY_TIMEOUT: u32 = 3;
 
 /// A FIFO queue with its dead-letter queue.
@@ -19,7 +22,8 @@ pub(crate) struct Queues {
     client: reqwest::Client,
     pub(crate) url: String,
     dead_url: String,
-    /// moto's queue takes one call at a time: it loses what is sent while it deletes, and stumbles over two receives.
+    /// moto's queue takes one call at a time: it loses what is sent while it deletes, and stumbles
+    /// over two receives.
     pub(crate) turn: Arc<Mutex<()>>,
 }
 
@@ -43,12 +47,17 @@ impl Received {
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.attributes["ApproximateReceiveCount"].as_str().and_then(|count| count.parse().ok()).unwrap_or(0)
+        self.attributes["ApproximateReceiveCount"]
+            .as_str()
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0)
     }
 
     /// What is in it, if it can be read.
     pub(crate) fn handoff(&self) -> Value {
-        serde_json::from_str::<Value>(&self.body).map(|mut body| body["handoff"].take()).unwrap_or_default()
+        serde_json::from_str::<Value>(&self.body)
+            .map(|mut body| body["handoff"].take())
+            .unwrap_or_default()
     }
 }
 
@@ -64,7 +73,10 @@ async fn call(client: &reqwest::Client, target: &str, input: &Value) -> Value {
         .post(moto::endpoint())
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", target)
-        .header("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+        .header(
+            "authorization",
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
+        )
         .body(input.to_string());
     let answer = request.send().await.unwrap();
     let (status, text) = (answer.status(), answer.text().await.unwrap());
@@ -85,7 +97,8 @@ pub(crate) async fn make_table(client: &reqwest::Client, name: &str) {
 /// A parameter, as `aws ssm put-parameter` makes it.
 pub(crate) async fn put_parameter(client: &reqwest::Client, name: &str, value: &str) {
     let kind = if name.ends_with("/fields") { "String" } else { "SecureString" };
-    call(client, "AmazonSSM.PutParameter", &json!({"Name": name, "Value": value, "Type": kind})).await;
+    call(client, "AmazonSSM.PutParameter", &json!({"Name": name, "Value": value, "Type": kind}))
+        .await;
 }
 
 impl Queues {
@@ -99,9 +112,11 @@ impl Queues {
         let dead_name = format!("{name}-dead.fifo");
         let dead_url = create(dead_name.clone(), json!({"FifoQueue": "true"})).await;
         let dead_arn = format!("arn:aws:sqs:{REGION}:123456789012:{dead_name}");
-        let redrive = json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": max_receives}).to_string();
+        let redrive =
+            json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": max_receives}).to_string();
         let visibility = VISIBILITY_TIMEOUT.to_string();
-        let attributes = json!({"FifoQueue": "true", "VisibilityTimeout": visibility, "RedrivePolicy": redrive});
+        let attributes =
+            json!({"FifoQueue": "true", "VisibilityTimeout": visibility, "RedrivePolicy": redrive});
         let url = create(format!("{name}.fifo"), attributes).await;
         Self { client: client.clone(), url, dead_url, turn: Arc::default() }
     }
@@ -138,7 +153,10 @@ impl Queues {
         let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
         let input = json!({"QueueUrl": self.url, "AttributeNames": names});
         let answer = self.sqs("GetQueueAttributes", &input).await;
-        names.iter().filter_map(|name| answer["Attributes"][name].as_str()?.parse::<u64>().ok()).sum()
+        names
+            .iter()
+            .filter_map(|name| answer["Attributes"][name].as_str()?.parse::<u64>().ok())
+            .sum()
     }
 
     /// Everything in the dead-letter queue, taken off it.
@@ -156,7 +174,8 @@ impl Queues {
     }
 
     async fn receive_from(&self, url: &str, most: u32) -> Vec<Received> {
-        let input = json!({"QueueUrl": url, "MaxNumberOfMessages": most, "AttributeNames": ["All"]});
+        let input =
+            json!({"QueueUrl": url, "MaxNumberOfMessages": most, "AttributeNames": ["All"]});
         let mut answer = self.sqs("ReceiveMessage", &input).await;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let received = |message: &mut Value| Received {

@@ -23,7 +23,8 @@ impl Default for Journal {
 
 impl Journal {
     pub(crate) fn note(&self, channel: &str, what: impl AsRef<str>) {
-        let line = format!("{:8.3} s  {channel}: {}", self.since.elapsed().as_secs_f64(), what.as_ref());
+        let line =
+            format!("{:8.3} s  {channel}: {}", self.since.elapsed().as_secs_f64(), what.as_ref());
         self.lines.lock().unwrap().push((channel.to_owned(), line));
     }
 
@@ -38,7 +39,8 @@ impl Journal {
         last.map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n")
     }
 
-    /// All that is known of one conversation: its plan, what happened to it, what Desk was asked, what it holds.
+    /// All that is known of one conversation: its plan, what happened to it, what Desk was asked,
+    /// what it holds.
     pub(crate) fn history(&self, world: &World, place: usize) -> String {
         let conversation = &world.script.conversations[place];
         let channel = &conversation.channel;
@@ -53,12 +55,21 @@ impl Journal {
         for ticket in &tickets {
             text += &format!("ticket: {ticket}\n");
         }
-        let ids: Vec<String> = tickets.iter().map(|ticket| format!("/tickets/{}", ticket["id"])).collect();
+        let ids: Vec<String> =
+            tickets.iter().map(|ticket| format!("/tickets/{}", ticket["id"])).collect();
         for seen in world.desk.requests().iter().filter(|seen| concerns(seen, channel, &ids)) {
-            text += &format!("Desk: {} {} {:?} {}\n", seen.method, seen.path, seen.status, seen.body);
+            text +=
+                &format!("Desk: {} {} {:?} {}\n", seen.method, seen.path, seen.status, seen.body);
         }
         let about = format!("{channel}\"");
-        for line in self.logs.lock().unwrap().iter().flat_map(|log| log.lines()).filter(|line| line.contains(&about)) {
+        for line in self
+            .logs
+            .lock()
+            .unwrap()
+            .iter()
+            .flat_map(|log| log.lines())
+            .filter(|line| line.contains(&about))
+        {
             text += &format!("worker: {line}\n");
         }
         text
@@ -66,7 +77,9 @@ impl Journal {
 }
 
 fn concerns(seen: &Seen, channel: &str, ids: &[String]) -> bool {
-    let names = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == channel);
+    let names = |text: &str| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == channel)
+    };
     let ends = |id: &String| seen.path.ends_with(id) || seen.path.contains(&format!("{id}/"));
     names(&seen.body) || seen.query.as_deref().is_some_and(names) || ids.iter().any(ends)
 }

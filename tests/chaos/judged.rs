@@ -1,6 +1,7 @@
 //! The run as the simulator's judge sees it: what was sent, and what Desk holds in the end.
 //!
-//! It looks at the order's id and link, which are unlike those of every other handoff, so that each says where it comes from.
+//! It looks at the order's id and link, which are unlike those of every other handoff, so that each
+//! says where it comes from.
 
 use desk_handoff_judge::history::{By, EPOCH, History, Route, Sent, What};
 use desk_handoff_judge::{Broken, judge};
@@ -34,7 +35,9 @@ fn doable(world: &World) -> impl Iterator<Item = &Event> {
 
 fn sent(world: &World, event: &Event, number: usize) -> Sent {
     let conversation = &world.script.conversations[event.conversation];
-    let context = KEYS.iter().filter_map(|key| Some(((*key).to_owned(), event.fields.get(key)?.as_str().into())));
+    let context = KEYS
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), event.fields.get(key)?.as_str().into())));
     let nth = conversation.events.iter().position(|place| *place == number).unwrap();
     let received = EPOCH + number as i64;
     Sent {
@@ -74,9 +77,15 @@ fn history_of(world: &World, ticket: &Value, number: usize) -> Vec<What> {
         listed: 0,
         by,
     };
-    let values =
-        KEYS.iter().filter_map(|key| Some(What::FieldSet(id, (*key).to_owned(), field(ticket, key)?.clone(), by)));
+    let values = KEYS.iter().filter_map(|key| {
+        Some(What::FieldSet(id, (*key).to_owned(), field(ticket, key)?.clone(), by))
+    });
     let messages = (0..ticket["messageCount"].as_u64().unwrap()).map(|_| What::Messaged(id, by));
     let closed = (ticket["status2"] == "CLOSED").then_some(What::OpenSet(id, false, by));
-    [What::Began(number, maker), created].into_iter().chain(values).chain(messages).chain(closed).collect()
+    [What::Began(number, maker), created]
+        .into_iter()
+        .chain(values)
+        .chain(messages)
+        .chain(closed)
+        .collect()
 }

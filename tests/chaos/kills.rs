@@ -1,4 +1,5 @@
-//! When workers are killed: spread over the deliveries, at random moments or right after Desk made a ticket.
+//! When workers are killed: spread over the deliveries, at random moments or right after Desk made
+//! a ticket.
 
 use std::sync::Mutex;
 use std::time::Duration;

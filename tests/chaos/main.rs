@@ -1,8 +1,9 @@
-//! Nothing lost, nothing twice, on real parts: several built workers under Lambda's Runtime Interface Emulator, fed from a
-//! FIFO queue in moto by an event source that kills them, before one Desk that goes wrong.
+//! Nothing lost, nothing twice, on real parts: several built workers under Lambda's Runtime
+//! Interface Emulator, fed from a FIFO queue in moto by an event source that kills them, before one
+//! Desk that goes wrong.
 //!
-//! `make chaos` runs it at full size. Each test ends with a line that says what was done, and fails with the history of
-//! the conversations that went wrong.
+//! `make chaos` runs it at full size. Each test ends with a line that says what was done, and fails
+//! with the history of the conversations that went wrong.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -37,8 +38,8 @@ use crate::world::{Scenario, World};
 async fn whatever_is_repeated_killed_or_spoilt_every_handoff_is_done_once() {
     let sizes = Sizes::from_environment();
     let undoable = 2 + sizes.conversations / 50;
-    // More receives than there can be while a dead worker's lease lasts, and then the minute in which a ticket that it may
-    // have made is waited for.
+    // More receives than there can be while a dead worker's lease lasts, and then the minute in
+    // which a ticket that it may have made is waited for.
     let scenario = Scenario { name: "chaos", stormy: true, undoable, max_receives: 120 };
     let world = Arc::new(World::new(scenario, sizes).await);
     run(&world, async {}).await;
@@ -46,12 +47,14 @@ async fn whatever_is_repeated_killed_or_spoilt_every_handoff_is_done_once() {
 
 #[tokio::test]
 async fn a_desk_that_is_down_for_half_of_the_time_makes_everything_late_and_nothing_lost() {
-    let scenario = Scenario { name: "chaos-outage", stormy: false, undoable: 0, max_receives: 1000 };
+    let scenario =
+        Scenario { name: "chaos-outage", stormy: false, undoable: 0, max_receives: 1000 };
     let world = Arc::new(World::new(scenario, Sizes::from_environment()).await);
     run(&world, weather::outage(&world)).await;
 }
 
-/// Delivers the script while workers are served and killed, and judges what is left when the queue is empty.
+/// Delivers the script while workers are served and killed, and judges what is left when the queue
+/// is empty.
 async fn run(world: &Arc<World>, outage: impl Future<Output = ()>) {
     let mut workers = JoinSet::new();
     for nth in 0..world.sizes.workers {

@@ -1,7 +1,9 @@
-//! What is to happen, drawn from the seed: conversations, their handoffs, the order and the way of every delivery.
+//! What is to happen, drawn from the seed: conversations, their handoffs, the order and the way of
+//! every delivery.
 //!
-//! Pure. A later handoff of a conversation changes every value and adds fields, so that what the ticket must hold in
-//! the end is what the newest one says. How the parts of the run interleave is not in the seed: that is up to the machine.
+//! Pure. A later handoff of a conversation changes every value and adds fields, so that what the
+//! ticket must hold in the end is what the newest one says. How the parts of the run interleave is
+//! not in the seed: that is up to the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +80,9 @@ impl Script {
         for nth in 0..sizes.conversations {
             // Some customers have several conversations.
             let user = format!("user-{}", rng.usize(0..=nth));
-            let room = sizes.deliveries / DELIVERIES.0 - script.events.len() - (sizes.conversations - nth - 1);
+            let room = sizes.deliveries / DELIVERIES.0
+                - script.events.len()
+                - (sizes.conversations - nth - 1);
             let handoffs = rng.usize(1..=3).min(room).max(1);
             script.converse(&mut rng, user, handoffs);
         }
@@ -86,8 +90,14 @@ impl Script {
         for nth in 0..undoable {
             script.converse(&mut rng, format!("nobody-{nth}"), 1);
             let conversation = rng.usize(0..sizes.conversations);
-            let body = if nth % 2 == 0 { "not a message".to_owned() } else { json!({"version": 99}).to_string() };
-            script.poison.push(Poison { conversation, body: format!("{body} ") + &" ".repeat(nth) });
+            let body = if nth % 2 == 0 {
+                "not a message".to_owned()
+            } else {
+                json!({"version": 99}).to_string()
+            };
+            script
+                .poison
+                .push(Poison { conversation, body: format!("{body} ") + &" ".repeat(nth) });
         }
         script.deliveries = script.drawn(&mut rng, sizes.deliveries);
         script
@@ -109,7 +119,8 @@ impl Script {
     fn converse(&mut self, rng: &mut Rng, user: String, handoffs: usize) {
         let place = self.conversations.len();
         let team = if rng.bool() { "vip" } else { "support" };
-        let mut conversation = Conversation { channel: format!("channel-{place}"), user, team, events: Vec::new() };
+        let mut conversation =
+            Conversation { channel: format!("channel-{place}"), user, team, events: Vec::new() };
         for nth in 0..handoffs {
             conversation.events.push(self.events.len());
             self.events.push(event(rng, place, &conversation, nth));
@@ -117,8 +128,8 @@ impl Script {
         self.conversations.push(conversation);
     }
 
-    /// Every event at least three times and once through the webhook, in random order; of every second conversation the
-    /// handoffs arrive first in the order of their times.
+    /// Every event at least three times and once through the webhook, in random order; of every
+    /// second conversation the handoffs arrive first in the order of their times.
     fn drawn(&self, rng: &mut Rng, wanted: usize) -> Vec<Delivery> {
         let mut counts = vec![DELIVERIES.0; self.events.len()];
         while counts.iter().sum::<usize>() < wanted {
@@ -134,7 +145,8 @@ impl Script {
         for conversation in self.conversations.iter().step_by(2) {
             in_order(&mut drawn, &conversation.events);
         }
-        let mut deliveries: Vec<Delivery> = drawn.into_iter().map(|(event, way)| Delivery::Event(event, way)).collect();
+        let mut deliveries: Vec<Delivery> =
+            drawn.into_iter().map(|(event, way)| Delivery::Event(event, way)).collect();
         for poison in 0..self.poison.len() {
             // Early, so that others have to wait behind it.
             deliveries.insert(rng.usize(0..=deliveries.len() / 4), Delivery::Poison(poison));

@@ -1,16 +1,17 @@
-//! The senders: they deliver the script, some at a time, through the webhook, the direct route and an operator's redrive.
+//! The senders: they deliver the script, some at a time, through the webhook, the direct route and
+//! an operator's redrive.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use desk_handoff::api;
+use desk_handoff::app::Invocation;
 use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::config::AppId;
 use desk_handoff::handoff::message::Message;
 use desk_handoff::handoff::{self, Event as Body};
 use desk_handoff::queue::QueueEntry;
-use desk_handoff::stack::Invocation;
 use fastrand::Rng;
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
@@ -32,7 +33,9 @@ pub(crate) async fn deliver_all(world: &Arc<World>) {
         let world = Arc::clone(world);
         senders.spawn(async move {
             let mut rng = world.chance(nth as u64);
-            while let Some(delivery) = world.script.deliveries.get(world.begun.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(delivery) =
+                world.script.deliveries.get(world.begun.fetch_add(1, Ordering::Relaxed))
+            {
                 deliver(&world, *delivery, &mut rng).await;
             }
         });
@@ -83,10 +86,15 @@ async fn queue(world: &World, event: &Event, rng: &mut Rng) -> String {
 async fn directly(world: &World, event: &Event, rng: &mut Rng) -> String {
     weather::change(world, rng);
     let life = if rng.u8(0..10) == 0 { Duration::from_millis(rng.u64(0..300)) } else { 2 * TIME };
-    let Ok((status, body)) = tokio::time::timeout(life, post(world, "/handoffs", event, rng)).await else {
+    let Ok((status, body)) = tokio::time::timeout(life, post(world, "/handoffs", event, rng)).await
+    else {
         return "died".to_owned();
     };
-    assert!(matches!(status, 200 | 201 | 202 | 409 | 422 | 502 | 503 | 504), "{}: {status} {body}", event.id);
+    assert!(
+        matches!(status, 200 | 201 | 202 | 409 | 422 | 502 | 503 | 504),
+        "{}: {status} {body}",
+        event.id
+    );
     format!("{status} {} {}", body["status"], body["detail"])
 }
 
@@ -109,7 +117,10 @@ fn entry(event: &Event) -> QueueEntry {
     let (bytes, app_id) = (event.body.as_bytes(), AppId::parse(APP).unwrap());
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
     let mut headers = HeaderMap::new();
-    headers.insert("x-sendbird-signature", HeaderValue::from_str(&sign(bytes, SIGNING_SECRET)).unwrap());
+    headers.insert(
+        "x-sendbird-signature",
+        HeaderValue::from_str(&sign(bytes, SIGNING_SECRET)).unwrap(),
+    );
     let body = authenticate(bytes, &headers, &keys, SystemTime::now()).unwrap();
     match handoff::parse(body, &app_id, None, 1_800_000_000_000).unwrap() {
         Body::Handoff(handoff) => Message::new(&app_id, *handoff, false).entry(),

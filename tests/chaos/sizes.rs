@@ -1,4 +1,5 @@
-//! How large a run is, and its seed: from `CHAOS_*` in the environment, else small enough for `make test`.
+//! How large a run is, and its seed: from `CHAOS_*` in the environment, else small enough for `make
+//! test`.
 
 /// What the environment says.
 #[derive(Debug, Clone)]
@@ -25,7 +26,10 @@ impl Sizes {
             workers: read("CHAOS_WORKERS", 2),
         };
         let fits = (3 * sizes.conversations..=10 * sizes.conversations).contains(&sizes.deliveries);
-        assert!(fits, "every conversation takes three to ten deliveries of each handoff: {sizes:?}");
+        assert!(
+            fits,
+            "every conversation takes three to ten deliveries of each handoff: {sizes:?}"
+        );
         sizes
     }
 }

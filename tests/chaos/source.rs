@@ -1,6 +1,8 @@
-//! Lambda's event source: takes batches off the queue, invokes a worker, deletes what it has done. And the killer of it.
+//! Lambda's event source: takes batches off the queue, invokes a worker, deletes what it has done.
+//! And the killer of it.
 //!
-//! The worker's own back-off is minutes long: an impatient operator, who is this loop, lets what failed come again soon.
+//! The worker's own back-off is minutes long: an impatient operator, who is this loop, lets what
+//! failed come again soon.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +38,10 @@ pub(crate) async fn serve(world: Arc<World>, nth: usize) {
                 worker = world.worker().await;
                 note(&world, &batch, |_| format!("worker {nth} killed"));
                 // The queue's own time-out, in place of what the dead worker may have asked for.
-                world.queues.show_after(VISIBILITY_TIMEOUT, &batch.iter().collect::<Vec<_>>()).await;
+                world
+                    .queues
+                    .show_after(VISIBILITY_TIMEOUT, &batch.iter().collect::<Vec<_>>())
+                    .await;
             }
         }
     }
@@ -44,9 +49,16 @@ pub(crate) async fn serve(world: Arc<World>, nth: usize) {
 }
 
 /// Its answer, or `None` if it is to be killed now.
-async fn invoke(world: &World, worker: &mut Rie, batch: &[Received], rng: &mut Rng) -> Option<Value> {
+async fn invoke(
+    world: &World,
+    worker: &mut Rie,
+    batch: &[Received],
+    rng: &mut Rng,
+) -> Option<Value> {
     let event = json!({"Records": batch.iter().map(Received::record).collect::<Vec<_>>()});
-    let Some(moment) = world.kills.plan(world.progress(), rng) else { return Some(worker.invoke(&event).await) };
+    let Some(moment) = world.kills.plan(world.progress(), rng) else {
+        return Some(worker.invoke(&event).await);
+    };
     let answer = tokio::select! {
         answer = worker.invoke(&event) => Some(answer),
         () = come(world, moment, batch) => None,
@@ -68,8 +80,12 @@ async fn come(world: &World, moment: Moment, batch: &[Received]) {
     let channels: Vec<String> = batch.iter().filter_map(channel).collect();
     let made = || {
         let requests = world.desk.requests();
-        let creates = requests[after..].iter().filter(|seen| seen.method == "POST" && seen.path.ends_with("/tickets"));
-        creates.into_iter().any(|seen| channels.iter().any(|channel| seen.body.contains(&format!("\"{channel}\""))))
+        let creates = requests[after..]
+            .iter()
+            .filter(|seen| seen.method == "POST" && seen.path.ends_with("/tickets"));
+        creates.into_iter().any(|seen| {
+            channels.iter().any(|channel| seen.body.contains(&format!("\"{channel}\"")))
+        })
     };
     while !made() {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -78,14 +94,18 @@ async fn come(world: &World, moment: Moment, batch: &[Received]) {
 
 /// Deletes what is done; what is not comes again in a moment, what cannot be done at once.
 async fn settle(world: &World, batch: &[Received], answer: &Value, rng: &mut Rng) {
-    let named: Option<Vec<&str>> = answer["batchItemFailures"]
-        .as_array()
-        .map(|failures| failures.iter().filter_map(|failure| failure["itemIdentifier"].as_str()).collect());
-    let failed = |message: &&Received| named.as_ref().is_none_or(|named| named.contains(&message.id.as_str()));
+    let named: Option<Vec<&str>> = answer["batchItemFailures"].as_array().map(|failures| {
+        failures.iter().filter_map(|failure| failure["itemIdentifier"].as_str()).collect()
+    });
+    let failed = |message: &&Received| {
+        named.as_ref().is_none_or(|named| named.contains(&message.id.as_str()))
+    };
     let (failed, done): (Vec<&Received>, Vec<&Received>) = batch.iter().partition(failed);
     note(world, batch, |message| match &named {
         None => format!("the worker did not answer: {answer}"),
-        Some(named) if named.contains(&message.id.as_str()) => format!("not done, receive {}", message.count()),
+        Some(named) if named.contains(&message.id.as_str()) => {
+            format!("not done, receive {}", message.count())
+        }
         Some(_) => "done".to_owned(),
     });
     world.queues.delete(&done).await;
@@ -108,6 +128,9 @@ fn channel(message: &Received) -> Option<String> {
 fn note(world: &World, batch: &[Received], what: impl Fn(&Received) -> String) {
     for message in batch {
         let event = message.handoff()["event_id"].as_str().unwrap_or("poison").to_owned();
-        world.journal.note(&channel(message).unwrap_or_default(), format!("{event} {}: {}", message.id, what(message)));
+        world.journal.note(
+            &channel(message).unwrap_or_default(),
+            format!("{event} {}: {}", message.id, what(message)),
+        );
     }
 }

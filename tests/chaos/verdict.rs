@@ -1,4 +1,5 @@
-//! What came of it all: one ticket a conversation with what the newest handoff says, every event done, the rest dead.
+//! What came of it all: one ticket a conversation with what the newest handoff says, every event
+//! done, the rest dead.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -30,7 +31,11 @@ impl fmt::Display for Verdict {
         write!(f, "chaos: seed {}: {} conversations, ", self.seed, self.conversations)?;
         write!(f, "{} deliveries, {} tickets, ", self.deliveries, self.tickets)?;
         write!(f, "{} duplicates, {} losses, ", self.duplicates, self.losses)?;
-        write!(f, "{} kills, {} faults, {} dead letters", self.kills, self.faults, self.dead_letters)
+        write!(
+            f,
+            "{} kills, {} faults, {} dead letters",
+            self.kills, self.faults, self.dead_letters
+        )
     }
 }
 
@@ -52,9 +57,11 @@ impl Verdict {
         for conversation in world.script.doable() {
             verdict.judge(world, conversation);
         }
-        verdict
-            .wrong
-            .extend(judged::broken(world).into_iter().map(|broken| format!("{}: {}", broken.promise, broken.what)));
+        verdict.wrong.extend(
+            judged::broken(world)
+                .into_iter()
+                .map(|broken| format!("{}: {}", broken.promise, broken.what)),
+        );
         verdict.repeat_everything(world).await;
         verdict.open_the_dead(world).await;
         verdict
@@ -63,10 +70,19 @@ impl Verdict {
     /// Fails the test if anything is wrong or less was done than asked for.
     pub(crate) fn must_be_clean(&self, world: &World) {
         let first: Vec<&str> = self.wrong.iter().take(5).map(String::as_str).collect();
-        assert!(first.is_empty(), "{self}\n{} wrong, the first:\n\n{}", self.wrong.len(), first.join("\n\n"));
+        assert!(
+            first.is_empty(),
+            "{self}\n{} wrong, the first:\n\n{}",
+            self.wrong.len(),
+            first.join("\n\n")
+        );
         assert_eq!(self.tickets, self.conversations, "{self}: a ticket too many or too few");
         assert!(self.kills >= world.sizes.kills, "{self}: fewer kills than asked for");
-        assert_eq!(world.desk.unknown_requests(), Vec::<String>::new(), "{self}: Desk knows no such route");
+        assert_eq!(
+            world.desk.unknown_requests(),
+            Vec::<String>::new(),
+            "{self}: Desk knows no such route"
+        );
     }
 
     fn judge(&mut self, world: &World, conversation: &Conversation) {
@@ -113,7 +129,11 @@ impl Verdict {
             let (status, body) = post(world, "/handoffs", event, &mut rng).await;
             if status != 200 || body["status"] != "duplicate" {
                 self.losses += 1;
-                self.report(world, event.conversation, &format!("{} was never done: {status} {body}", event.id));
+                self.report(
+                    world,
+                    event.conversation,
+                    &format!("{} was never done: {status} {body}", event.id),
+                );
             }
         }
         let more = world.desk.requests().len() - asked;
@@ -128,7 +148,8 @@ impl Verdict {
         self.dead_letters = dead.len();
         for message in dead.iter().filter(|message| !world.is_undoable(message)) {
             self.losses += 1;
-            let place = message.handoff()["conversation"]["id"].as_str().and_then(|id| id.parse().ok());
+            let place =
+                message.handoff()["conversation"]["id"].as_str().and_then(|id| id.parse().ok());
             let what = format!("a dead letter that could be done: {}", message.body);
             self.report(world, place.unwrap_or_default(), &what);
         }
@@ -156,15 +177,21 @@ impl World {
     /// The open tickets that name this conversation.
     pub(crate) fn tickets_of(&self, channel: &str) -> Vec<Value> {
         let names = |ticket: &Value| {
-            let related: Value = serde_json::from_str(ticket["relatedChannels"].as_str().unwrap()).unwrap();
+            let related: Value =
+                serde_json::from_str(ticket["relatedChannels"].as_str().unwrap()).unwrap();
             related.as_array().unwrap().iter().any(|related| related["channel_url"] == channel)
         };
-        self.desk.tickets().into_iter().filter(|ticket| ticket["status2"] != "CLOSED" && names(ticket)).collect()
+        self.desk
+            .tickets()
+            .into_iter()
+            .filter(|ticket| ticket["status2"] != "CLOSED" && names(ticket))
+            .collect()
     }
 
     pub(crate) fn is_undoable(&self, message: &Received) -> bool {
         let event = message.handoff()["event_id"].take();
-        let is_ghost = self.script.events[self.script.ghosts..].iter().any(|ghost| event == ghost.id.as_str());
+        let is_ghost =
+            self.script.events[self.script.ghosts..].iter().any(|ghost| event == ghost.id.as_str());
         is_ghost || self.script.poison.iter().any(|poison| poison.body == message.body)
     }
 }

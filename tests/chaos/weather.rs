@@ -1,4 +1,5 @@
-//! What goes wrong at Desk: single calls at random, in proportion to what is asked; or all of them, for half of the run.
+//! What goes wrong at Desk: single calls at random, in proportion to what is asked; or all of them,
+//! for half of the run.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,8 +14,8 @@ const ONE_IN: usize = 6;
 /// Besides so many at the beginning.
 const AT_FIRST: usize = 5;
 
-/// Lets some of the next calls go wrong, if the run is a stormy one and deliveries are still being made: after that Desk is
-/// well, for a lost create holds its conversation up for a minute.
+/// Lets some of the next calls go wrong, if the run is a stormy one and deliveries are still being
+/// made: after that Desk is well, for a lost create holds its conversation up for a minute.
 pub(crate) fn change(world: &World, rng: &mut Rng) {
     if !world.scenario.stormy || world.progress() >= 1.0 {
         return;
@@ -29,7 +30,14 @@ pub(crate) fn change(world: &World, rng: &mut Rng) {
 }
 
 fn fault(rng: &mut Rng) -> Fault {
-    let calls = [Call::Any, Call::Any, Call::CreateTicket, Call::PatchFields, Call::CreateCustomer, Call::ViewTicket];
+    let calls = [
+        Call::Any,
+        Call::Any,
+        Call::CreateTicket,
+        Call::PatchFields,
+        Call::CreateCustomer,
+        Call::ViewTicket,
+    ];
     let call = calls[rng.usize(0..calls.len())];
     Fault::on(call).after(rng.u32(0..4)).with(trouble(rng))
 }
@@ -37,7 +45,9 @@ fn fault(rng: &mut Rng) -> Fault {
 fn trouble(rng: &mut Rng) -> Trouble {
     let status = |status| Trouble::Status { status, headers: Vec::new(), body: String::new() };
     match rng.u8(0..24) {
-        0..4 => Trouble::RateLimited { retry_after: Some(rng.u64(0..=1)), ratelimit_retry_after: None },
+        0..4 => {
+            Trouble::RateLimited { retry_after: Some(rng.u64(0..=1)), ratelimit_retry_after: None }
+        }
         4..8 => status(500),
         8..11 => Trouble::Html { status: 502 },
         11..14 => Trouble::CutConnection,
@@ -49,14 +59,18 @@ fn trouble(rng: &mut Rng) -> Trouble {
     }
 }
 
-/// Desk is down until half of the deliveries are begun and the workers have knocked: first it hangs up, then it says so.
+/// Desk is down until half of the deliveries are begun and the workers have knocked: first it hangs
+/// up, then it says so.
 pub(crate) async fn outage(world: &World) {
     let all = |trouble| world.desk.inject(Fault::on(Call::Any).always().with(trouble));
     all(Trouble::CutConnection);
     until(|| world.progress() >= 0.25).await;
     world.desk.clear_faults();
     all(Trouble::Html { status: 503 });
-    until(|| world.progress() >= 0.5 && world.desk.requests().len() > 2 * world.sizes.conversations).await;
+    until(|| {
+        world.progress() >= 0.5 && world.desk.requests().len() > 2 * world.sizes.conversations
+    })
+    .await;
     assert!(world.desk.tickets().is_empty(), "a Desk that is down makes no ticket");
     world.faults.fetch_add(world.desk.requests().len(), Ordering::Relaxed);
     world.desk.clear_faults();

@@ -1,10 +1,11 @@
-//! What one run lives in: an embedded Desk, queues, table and parameters in moto, and several instances of the shipped
-//! receiver in this process.
+//! What one run lives in: an embedded Desk, queues, table and parameters in moto, and several
+//! instances of the shipped receiver in this process.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use desk_emulator::{Behaviour, Emulator, Setup};
+use desk_handoff::app::{App, Health, PAUSE};
 use desk_handoff::aws::dynamodb::Dynamodb;
 use desk_handoff::aws::sqs::Sqs;
 use desk_handoff::aws::ssm::Ssm;
@@ -14,9 +15,8 @@ use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::Secrets;
-use desk_handoff::stack::{Health, PAUSE, Stack};
+use desk_handoff::store::{BoxFuture, StoreError};
 use fastrand::Rng;
 use tokio::time::Instant;
 
@@ -61,7 +61,7 @@ pub(crate) struct World {
     pub(crate) script: Script,
     pub(crate) desk: Emulator,
     pub(crate) queues: Queues,
-    pub(crate) receivers: Vec<Stack>,
+    pub(crate) receivers: Vec<App>,
     pub(crate) journal: Journal,
     pub(crate) kills: Kills,
     /// Calls that were to go wrong.
@@ -82,7 +82,11 @@ impl Queue for Patient {
         })
     }
 
-    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(
+        &'a self,
+        receipt_handle: &'a str,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         self.0.change_visibility(receipt_handle, seconds)
     }
 }
@@ -141,9 +145,11 @@ impl World {
         .into()
     }
 
-    fn receiver(&self) -> Stack {
+    fn receiver(&self) -> App {
         let settings = self.settings();
-        let lookup = |name: &str| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let lookup = |name: &str| {
+            settings.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
+        };
         let config = Config::from_lookup(lookup).unwrap();
         let aws = Environment::from_lookup(lookup).unwrap();
         let client = http_client::new().unwrap();
@@ -153,7 +159,7 @@ impl World {
         let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
         let queue = Box::new(Patient(sqs, self.queues.clone()));
         let transport = Box::new(HttpTransport(client));
-        Stack {
+        App {
             config,
             secrets,
             transport,
@@ -170,7 +176,8 @@ impl World {
     /// The built worker, ready for its first invocation.
     pub(crate) async fn worker(&self) -> Rie {
         let settings = self.settings();
-        let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let settings: Vec<(&str, &str)> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Rie::start(env!("CARGO_BIN_EXE_worker"), &settings).await
     }
 
@@ -188,7 +195,8 @@ impl World {
         self.settled.load(Ordering::Relaxed)
     }
 
-    /// Lets nothing go wrong any more, and returns when nothing is left on the queue; fails the test if that takes too long.
+    /// Lets nothing go wrong any more, and returns when nothing is left on the queue; fails the
+    /// test if that takes too long.
     pub(crate) async fn settle(&self) {
         self.desk.clear_faults();
         // A create in doubt is waited for a minute, and a killed worker may leave one twice.
@@ -199,7 +207,11 @@ impl World {
             if depth == 0 {
                 break;
             }
-            assert!(Instant::now() < until, "{depth} messages are still on the queue\n{}", self.journal.tail());
+            assert!(
+                Instant::now() < until,
+                "{depth} messages are still on the queue\n{}",
+                self.journal.tail()
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         self.settled.store(true, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! A deployed stack, met from outside. Ignored unless asked for: `make deployed-test URL=… SECRET_ENV=NAME`.
+//! A deployed stack, met from outside. Ignored unless asked for: `make deployed-test URL=…
+//! SECRET_ENV=NAME`.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

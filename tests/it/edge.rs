@@ -42,7 +42,9 @@ async fn health_needs_no_proof_and_tells_no_secret() {
 
 #[tokio::test]
 async fn health_is_503_while_an_application_lacks_what_a_handoff_needs() {
-    for (name, unusable) in [("desk-api-token", None), ("signing-secret", None), ("fields", Some("{"))] {
+    for (name, unusable) in
+        [("desk-api-token", None), ("signing-secret", None), ("fields", Some("{"))]
+    {
         let world = World::new().await;
         match unusable {
             Some(value) => world.parameters.set(name, value),
@@ -97,8 +99,12 @@ async fn an_unsigned_and_an_altered_body_are_401_without_a_reason() {
     altered[10] ^= 1;
     let mut answers = vec![
         world.send(Method::POST, "/handoffs", &[], body.as_bytes()).await,
-        world.send(Method::POST, "/handoffs", &[("x-sendbird-signature", &signature)], &altered).await,
-        world.send(Method::POST, "/handoffs", &[("authorization", "Bearer x")], body.as_bytes()).await,
+        world
+            .send(Method::POST, "/handoffs", &[("x-sendbird-signature", &signature)], &altered)
+            .await,
+        world
+            .send(Method::POST, "/handoffs", &[("authorization", "Bearer x")], body.as_bytes())
+            .await,
     ];
     for answer in &answers {
         refused(&world, answer, 401, "unauthenticated", "no valid proof");
@@ -111,7 +117,13 @@ async fn an_unsigned_and_an_altered_body_are_401_without_a_reason() {
 async fn without_any_secret_every_request_is_refused() {
     let world = World::new().await;
     world.parameters.remove("signing-secret");
-    refused(&world, &world.post("/handoffs", &handoff(json!({}))).await, 401, "unauthenticated", "");
+    refused(
+        &world,
+        &world.post("/handoffs", &handoff(json!({}))).await,
+        401,
+        "unauthenticated",
+        "",
+    );
 }
 
 #[tokio::test]
@@ -131,13 +143,22 @@ async fn a_body_that_is_no_handoff_is_named_by_its_place() {
         (b"{\n  \"conversation\": {,\n}", "line 2, column 20"),
         (b"[]", "must be an object"),
         (br#"{"conversation": {"id": 1, "user_id": {"deep": []}}}"#, "conversation.user_id"),
-        (br#"{"category": "handoff", "id": "e", "data": {"conversation": {"id": 1}}}"#, "data.conversation.user_id"),
+        (
+            br#"{"category": "handoff", "id": "e", "data": {"conversation": {"id": 1}}}"#,
+            "data.conversation.user_id",
+        ),
         (br#"{"conversation": {"id": 1, "user_id": "u"}, "context": []}"#, "context"),
     ] {
         refused(&world, &world.post_bytes("/handoffs", body).await, 400, "bad-body", place);
     }
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    refused(&world, &world.post_bytes("/handoffs", deep.as_bytes()).await, 400, "bad-body", "nested too deeply");
+    refused(
+        &world,
+        &world.post_bytes("/handoffs", deep.as_bytes()).await,
+        400,
+        "bad-body",
+        "nested too deeply",
+    );
 }
 
 #[tokio::test]
@@ -146,7 +167,12 @@ async fn every_problem_of_a_shape_is_listed_and_no_value_repeated() {
     let body = json!({"conversation": {"user_id": [CANARY]}, "context": CANARY, "ticket": {"priority": CANARY}});
     let answer = world.post("/handoffs", &body).await;
     refused(&world, &answer, 400, "bad-body", "conversation.user_id");
-    let paths: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
+    let paths: Vec<_> = answer.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["path"].clone())
+        .collect();
     assert_eq!(paths, ["conversation.user_id", "conversation", "context", "ticket.priority"]);
 }
 

@@ -10,7 +10,8 @@ use crate::world::{World, log_text};
 
 #[test]
 fn every_event_has_a_stated_answer() {
-    let mut stated: Vec<&str> = ANSWERS.iter().map(|answer| answer.file).chain(["sqs-batch.json"]).collect();
+    let mut stated: Vec<&str> =
+        ANSWERS.iter().map(|answer| answer.file).chain(["sqs-batch.json"]).collect();
     stated.sort_unstable();
     assert_eq!(files(), stated);
 }
@@ -32,8 +33,13 @@ async fn every_event_is_answered_as_stated_and_no_context_value_is_logged() {
 #[tokio::test]
 async fn the_batch_is_done_but_for_the_message_that_is_no_handoff() {
     let world = World::new().await;
-    let response = worker::handle(&world.stack, serde_json::from_str(BATCH).unwrap(), &world.invocation()).await;
-    let failed: Vec<_> = response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+    let response =
+        worker::handle(&world.app, serde_json::from_str(BATCH).unwrap(), &world.invocation()).await;
+    let failed: Vec<_> = response
+        .batch_item_failures
+        .iter()
+        .map(|failure| failure.item_identifier.as_str())
+        .collect();
     assert_eq!(failed, ["059f36b4-87a3-44ab-83d2-66197571a7d3"]);
     let items: Vec<_> = world
         .desk
@@ -47,7 +53,9 @@ async fn the_batch_is_done_but_for_the_message_that_is_no_handoff() {
 /// The files of events/ by name.
 fn files() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
     names.sort();
     names

@@ -1,10 +1,11 @@
-//! Desk at its worst: the answer is right, or a clear 502 or 504 with Desk's status, and no ticket is made twice or
-//! touched by mistake.
+//! Desk at its worst: the answer is right, or a clear 502 or 504 with Desk's status, and no ticket
+//! is made twice or touched by mistake.
 
 use std::time::Duration;
 
 use desk_emulator::{
-    Call, Emulator, Fault, FieldDefinition, FieldKind, Reaction, Seed, Setup, StrangeRelated, Trouble,
+    Call, Emulator, Fault, FieldDefinition, FieldKind, Reaction, Seed, Setup, StrangeRelated,
+    Trouble,
 };
 use desk_emulator::{UnknownGroup, ValueUnit, WriteAnswer};
 use desk_handoff::claims::Memory;
@@ -41,7 +42,10 @@ async fn a_limit_longer_than_the_time_left_is_passed_on() {
     world.desk.inject(Fault::on(Call::CreateTicket).always().with(limit(Some(3), Some(3600))));
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     answer.is(502, "desk-rate-limited");
-    assert_eq!((&answer.body["desk_status"], answer.headers["retry-after"].to_str().unwrap()), (&json!(429), "3600"));
+    assert_eq!(
+        (&answer.body["desk_status"], answer.headers["retry-after"].to_str().unwrap()),
+        (&json!(429), "3600")
+    );
     assert_eq!((world.asked("POST", "/tickets"), world.desk.tickets().len()), (1, 0));
 }
 
@@ -77,7 +81,9 @@ async fn a_page_of_html_keeps_its_status() {
 async fn a_slow_desk_is_a_504_within_the_time_that_there_is() {
     let mut world = World::new().await.without_queue();
     world.time = Duration::from_millis(600);
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Slow(Duration::from_secs(60))));
+    world
+        .desk
+        .inject(Fault::on(Call::ListTickets).always().with(Trouble::Slow(Duration::from_secs(60))));
     world.hand_over(json!({"order-id": "1"})).await.is(504, "desk-timeout");
     assert_eq!(world.writes(), 0);
 }
@@ -94,7 +100,8 @@ async fn a_cut_connection_is_tried_again_where_that_is_harmless() {
     }
 }
 
-/// Whether Desk made the ticket nobody can know: nothing else is made for a minute, in which it may show up.
+/// Whether Desk made the ticket nobody can know: nothing else is made for a minute, in which it may
+/// show up.
 #[tokio::test]
 async fn create_in_doubt_is_not_repeated_for_a_minute() {
     let world = World::new().await.without_queue();
@@ -109,7 +116,9 @@ async fn create_in_doubt_is_not_repeated_for_a_minute() {
 
 #[tokio::test]
 async fn a_create_whose_answer_is_lost_is_found_and_gone_on_with() {
-    for trouble in [Trouble::CutAfterWrite, Trouble::CutBody, Trouble::EmptyBody, Trouble::WrongTicket] {
+    for trouble in
+        [Trouble::CutAfterWrite, Trouble::CutBody, Trouble::EmptyBody, Trouble::WrongTicket]
+    {
         let world = World::new().await.without_queue();
         world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(trouble.clone()));
         let answer = world.hand_over(json!({"order-id": "1", "priority": "HIGH"})).await;
@@ -117,7 +126,10 @@ async fn a_create_whose_answer_is_lost_is_found_and_gone_on_with() {
         assert_eq!(answer.outcome("order-id"), "unchanged");
         assert_eq!(world.asked("POST", "/tickets"), 1);
         let ours = world.desk.ticket(answer.ticket_id()).unwrap();
-        assert_eq!((&ours["customer"]["sendbirdId"], &ours["priority"]), (&json!("user_1"), &json!("HIGH")));
+        assert_eq!(
+            (&ours["customer"]["sendbirdId"], &ours["priority"]),
+            (&json!("user_1"), &json!("HIGH"))
+        );
     }
 }
 
@@ -132,11 +144,13 @@ async fn a_create_that_desk_did_in_silence_is_found_by_the_next_try() {
     world.only_ticket();
 }
 
-/// There is no channel to tell it by, and nothing of the conversation in the title that the sender or the rules give.
+/// There is no channel to tell it by, and nothing of the conversation in the title that the sender
+/// or the rules give.
 #[tokio::test]
 async fn a_ticket_made_in_silence_is_found_by_its_title_whatever_that_was_to_be() {
     for (wish, rule) in [(json!("Broken lid"), "{conversation.id}"), (json!(null), "Handoff")] {
-        let mut world = World::with_rules(&json!({"ticket": {"title": rule}})).await.without_queue();
+        let mut world =
+            World::with_rules(&json!({"ticket": {"title": rule}})).await.without_queue();
         let body = json!({
             "conversation": {"id": "77", "user_id": "user_1"}, "context": {"order-id": "1"}, "ticket": {"title": wish}
         });
@@ -145,7 +159,9 @@ async fn a_ticket_made_in_silence_is_found_by_its_title_whatever_that_was_to_be(
         world.post("/handoffs", &body).await.is(504, "desk-timeout");
         world.time = Duration::from_secs(20);
         assert_eq!(world.post("/handoffs", &body).await.status, 201);
-        assert!(world.only_ticket()["channelName"].as_str().unwrap().ends_with(" (conversation 77)"));
+        assert!(
+            world.only_ticket()["channelName"].as_str().unwrap().ends_with(" (conversation 77)")
+        );
     }
 }
 
@@ -157,11 +173,12 @@ async fn a_related_channel_that_desk_does_not_take_costs_only_itself() {
         let context = json!({"order-id": "1", "priority": "HIGH", "support-team": "vip"});
         let answer = world.hand_over(context.clone()).await;
         answer.is(201, "created");
-        let outcomes = ["order-id", "priority", "support-team"].map(|key| answer.outcome(key).to_owned());
+        let outcomes =
+            ["order-id", "priority", "support-team"].map(|key| answer.outcome(key).to_owned());
         assert_eq!(outcomes, ["written", "written", "written"]);
         assert_eq!(world.asked("POST", "/tickets"), creates);
         // Even if nothing is remembered of it: the title tells whose it is.
-        world.stack.claims = Box::new(Memory::default());
+        world.app.claims = Box::new(Memory::default());
         let again = world.hand_over(context).await;
         assert_eq!(again.ticket_id(), answer.ticket_id());
         world.only_ticket();
@@ -170,7 +187,9 @@ async fn a_related_channel_that_desk_does_not_take_costs_only_itself() {
 
 #[tokio::test]
 async fn a_value_that_desk_spells_in_its_own_way_stays_ours() {
-    let world = World::with_fields(vec![FieldDefinition::new("items", FieldKind::Integer)]).await.without_queue();
+    let world = World::with_fields(vec![FieldDefinition::new("items", FieldKind::Integer)])
+        .await
+        .without_queue();
     world.parameters.set("fields", r#"{"fields": [{"key": "items", "type": "text"}]}"#);
     for (value, stored) in [("007", "7"), ("008", "8")] {
         let answer = world.hand_over(json!({ "items": value })).await;
@@ -228,7 +247,10 @@ async fn a_create_answered_with_another_conversations_ticket_is_looked_for() {
     world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::WrongTicket));
     let ours = world.hand_over(json!({"order-id": "ours"})).await;
     assert_ne!(ours.ticket_id(), theirs);
-    assert_eq!(world.hand_over(json!({"order-id": "ours", "cart-items": 1})).await.ticket_id(), ours.ticket_id());
+    assert_eq!(
+        world.hand_over(json!({"order-id": "ours", "cart-items": 1})).await.ticket_id(),
+        ours.ticket_id()
+    );
     assert_eq!(world.desk.field(theirs, "order-id").as_deref(), Some("theirs"));
     assert_eq!(world.desk.tickets().len(), 2);
 }
@@ -257,10 +279,13 @@ async fn one_bad_key_that_refuses_the_whole_call_costs_only_itself() {
 
 #[tokio::test]
 async fn a_key_that_desk_drops_in_silence_is_told() {
-    let world = World::with_fields(vec![FieldDefinition::new("order-id", FieldKind::Text)]).await.without_queue();
-    world
-        .parameters
-        .set("fields", r#"{"fields": [{"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}]}"#);
+    let world = World::with_fields(vec![FieldDefinition::new("order-id", FieldKind::Text)])
+        .await
+        .without_queue();
+    world.parameters.set(
+        "fields",
+        r#"{"fields": [{"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}]}"#,
+    );
     let answer = world.hand_over(json!({"gone": "1", "order-id": "2"})).await;
     assert_eq!((answer.outcome("gone"), answer.outcome("order-id")), ("rejected", "written"));
 }
@@ -270,9 +295,12 @@ async fn an_unknown_team_costs_only_itself() {
     for (behaviour, creates) in [(UnknownGroup::Refuse, 5), (UnknownGroup::Ignore, 1)] {
         let world = World::new().await.without_queue();
         world.desk.set_behaviour(|knobs| knobs.unknown_group = behaviour);
-        let answer = world.hand_over(json!({"order-id": "1", "support-team": "nobody", "priority": "HIGH"})).await;
+        let answer = world
+            .hand_over(json!({"order-id": "1", "support-team": "nobody", "priority": "HIGH"}))
+            .await;
         answer.is(201, "created");
-        let outcomes = ["order-id", "support-team", "priority"].map(|key| answer.outcome(key).to_owned());
+        let outcomes =
+            ["order-id", "support-team", "priority"].map(|key| answer.outcome(key).to_owned());
         assert_eq!(outcomes, ["written", "rejected", "written"]);
         assert_eq!(world.asked("POST", "/tickets"), creates);
         world.only_ticket();
@@ -295,8 +323,11 @@ async fn an_answer_that_does_not_show_the_fields_is_followed_by_a_look() {
         let world = World::new().await.without_queue();
         world.desk.seed_ticket(on_channel());
         world.desk.set_behaviour(|behaviour| behaviour.write_answer = write_answer);
-        let answer = world.hand_over(json!({"order-id": "1", "priority": "HIGH", "support-team": "vip"})).await;
-        let outcomes = ["order-id", "priority", "support-team"].map(|key| answer.outcome(key).to_owned());
+        let answer = world
+            .hand_over(json!({"order-id": "1", "priority": "HIGH", "support-team": "vip"}))
+            .await;
+        let outcomes =
+            ["order-id", "priority", "support-team"].map(|key| answer.outcome(key).to_owned());
         assert_eq!(outcomes, ["written", "written", "written"]);
         assert_eq!(world.asked("PATCH", "/custom_fields"), 1);
     }
@@ -323,7 +354,9 @@ async fn a_redirect_is_not_followed_and_the_token_stays_at_home() {
     let location = format!("{}/tickets", elsewhere.desk_url());
     for call in [Call::ListTickets, Call::CreateTicket] {
         world.desk.clear_faults();
-        world.desk.inject(Fault::on(call).always().with(Trouble::Redirect { location: location.clone() }));
+        world.desk.inject(
+            Fault::on(call).always().with(Trouble::Redirect { location: location.clone() }),
+        );
         let answer = world.hand_over(json!({"order-id": "1"})).await;
         answer.is(502, "desk-unavailable");
         assert_eq!(answer.body["desk_status"], json!(307));
@@ -335,7 +368,9 @@ async fn a_redirect_is_not_followed_and_the_token_stays_at_home() {
 #[tokio::test]
 async fn an_endless_answer_is_cut_off() {
     let world = World::new().await.without_queue();
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::OversizedBody(9 * 1024 * 1024)));
+    world.desk.inject(
+        Fault::on(Call::ListTickets).always().with(Trouble::OversizedBody(9 * 1024 * 1024)),
+    );
     world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-unavailable");
     assert_eq!(world.writes(), 0);
 }
@@ -343,14 +378,20 @@ async fn an_endless_answer_is_cut_off() {
 /// The opening message is a part of the work: it is tried again until it is there, and posted once.
 #[tokio::test]
 async fn failed_opening_message_is_repeated() {
-    for trouble in [html(503), Trouble::CutConnection, limit(Some(3600), None), Trouble::CutAfterWrite] {
+    for trouble in
+        [html(503), Trouble::CutConnection, limit(Some(3600), None), Trouble::CutAfterWrite]
+    {
         let world = World::new().await;
         world.desk.inject(Fault::on(Call::PostMessage).times(4).with(trouble.clone()));
         world.hand_over(json!({"order-id": "1"})).await.is(202, "queued");
         world.desk.clear_faults();
         let again = world.hand_over(json!({"order-id": "1"})).await;
         again.is(201, "created");
-        assert_eq!((again.outcome("order-id"), world.desk.messages().len()), ("unchanged", 1), "{trouble:?}");
+        assert_eq!(
+            (again.outcome("order-id"), world.desk.messages().len()),
+            ("unchanged", 1),
+            "{trouble:?}"
+        );
         world.only_ticket();
     }
 }
@@ -362,8 +403,16 @@ async fn refused_opening_message_costs_only_itself() {
     world.desk.inject(Fault::on(Call::PostMessage).always().with(refusal));
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     answer.is(201, "created");
-    assert_eq!((&answer.body["opening_message"], answer.outcome("order-id")), (&json!("failed"), "written"));
-    assert!(answer.body["message"].as_str().unwrap().contains("Agents see it once the customer writes."));
+    assert_eq!(
+        (&answer.body["opening_message"], answer.outcome("order-id")),
+        (&json!("failed"), "written")
+    );
+    assert!(
+        answer.body["message"]
+            .as_str()
+            .unwrap()
+            .contains("Agents see it once the customer writes.")
+    );
 }
 
 #[tokio::test]

@@ -95,9 +95,17 @@ async fn a_second_handoff_of_the_conversation_updates_the_same_ticket() {
     let second = world.hand_over(json!({"order-id": "1", "cart-items": 4})).await;
     second.is(200, "updated");
     assert_eq!(second.ticket_id(), first.ticket_id());
-    assert_eq!((second.outcome("order-id"), second.outcome("cart-items")), ("unchanged", "written"));
-    let written: Vec<String> =
-        world.desk.requests().into_iter().filter(|seen| seen.method != "GET").map(|seen| seen.body).collect();
+    assert_eq!(
+        (second.outcome("order-id"), second.outcome("cart-items")),
+        ("unchanged", "written")
+    );
+    let written: Vec<String> = world
+        .desk
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.method != "GET")
+        .map(|seen| seen.body)
+        .collect();
     assert_eq!(written, [r#"{"customFields":"{\"cart-items\":\"4\"}"}"#]);
     // The ticket, the customer's other tickets, the write.
     assert_eq!(second.body["desk_calls"], 3);
@@ -135,8 +143,10 @@ async fn create_for_new_customer_takes_four_calls() {
 #[tokio::test]
 async fn a_ticket_that_desk_made_on_the_conversations_channel_is_found() {
     let world = World::new().await;
-    let id = world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
-    let answer = world.hand_over(json!({"order-id": "1", "support-team": "vip", "priority": "HIGH"})).await;
+    let id =
+        world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
+    let answer =
+        world.hand_over(json!({"order-id": "1", "support-team": "vip", "priority": "HIGH"})).await;
     answer.is(200, "updated");
     assert_eq!(answer.ticket_id(), id);
     assert_eq!(
@@ -149,19 +159,23 @@ async fn a_ticket_that_desk_made_on_the_conversations_channel_is_found() {
 #[tokio::test]
 async fn the_ticket_that_the_sender_names_comes_first_and_joins_the_conversation() {
     let world = World::new().await;
-    let named = world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
+    let named =
+        world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
     world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
     let mut body = handoff(json!({"order-id": "1"}));
     body["ticket"] = json!({"id": named});
     let answer = world.post("/handoffs", &body).await;
     assert_eq!(answer.ticket_id(), named);
-    assert!(world.desk.ticket(named).unwrap()["relatedChannels"].as_str().unwrap().contains("ch_ai_1"));
+    assert!(
+        world.desk.ticket(named).unwrap()["relatedChannels"].as_str().unwrap().contains("ch_ai_1")
+    );
 }
 
 #[tokio::test]
 async fn the_case_of_an_envelope_names_a_ticket_if_it_is_desks() {
     let world = World::new().await;
-    let id = world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
+    let id =
+        world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
     let body = json!({
         "id": "evt-1", "app_id": APP, "category": "handoff",
         "data": {
@@ -197,7 +211,8 @@ async fn a_named_ticket_that_does_not_exist_is_looked_for_elsewhere() {
 async fn filters_that_desk_ignores_never_lead_to_a_strangers_ticket() {
     let world = World::new().await;
     for (user, channel) in [("user_2", "ch_2"), ("user_3", "ch_3")] {
-        let seed = Seed { sendbird_id: user.into(), channel_url: Some(channel.into()), ..Seed::default() };
+        let seed =
+            Seed { sendbird_id: user.into(), channel_url: Some(channel.into()), ..Seed::default() };
         world.desk.seed_ticket(seed);
     }
     let before = world.desk.tickets();
@@ -214,7 +229,8 @@ async fn filters_that_desk_ignores_never_lead_to_a_strangers_ticket() {
 #[tokio::test]
 async fn an_old_ticket_among_hundreds_of_the_customer_is_found() {
     let world = World::new().await;
-    let wanted = world.desk.seed_ticket(Seed { related: vec!["ch_ai_1".into()], ..Seed::default() });
+    let wanted =
+        world.desk.seed_ticket(Seed { related: vec!["ch_ai_1".into()], ..Seed::default() });
     for _ in 0..250 {
         world.desk.seed_ticket(Seed::default());
     }
@@ -250,7 +266,8 @@ async fn two_conversations_without_a_channel_get_two_tickets_however_long_their_
     let world = World::new().await;
     let hand_over = async |last: &str| {
         let mut body = handoff(json!({"order-id": last}));
-        body["conversation"] = json!({"id": format!("{}{last}", "x".repeat(110)), "user_id": "user_1"});
+        body["conversation"] =
+            json!({"id": format!("{}{last}", "x".repeat(110)), "user_id": "user_1"});
         world.post("/handoffs", &body).await
     };
     let [first, second] = [hand_over("1").await, hand_over("2").await];
@@ -261,7 +278,8 @@ async fn two_conversations_without_a_channel_get_two_tickets_however_long_their_
 #[tokio::test]
 async fn the_ticket_on_the_conversations_channel_comes_before_one_that_names_it() {
     let world = World::new().await;
-    let own = world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
+    let own =
+        world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
     let newer = world.desk.seed_ticket(Seed { related: vec!["ch_ai_1".into()], ..Seed::default() });
     assert_eq!(world.hand_over(json!({"order-id": "1"})).await.ticket_id(), own);
     assert_eq!(world.desk.field(newer, "order-id"), None);
@@ -274,7 +292,11 @@ async fn what_a_list_does_not_show_of_a_ticket_is_looked_at_before_it_is_written
         let world = World::with_rules(&rules).await;
         world.desk.set_behaviour(|behaviour| behaviour.lists_show_fields = false);
         let fields = BTreeMap::from([("tier".to_owned(), "a human's".to_owned())]);
-        let id = world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), fields, ..Seed::default() });
+        let id = world.desk.seed_ticket(Seed {
+            channel_url: Some("ch_ai_1".into()),
+            fields,
+            ..Seed::default()
+        });
         assert_eq!(world.hand_over(json!({"tier": "gold"})).await.outcome("tier"), "kept");
         assert_eq!(
             (world.desk.field(id, "tier").as_deref(), world.asked("GET", &format!("/{id}"))),
@@ -287,12 +309,15 @@ async fn what_a_list_does_not_show_of_a_ticket_is_looked_at_before_it_is_written
 async fn every_ticket_of_a_customer_is_looked_at_however_few_are_on_a_page_and_uncounted() {
     for lists_count in [true, false] {
         let world = World::new().await;
-        world.desk.set_behaviour(|behaviour| (behaviour.largest_page, behaviour.lists_count) = (50, lists_count));
+        world.desk.set_behaviour(|behaviour| {
+            (behaviour.largest_page, behaviour.lists_count) = (50, lists_count)
+        });
         let seed = |n: usize| Seed { related: vec![format!("ch_ai_{n}")], ..Seed::default() };
         let ids: Vec<u64> = (0..120).map(|n| world.desk.seed_ticket(seed(119 - n))).collect();
         let mut body = handoff(json!({"order-id": "1"}));
         for n in [49, 50, 70, 118] {
-            body["conversation"] = json!({"channel_url": format!("ch_ai_{n}"), "user_id": "user_1"});
+            body["conversation"] =
+                json!({"channel_url": format!("ch_ai_{n}"), "user_id": "user_1"});
             assert_eq!(world.post("/handoffs", &body).await.ticket_id(), ids[119 - n]);
         }
     }
@@ -318,14 +343,20 @@ async fn a_preview_tells_everything_and_writes_nothing() {
     answer.is(200, "preview");
     assert_eq!((answer.body["action"].as_str(), world.writes()), (Some("create"), 0));
     let shown = answer.body["fields"].as_array().unwrap();
-    let value = |key: &str| shown.iter().find(|entry| entry["key"] == key).unwrap()["value"].clone();
+    let value =
+        |key: &str| shown.iter().find(|entry| entry["key"] == key).unwrap()["value"].clone();
     assert_eq!((value("order-id"), value("priority")), (json!(planted("ORD-1")), json!("HIGH")));
     assert_eq!(value("auth-token"), Value::Null, "what is denied is not shown either");
     world.hand_over(full_context()).await;
     world.desk.clear_requests();
-    let answer = world.post("/handoffs/preview", &handoff(json!({"order-id": "other", "cart-items": 3}))).await;
+    let answer = world
+        .post("/handoffs/preview", &handoff(json!({"order-id": "other", "cart-items": 3})))
+        .await;
     // What is ours would be replaced: the preview reads what is remembered.
-    assert_eq!((answer.outcome("order-id"), answer.outcome("cart-items")), ("written", "unchanged"));
+    assert_eq!(
+        (answer.outcome("order-id"), answer.outcome("cart-items")),
+        ("written", "unchanged")
+    );
     assert_eq!((answer.body["action"].as_str(), world.writes()), (Some("update"), 0));
     world.desk.edit_field(answer.ticket_id(), "order-id", "human");
     let answer = world.post("/handoffs/preview", &handoff(json!({"order-id": "other"}))).await;

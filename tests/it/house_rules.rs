@@ -51,13 +51,21 @@ fn pure_rooms_reach_for_no_clock_no_network_and_no_environment() {
         "report.rs",
         "retry.rs",
         "rules/mod.rs",
-        "shape.rs",
+        "json_reader.rs",
         "ticket/find.rs",
         "ticket/merge.rs",
         "ticket/mod.rs",
         "ticket/plan.rs",
     ];
-    let forbidden = ["reqwest", "aws_sdk", "std::env::", "SystemTime::now", "Instant::now", "tokio::", "fastrand"];
+    let forbidden = [
+        "reqwest",
+        "aws_sdk",
+        "std::env::",
+        "SystemTime::now",
+        "Instant::now",
+        "tokio::",
+        "fastrand",
+    ];
     for room in pure {
         let text = shipped(&root().join("src").join(room));
         for word in forbidden {
@@ -71,14 +79,21 @@ fn only_the_aws_folder_names_the_sdk_and_no_other_file_reads_the_environment() {
     for path in sources("src") {
         let text = shipped(&path);
         let name = path.strip_prefix(root()).unwrap().display().to_string();
-        assert!(!text.contains("aws_sdk") || name.starts_with("src/aws/"), "{name} names the AWS SDK");
-        assert!(!text.contains("std::env::var") || name.starts_with("src/bin/"), "{name} reads the environment");
+        assert!(
+            !text.contains("aws_sdk") || name.starts_with("src/aws/"),
+            "{name} names the AWS SDK"
+        );
+        assert!(
+            !text.contains("std::env::var") || name.starts_with("src/bin/"),
+            "{name} reads the environment"
+        );
     }
 }
 
 #[test]
 fn every_file_opens_with_what_it_is() {
-    let folders = ["src", "emulator/src", "cli/src", "bench", "tests", "fuzz/src", "fuzz/fuzz_targets"];
+    let folders =
+        ["src", "emulator/src", "cli/src", "bench", "tests", "fuzz/src", "fuzz/fuzz_targets"];
     for path in folders.into_iter().flat_map(sources) {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//!"), "{} does not say what it is", path.display());
@@ -89,7 +104,9 @@ fn every_file_opens_with_what_it_is() {
 fn the_template_sets_what_the_configuration_reads_and_nothing_else() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     let config = shipped(&root().join("src/config.rs"));
-    let is_name = |text: &&str| text.len() > 2 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let is_name = |text: &&str| {
+        text.len() > 2 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
     let read: BTreeSet<&str> = config.split('"').skip(1).step_by(2).filter(is_name).collect();
     assert!(read.len() > 8, "{read:?}");
     // For tests and unusual networks.
@@ -99,11 +116,18 @@ fn the_template_sets_what_the_configuration_reads_and_nothing_else() {
     assert_eq!(blocks.len(), 2, "api and worker");
     for block in blocks {
         let lines = block.lines().take_while(|line| line.starts_with("          "));
-        let set: BTreeSet<&str> = lines.map(|line| line.trim().split(':').next().unwrap()).collect();
+        let set: BTreeSet<&str> =
+            lines.map(|line| line.trim().split(':').next().unwrap()).collect();
         assert_eq!(set, &read - &by_hand);
     }
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let table = readme.split_once("| variable | meaning | default |").unwrap().1.split("\n\n").next().unwrap();
+    let table = readme
+        .split_once("| variable | meaning | default |")
+        .unwrap()
+        .1
+        .split("\n\n")
+        .next()
+        .unwrap();
     let first = table.lines().filter_map(|row| row.split('|').nth(1));
     let told: BTreeSet<&str> = first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert_eq!(told, read);
@@ -120,13 +144,19 @@ fn every_cited_section_of_the_wire_page_exists() {
     let page = fs::read_to_string(root().join("docs/desk-wire.md")).unwrap();
     let mut cited = 0;
     for path in sources("src") {
-        let text =
-            fs::read_to_string(&path).unwrap().replace("\n//! ", " ").replace("\n/// ", " ").replace("    /// ", " ");
+        let text = fs::read_to_string(&path)
+            .unwrap()
+            .replace("\n//! ", " ")
+            .replace("\n/// ", " ")
+            .replace("    /// ", " ");
         for citation in text.split("desk-wire section").skip(1) {
             let numbers = citation.trim_start_matches('s').split([')', ';', ':']).next().unwrap();
-            for number in numbers.split([' ', ',']).filter(|word| word.starts_with(|char: char| char.is_ascii_digit()))
+            for number in numbers
+                .split([' ', ','])
+                .filter(|word| word.starts_with(|char: char| char.is_ascii_digit()))
             {
-                let found = page.contains(&format!("# {number}. ")) || page.contains(&format!("# {number} "));
+                let found = page.contains(&format!("# {number}. "))
+                    || page.contains(&format!("# {number} "));
                 let row = page.contains(&format!("\n| {number} | "));
                 assert!(found || row, "{} cites section {number}", path.display());
                 cited += 1;

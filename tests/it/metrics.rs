@@ -1,4 +1,5 @@
-//! What the operator sees of a handoff: its one record, read as CloudWatch reads it, and its lines of the log.
+//! What the operator sees of a handoff: its one record, read as CloudWatch reads it, and its lines
+//! of the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
@@ -7,15 +8,16 @@ use desk_emulator::{Call, Fault, Trouble};
 use desk_handoff::emf::Emf;
 use desk_handoff::fields::Outcome;
 use desk_handoff::metrics::{
-    DIMENSIONS, NAMES, NAMESPACE, Record, Refusal, Refusals, Route, Sink as _, Status, Subject, field_metric,
+    DIMENSIONS, HandoffIds, NAMES, NAMESPACE, Record, Refusal, Refusals, Route, Sink as _,
+    WorkStatus, field_metric,
 };
 use desk_handoff::report;
 use serde_json::{Value, json};
 
 use crate::world::{APP, Lines, World, handoff, log_text, planted};
 
-/// What CloudWatch would keep of a line, by the rules of its Embedded Metric Format: the data points, and what they are
-/// told apart by.
+/// What CloudWatch would keep of a line, by the rules of its Embedded Metric Format: the data
+/// points, and what they are told apart by.
 struct Read {
     dimensions: BTreeMap<String, String>,
     points: BTreeMap<String, (f64, String)>,
@@ -25,13 +27,22 @@ fn read(line: &Value) -> Read {
     assert!(line.to_string().len() < 256 * 1024, "CloudWatch would cut it");
     let timestamp = line["_aws"]["Timestamp"].as_u64().unwrap();
     assert!(timestamp > 1_600_000_000_000, "not in milliseconds: {timestamp}");
-    let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else { panic!("{line}") };
+    let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else {
+        panic!("{line}")
+    };
     assert_eq!(directive["Namespace"], NAMESPACE);
     let [set] = directive["Dimensions"].as_array().unwrap().as_slice() else { panic!("{line}") };
-    let text =
-        |name: &Value| (name.as_str().unwrap().to_owned(), line[name.as_str().unwrap()].as_str().unwrap().to_owned());
+    let text = |name: &Value| {
+        (
+            name.as_str().unwrap().to_owned(),
+            line[name.as_str().unwrap()].as_str().unwrap().to_owned(),
+        )
+    };
     let dimensions: BTreeMap<_, _> = set.as_array().unwrap().iter().map(text).collect();
-    assert!(dimensions.len() <= 30 && dimensions.values().all(|value| (1..=1024).contains(&value.len())));
+    assert!(
+        dimensions.len() <= 30
+            && dimensions.values().all(|value| (1..=1024).contains(&value.len()))
+    );
     let metrics = directive["Metrics"].as_array().unwrap();
     assert!((1..=100).contains(&metrics.len()));
     let point = |metric: &Value| {
@@ -41,8 +52,15 @@ fn read(line: &Value) -> Read {
     };
     let points: BTreeMap<_, _> = metrics.iter().map(point).collect();
     assert_eq!(points.len(), metrics.len(), "a metric twice");
-    let others = line.as_object().unwrap().iter().filter(|(name, _)| *name != "_aws" && !points.contains_key(*name));
-    assert!(others.clone().all(|(_, value)| value.is_string()), "a number that is no metric: {line}");
+    let others = line
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| *name != "_aws" && !points.contains_key(*name));
+    assert!(
+        others.clone().all(|(_, value)| value.is_string()),
+        "a number that is no metric: {line}"
+    );
     Read { dimensions, points }
 }
 
@@ -75,8 +93,14 @@ async fn one_record_tells_route_status_outcomes_times_and_calls() {
     answer.is(201, "created");
     let line = world.only_record();
     let read = read(&line);
-    assert_eq!(read.dimensions, BTreeMap::from([("Route", "handoffs"), ("Stack", "test-stack")].map(owned)));
-    assert_eq!([read.number("Created"), read.number("FieldWritten")], [1.0, answer.written() as f64]);
+    assert_eq!(
+        read.dimensions,
+        BTreeMap::from([("Route", "handoffs"), ("Stack", "test-stack")].map(owned))
+    );
+    assert_eq!(
+        [read.number("Created"), read.number("FieldWritten")],
+        [1.0, answer.written() as f64]
+    );
     assert!(answer.written() >= 3);
     assert_eq!([read.number("FieldUnmatched"), read.number("FieldInvalidKey")], [1.0, 1.0]);
     assert_eq!(Some(read.number("DeskCalls")), answer.body["desk_calls"].as_f64());
@@ -84,9 +108,15 @@ async fn one_record_tells_route_status_outcomes_times_and_calls() {
     assert_eq!(read.points["Duration"].1, "Milliseconds");
     assert_eq!((read.number("ColdStart"), read.number("WithoutField")), (1.0, 0.0));
     assert_eq!(line["missed"], "favourite-colour unmatched, loyaltyPoints invalid-key");
-    assert_eq!([&line["status"], &line["app_id"], &line["conversation_id"]], ["Created", APP, "2647"]);
+    assert_eq!(
+        [&line["status"], &line["app_id"], &line["conversation_id"]],
+        ["Created", APP, "2647"]
+    );
     assert_eq!(line["ticket_id"], answer.ticket_id().to_string());
-    assert_eq!((&line["request_id"], &line["event_id"]), (&json!("request-1"), &answer.body["event_id"]));
+    assert_eq!(
+        (&line["request_id"], &line["event_id"]),
+        (&json!("request-1"), &answer.body["event_id"])
+    );
 }
 
 #[tokio::test]
@@ -111,10 +141,13 @@ async fn a_failed_handoff_is_recorded_with_what_desk_cost() {
 #[tokio::test]
 async fn the_webhook_and_the_worker_have_a_record_each() {
     let world = World::new().await;
-    world.post("/webhooks/handoff", &handoff(json!({"order-id": planted("1")}))).await.is(200, "queued");
+    world
+        .post("/webhooks/handoff", &handoff(json!({"order-id": planted("1")})))
+        .await
+        .is(200, "queued");
     let entry = world.queue.entries().remove(0);
     let event = crate::webhook::batch(&[(&entry.body, &entry.group, 3)]);
-    desk_handoff::worker::handle(&world.stack, event, &world.invocation()).await;
+    desk_handoff::worker::handle(&world.app, event, &world.invocation()).await;
     let records = world.records();
     let [queued, created] = records.as_slice() else { panic!("{records:#?}") };
     assert_eq!((read(queued).number("Queued"), &queued["Route"]), (1.0, &json!("webhook")));
@@ -124,7 +157,8 @@ async fn the_webhook_and_the_worker_have_a_record_each() {
     assert_eq!((read(created).number("ColdStart"), read(queued).number("ColdStart")), (0.0, 1.0));
 }
 
-/// The event source delivers one message at a time; of more than one, those behind a failed one are not tried.
+/// The event source delivers one message at a time; of more than one, those behind a failed one are
+/// not tried.
 #[tokio::test]
 async fn message_behind_failed_one_has_no_record() {
     let world = World::new().await;
@@ -135,9 +169,10 @@ async fn message_behind_failed_one_has_no_record() {
     }
     world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
     let entries = world.queue.entries();
-    let messages: Vec<_> = entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 1)).collect();
+    let messages: Vec<_> =
+        entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 1)).collect();
     let batch = crate::webhook::batch(&messages);
-    let response = desk_handoff::worker::handle(&world.stack, batch, &world.invocation()).await;
+    let response = desk_handoff::worker::handle(&world.app, batch, &world.invocation()).await;
     assert_eq!(response.batch_item_failures.len(), 2);
     let records = world.records();
     let worked: Vec<_> = records.iter().filter(|record| record["Route"] == "queue").collect();
@@ -154,15 +189,22 @@ async fn refused_requests_are_counted_together_and_make_no_lines() {
     world.send(http::Method::POST, "/nowhere", &[], b"").await.is(404, "unknown-route");
     let line = world.only_record();
     let read = read(&line);
-    assert_eq!((read.names(), read.number("RefusedSignature")), (BTreeSet::from(["RefusedSignature"]), 1.0));
+    assert_eq!(
+        (read.names(), read.number("RefusedSignature")),
+        (BTreeSet::from(["RefusedSignature"]), 1.0)
+    );
     assert_eq!(read.dimensions, BTreeMap::from([owned(("Stack", "test-stack"))]));
-    world.stack.metrics.refused(Refusal::Body, world.invocation().now + Duration::from_secs(61));
+    world.app.metrics.refused(Refusal::Body, world.invocation().now + Duration::from_secs(61));
     let told = self::read(&world.records()[1]);
-    let numbers = ["RefusedSignature", "RefusedRequest", "RefusedBody"].map(|name| told.number(name));
+    let numbers =
+        ["RefusedSignature", "RefusedRequest", "RefusedBody"].map(|name| told.number(name));
     assert_eq!(numbers, [49.0, 1.0, 1.0]);
     let log = log_text();
     let mut refused = log.lines().filter(|line| line.contains("request refused")).peekable();
-    assert!(refused.peek().is_some() && refused.all(|line| line.contains("\"level\":\"DEBUG\"")), "{log}");
+    assert!(
+        refused.peek().is_some() && refused.all(|line| line.contains("\"level\":\"DEBUG\"")),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -181,12 +223,16 @@ async fn every_line_of_a_handoff_says_whose_it_is() {
     world.post("/handoffs", &body).await.is(502, "desk-unavailable");
     let log = log_text();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let ours: Vec<&Value> = lines.iter().filter(|line| line["span"]["event_id"] == "event-of-the-log-test").collect();
+    let ours: Vec<&Value> =
+        lines.iter().filter(|line| line["span"]["event_id"] == "event-of-the-log-test").collect();
     let failures: Vec<_> = ours.iter().filter(|line| line["level"] == "ERROR").collect();
     assert_eq!(failures.len(), 1, "{ours:#?}");
     for line in &ours {
         let span = &line["span"];
-        assert_eq!([&span["request_id"], &span["app_id"], &span["conversation_id"]], ["request-1", APP, "ch_ai_1"]);
+        assert_eq!(
+            [&span["request_id"], &span["app_id"], &span["conversation_id"]],
+            ["request-1", APP, "ch_ai_1"]
+        );
     }
 }
 
@@ -198,10 +244,14 @@ fn every_metric_that_there_is_can_be_emitted_and_no_other() {
     for status in statuses() {
         emf.record(&full(status, &outcomes));
     }
-    emf.refusals(&Refusals { signature: 1, body: 1, request: 1 }, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-    emf.record(&full(Status::Failed, &[Outcome::Unmatched]));
+    emf.refusals(
+        &Refusals { signature: 1, body: 1, request: 1 },
+        UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+    );
+    emf.record(&full(WorkStatus::Failed, &[Outcome::Unmatched]));
     let text = lines.text();
-    let read: Vec<Read> = text.lines().map(|line| read(&serde_json::from_str(line).unwrap())).collect();
+    let read: Vec<Read> =
+        text.lines().map(|line| read(&serde_json::from_str(line).unwrap())).collect();
     let emitted: BTreeSet<&str> = read.iter().flat_map(Read::names).collect();
     assert_eq!(emitted, BTreeSet::from(NAMES));
 }
@@ -209,7 +259,7 @@ fn every_metric_that_there_is_can_be_emitted_and_no_other() {
 #[test]
 fn a_line_holds_whatever_an_id_is_made_of() {
     let lines = Lines::default();
-    let mut record = full(Status::Failed, &[]);
+    let mut record = full(WorkStatus::Failed, &[]);
     let hostile = "a\n{\"level\":\"INFO\"}\u{2028}\u{1b}[31m\"".to_owned();
     record.request_id.clone_from(&hostile);
     record.missed = vec![hostile.clone()];
@@ -217,14 +267,28 @@ fn a_line_holds_whatever_an_id_is_made_of() {
     assert_eq!(lines.text().lines().count(), 1);
     let line: Value = serde_json::from_str(&lines.text()).unwrap();
     assert_eq!((&line["request_id"], &line["missed"]), (&json!(hostile), &json!(hostile)));
-    assert_eq!(read(&line).dimensions.keys().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(DIMENSIONS));
+    assert_eq!(
+        read(&line).dimensions.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        BTreeSet::from(DIMENSIONS)
+    );
 }
 
-fn statuses() -> [Status; 10] {
+fn statuses() -> [WorkStatus; 10] {
     use report::Status::{Created, Duplicate, Left, Preview, Unchanged, Updated};
-    let done = [Created, Updated, Unchanged, Duplicate, Left, Preview].map(Status::Done);
+    let done = [Created, Updated, Unchanged, Duplicate, Left, Preview].map(WorkStatus::Done);
     let [a, b, c, d, e, f] = done;
-    [Status::Queued, Status::Ignored, a, b, c, d, e, f, Status::Postponed, Status::Failed]
+    [
+        WorkStatus::Queued,
+        WorkStatus::Ignored,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        WorkStatus::Postponed,
+        WorkStatus::Failed,
+    ]
 }
 
 /// The outcomes by their place among the metrics' names.
@@ -239,9 +303,10 @@ fn outcome(index: usize) -> Option<Outcome> {
     Some(outcome)
 }
 
-fn full(status: Status, outcomes: &[Outcome]) -> Record {
-    let mut record = Record::new(Route::Queue, "r", UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-    record.subject = Some(Subject {
+fn full(status: WorkStatus, outcomes: &[Outcome]) -> Record {
+    let mut record =
+        Record::new(Route::Queue, "r", UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    record.subject = Some(HandoffIds {
         app_id: "a".into(),
         event_id: "e".into(),
         conversation_id: None,

@@ -1,8 +1,9 @@
-//! Once and in order: the same event, concurrent handoffs, older ones, and whose value a field holds.
+//! Once and in order: the same event, concurrent handoffs, older ones, and whose value a field
+//! holds.
 
 use std::time::{Duration, SystemTime};
 
-use desk_handoff::stack::Invocation;
+use desk_handoff::app::Invocation;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -48,8 +49,11 @@ async fn a_handoff_that_failed_is_not_done_and_may_come_again() {
 #[tokio::test]
 async fn simultaneous_handoffs_of_one_new_conversation_make_one_ticket() {
     let world = World::new().await.without_queue();
-    let bodies: Vec<Value> = (0..8).map(|n| event(&format!("e{}", n % 4), n, json!({"order-id": n}))).collect();
-    let answers = futures_util::future::join_all(bodies.iter().map(|body| world.post("/handoffs", body))).await;
+    let bodies: Vec<Value> =
+        (0..8).map(|n| event(&format!("e{}", n % 4), n, json!({"order-id": n}))).collect();
+    let answers =
+        futures_util::future::join_all(bodies.iter().map(|body| world.post("/handoffs", body)))
+            .await;
     let created = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(created, 1);
     for answer in answers.iter().filter(|answer| answer.status != 201) {
@@ -68,7 +72,8 @@ async fn a_claim_taken_late_in_an_invocation_is_held_until_its_end_too() {
     let mut late = Invocation::new("late", SystemTime::now() - passed, passed + left);
     late.deadline = Instant::now() + left;
     let [one, other] = [1, 2].map(|n| event(&format!("e{n}"), n, json!({"order-id": n})));
-    let (first, second) = tokio::join!(world.post_in(&late, "/handoffs", &one), world.post("/handoffs", &other));
+    let (first, second) =
+        tokio::join!(world.post_in(&late, "/handoffs", &one), world.post("/handoffs", &other));
     first.is(201, "created");
     second.is(409, "in-progress");
     world.only_ticket();
@@ -77,20 +82,37 @@ async fn a_claim_taken_late_in_an_invocation_is_held_until_its_end_too() {
 #[tokio::test]
 async fn an_older_handoff_fills_what_is_empty_and_replaces_nothing() {
     let world = World::new().await;
-    world.post("/handoffs", &envelope("new", 30, json!({"order-id": "new"}))).await.is(201, "created");
-    let older = world.post("/handoffs", &envelope("old", 10, json!({"order-id": "old", "cart-items": 2}))).await;
+    world
+        .post("/handoffs", &envelope("new", 30, json!({"order-id": "new"})))
+        .await
+        .is(201, "created");
+    let older = world
+        .post("/handoffs", &envelope("old", 10, json!({"order-id": "old", "cart-items": 2})))
+        .await;
     assert_eq!((older.outcome("order-id"), older.outcome("cart-items")), ("kept", "written"));
-    let newer = world.post("/handoffs", &envelope("newer", 40, json!({"order-id": "newer", "cart-items": 3}))).await;
+    let newer = world
+        .post("/handoffs", &envelope("newer", 40, json!({"order-id": "newer", "cart-items": 3})))
+        .await;
     assert_eq!((newer.outcome("order-id"), newer.outcome("cart-items")), ("written", "written"));
 }
 
 #[tokio::test]
 async fn an_older_handoff_does_not_take_a_newer_ones_medium_for_empty() {
     let world = World::new().await;
-    world.post("/handoffs", &envelope("first", 1, json!({"priority": "LOW"}))).await.is(201, "created");
-    world.post("/handoffs", &envelope("newest", 30, json!({"priority": "MEDIUM"}))).await.is(200, "updated");
-    let older = world.post("/handoffs", &envelope("older", 10, json!({"priority": "URGENT"}))).await;
-    assert_eq!((older.outcome("priority"), &world.only_ticket()["priority"]), ("kept", &json!("MEDIUM")));
+    world
+        .post("/handoffs", &envelope("first", 1, json!({"priority": "LOW"})))
+        .await
+        .is(201, "created");
+    world
+        .post("/handoffs", &envelope("newest", 30, json!({"priority": "MEDIUM"})))
+        .await
+        .is(200, "updated");
+    let older =
+        world.post("/handoffs", &envelope("older", 10, json!({"priority": "URGENT"}))).await;
+    assert_eq!(
+        (older.outcome("priority"), &world.only_ticket()["priority"]),
+        ("kept", &json!("MEDIUM"))
+    );
 }
 
 /// The order of receipt decides instead.
@@ -115,7 +137,8 @@ async fn time_of_direct_body_decides_nothing() {
 #[tokio::test]
 async fn own_replaces_what_this_software_wrote_and_keeps_what_a_human_changed() {
     let world = World::new().await;
-    let context = |n: u32| json!({"order-id": planted(&n.to_string()), "cart-items": n, "priority": "HIGH"});
+    let context =
+        |n: u32| json!({"order-id": planted(&n.to_string()), "cart-items": n, "priority": "HIGH"});
     let id = world.post("/handoffs", &event("e1", 1, context(1))).await.ticket_id();
     world.desk.edit_field(id, "cart-items", "77");
     let second = world.post("/handoffs", &event("e2", 2, context(2))).await;
@@ -123,7 +146,11 @@ async fn own_replaces_what_this_software_wrote_and_keeps_what_a_human_changed() 
     assert_eq!(world.desk.field(id, "order-id"), Some(planted("2")));
     world.desk.edit_field(id, "cart-items", "2");
     let third = world.post("/handoffs", &event("e3", 3, context(3))).await;
-    assert_eq!(third.outcome("cart-items"), "kept", "a human's value is not ours for having been offered once");
+    assert_eq!(
+        third.outcome("cart-items"),
+        "kept",
+        "a human's value is not ours for having been offered once"
+    );
 }
 
 #[tokio::test]
@@ -140,7 +167,8 @@ async fn rotated_desk_token_changes_no_ownership() {
 #[tokio::test]
 async fn a_ticket_that_a_human_closed_is_followed_by_a_new_one_which_is_then_known() {
     let world = World::new().await;
-    let first = world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();
+    let first =
+        world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();
     world.desk.close(first);
     let second = world.post("/handoffs", &event("e2", 2, json!({"order-id": "2"}))).await;
     second.is(201, "created");
@@ -153,10 +181,17 @@ async fn a_ticket_that_a_human_closed_is_followed_by_a_new_one_which_is_then_kno
 #[tokio::test]
 async fn a_crash_after_desk_wrote_is_found_and_its_values_are_still_ours() {
     let world = World::new().await.without_queue();
-    let created = world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();
+    let created =
+        world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();
     // The second handoff's value reaches Desk, its answer and so its record do not.
     world.fail_after_fields();
-    assert!(world.post("/handoffs", &event("e2", 2, json!({"order-id": "2"}))).await.status.is_server_error());
+    assert!(
+        world
+            .post("/handoffs", &event("e2", 2, json!({"order-id": "2"})))
+            .await
+            .status
+            .is_server_error()
+    );
     assert_eq!(world.desk.field(created, "order-id").as_deref(), Some("2"));
     world.desk.clear_faults();
     let third = world.post("/handoffs", &event("e3", 3, json!({"order-id": "3"}))).await;

@@ -1,4 +1,5 @@
-//! `when_missing`, `when_closed`, `overwrite`: what the rules make of a ticket that is there, closed, or not there.
+//! `when_missing`, `when_closed`, `overwrite`: what the rules make of a ticket that is there,
+//! closed, or not there.
 
 use desk_emulator::Seed;
 use serde_json::{Value, json};
@@ -15,7 +16,10 @@ async fn world(ticket_rules: Value) -> World {
 fn on_channel(fields: &[(&str, &str)]) -> Seed {
     Seed {
         channel_url: Some("ch_ai_1".into()),
-        fields: fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        fields: fields
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
         ..Seed::default()
     }
 }
@@ -30,14 +34,20 @@ async fn a_missing_ticket_is_left_to_desk_for_now_or_for_good() {
     let answer = world_leave.hand_over(json!({"order-id": "1", "x": "2"})).await;
     answer.is(200, "left");
     assert_eq!((answer.outcome("order-id"), answer.outcome("x")), ("left", "unmatched"));
-    assert_eq!((&answer.body["ticket"], world_retry.writes(), world_leave.writes()), (&Value::Null, 0, 0));
+    assert_eq!(
+        (&answer.body["ticket"], world_retry.writes(), world_leave.writes()),
+        (&Value::Null, 0, 0)
+    );
 }
 
-/// Where nothing is written, as in a development environment of the sender's, Desk never makes the ticket.
+/// Where nothing is written, as in a development environment of the sender's, Desk never makes the
+/// ticket.
 #[tokio::test]
 async fn a_preview_of_a_ticket_that_desk_is_to_make_says_that_it_is_not_there() {
     let world = world(json!({"when_missing": "retry"})).await;
-    let answer = world.post("/handoffs/preview", &crate::world::handoff(json!({"order-id": "1", "x": "2"}))).await;
+    let answer = world
+        .post("/handoffs/preview", &crate::world::handoff(json!({"order-id": "1", "x": "2"})))
+        .await;
     answer.is(200, "preview");
     assert_eq!((&answer.body["action"], &answer.body["ticket"]), (&json!("none"), &Value::Null));
     assert_eq!((answer.outcome("order-id"), answer.outcome("x")), ("left", "unmatched"));
@@ -68,7 +78,10 @@ async fn a_closed_ticket_is_followed_by_a_new_one_or_left() {
     world_leave.desk.close(closed);
     let answer = world_leave.hand_over(json!({"order-id": "1"})).await;
     answer.is(200, "left");
-    assert_eq!((answer.ticket_id(), answer.outcome("order-id"), world_leave.writes()), (closed, "left", 0));
+    assert_eq!(
+        (answer.ticket_id(), answer.outcome("order-id"), world_leave.writes()),
+        (closed, "left", 0)
+    );
 }
 
 #[tokio::test]
@@ -79,7 +92,11 @@ async fn what_a_human_changed_is_kept_unless_the_rules_say_always() {
         let world = world(json!({"overwrite": overwrite})).await;
         let id = world.desk.seed_ticket(on_channel(&[("tier", "human")]));
         let answer = world.hand_over(json!({"order-id": "1", "tier": "gold"})).await;
-        assert_eq!((answer.outcome("order-id"), answer.outcome("tier")), ("written", outcome), "{overwrite}");
+        assert_eq!(
+            (answer.outcome("order-id"), answer.outcome("tier")),
+            ("written", outcome),
+            "{overwrite}"
+        );
         assert_eq!(world.desk.field(id, "tier").as_deref(), Some(stored));
     }
 }
@@ -96,11 +113,15 @@ async fn the_team_of_an_assigned_ticket_is_left_alone() {
 #[tokio::test]
 async fn a_ticket_nobody_wrote_on_gets_its_opening_message_from_the_next_try() {
     let world = world(json!({"opening_message": "Hello"})).await;
-    let seed = Seed { status: "INITIALIZED".into(), related: vec!["ch_ai_1".into()], ..Seed::default() };
+    let seed =
+        Seed { status: "INITIALIZED".into(), related: vec!["ch_ai_1".into()], ..Seed::default() };
     world.desk.seed_ticket(seed);
     let answer = world.hand_over(json!({})).await;
     answer.is(200, "unchanged");
-    assert_eq!((answer.body["opening_message"].as_str(), world.desk.messages().len()), (Some("posted"), 1));
+    assert_eq!(
+        (answer.body["opening_message"].as_str(), world.desk.messages().len()),
+        (Some("posted"), 1)
+    );
     assert_eq!(world.hand_over(json!({})).await.body["opening_message"], Value::Null);
 }
 

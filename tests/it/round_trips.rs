@@ -1,4 +1,5 @@
-//! How long a handoff waits for Desk: which calls it makes, and which of them one after the other (docs/performance.md).
+//! How long a handoff waits for Desk: which calls it makes, and which of them one after the other
+//! (docs/performance.md).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +28,8 @@ async fn world() -> World {
 fn trips(world: &World) -> (Vec<String>, usize) {
     let asked = world.desk.requests();
     let name = |path: &str| path.trim_start_matches("/platform/v1/").replace(char::is_numeric, "");
-    let mut calls: Vec<String> = asked.iter().map(|seen| format!("{} {}", seen.method, name(&seen.path))).collect();
+    let mut calls: Vec<String> =
+        asked.iter().map(|seen| format!("{} {}", seen.method, name(&seen.path))).collect();
     calls.sort();
     let waits: BTreeSet<usize> = asked.iter().map(|seen| seen.answered_before).collect();
     (calls, waits.len())

@@ -1,5 +1,5 @@
-//! Hostile callers, as facts: what proves a sender and what does not, where a request can reach, what it can write into a
-//! log, what is remembered of it. docs/security.md names these tests.
+//! Hostile callers, as facts: what proves a sender and what does not, where a request can reach,
+//! what it can write into a log, what is remembered of it. docs/security.md names these tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,10 +11,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use desk_emulator::Seed;
 use desk_handoff::auth::{Keys, authenticate, sign};
-use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Memory, Permit};
+use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Lease, Memory};
 use desk_handoff::config::{AppId, Config};
-use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
+use desk_handoff::store::{BoxFuture, StoreError};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
@@ -43,8 +43,10 @@ fn every_bit_of_the_signature_counts_and_so_does_its_spelling() {
         wrong[bit / 8] ^= 1 << (bit % 8);
         assert!(!passes(body.as_bytes(), &wrong), "bit {bit}");
     }
-    let (upper, prefixed, doubled) = (right.to_uppercase(), format!("sha256={right}"), format!("{right},{right}"));
-    for wrong in [&right[1..], &right[..63], &upper, &prefixed, &doubled, &format!("{right} "), ""] {
+    let (upper, prefixed, doubled) =
+        (right.to_uppercase(), format!("sha256={right}"), format!("{right},{right}"));
+    for wrong in [&right[1..], &right[..63], &upper, &prefixed, &doubled, &format!("{right} "), ""]
+    {
         assert!(!passes(body.as_bytes(), wrong.as_bytes()), "{wrong:?}");
     }
 }
@@ -74,9 +76,13 @@ fn proofs_are_compared_in_constant_time_by_construction() {
     let text = fs::read_to_string(path).unwrap();
     let shipped = text.split("#[cfg(test)]").next().unwrap();
     let times = |word: &str| shipped.matches(word).count();
-    // A secret is taken out in one place, which tries every one, and goes into these three comparisons alone.
+    // A secret is taken out in one place, which tries every one, and goes into these three
+    // comparisons alone.
     assert_eq!((times(".expose_secret()"), times("fold(false, |matched, secret|")), (1, 1));
-    assert_eq!((times(".ct_eq("), times(".verify_slice("), times("one_fits(secrets, |secret|")), (2, 1, 3));
+    assert_eq!(
+        (times(".ct_eq("), times(".verify_slice("), times("one_fits(secrets, |secret|")),
+        (2, 1, 3)
+    );
     for line in shipped.lines().filter(|line| line.contains("==") || line.contains("!=")) {
         assert!(!line.contains("secret") || line.contains("Refused::NoSecret"), "{line}");
     }
@@ -84,7 +90,8 @@ fn proofs_are_compared_in_constant_time_by_construction() {
 
 type Headers = Vec<(&'static str, String)>;
 
-/// The three kinds of proof by their parameter: what stands in a line of it, and the headers of a request.
+/// The three kinds of proof by their parameter: what stands in a line of it, and the headers of a
+/// request.
 fn proofs(body: &[u8], key: &str, now: SystemTime) -> [(&'static str, String, Headers); 3] {
     let time = now.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
@@ -97,13 +104,18 @@ fn proofs(body: &[u8], key: &str, now: SystemTime) -> [(&'static str, String, He
         (
             "standard-webhooks-secret",
             format!("whsec_{}", BASE64.encode(key)),
-            vec![("webhook-id", "msg_1".to_owned()), ("webhook-timestamp", time), ("webhook-signature", standard)],
+            vec![
+                ("webhook-id", "msg_1".to_owned()),
+                ("webhook-timestamp", time),
+                ("webhook-signature", standard),
+            ],
         ),
     ]
 }
 
 async fn status(world: &World, body: &[u8], headers: &[(&str, String)]) -> u16 {
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let headers: Vec<(&str, &str)> =
+        headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     world.send(Method::POST, "/handoffs/preview", &headers, body).await.status.as_u16()
 }
 
@@ -121,7 +133,8 @@ async fn of_every_kind_ten_secrets_are_live() {
     for kind in 0..3 {
         let now = SystemTime::now();
         let keys: Vec<String> = (0..12).map(|n| format!("key-{n}")).collect();
-        let all: Vec<_> = keys.iter().map(|key| proofs(body.as_bytes(), key, now)[kind].clone()).collect();
+        let all: Vec<_> =
+            keys.iter().map(|key| proofs(body.as_bytes(), key, now)[kind].clone()).collect();
         let lines: Vec<&str> = all[..11].iter().map(|(_, secret, _)| secret.as_str()).collect();
         let world = world_of(all[0].0, &lines.join("\n\n")).await;
         for (n, (name, _, headers)) in all.iter().enumerate() {
@@ -134,7 +147,8 @@ async fn of_every_kind_ten_secrets_are_live() {
 #[tokio::test]
 async fn eleventh_secret_is_logged_once() {
     let app_id = AppId::parse("ELEVENTH-SECRET").unwrap();
-    let config = Config::from_lookup(|name| (name == "APP_IDS").then(|| app_id.to_string())).unwrap();
+    let config =
+        Config::from_lookup(|name| (name == "APP_IDS").then(|| app_id.to_string())).unwrap();
     // For the log.
     let world = World::new().await;
     let tokens: Vec<String> = (0..11).map(|n| planted(&n.to_string())).collect();
@@ -146,14 +160,18 @@ async fn eleventh_secret_is_logged_once() {
     }
     let log = log_text();
     let told: Vec<&str> = log.lines().filter(|line| line.contains("ELEVENTH-SECRET")).collect();
-    assert!(told.len() == 1 && told[0].contains("is ignored") && told[0].contains("bearer-token"), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains("is ignored") && told[0].contains("bearer-token"),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_header_of_a_proof_that_is_there_twice_proves_nothing() {
     let body = handoff(json!({})).to_string();
     for kind in 0..3 {
-        let (parameter, secret, headers) = proofs(body.as_bytes(), "key", SystemTime::now())[kind].clone();
+        let (parameter, secret, headers) =
+            proofs(body.as_bytes(), "key", SystemTime::now())[kind].clone();
         let world = world_of(parameter, &secret).await;
         for again in &headers {
             let twice: Vec<_> = headers.iter().chain([again]).cloned().collect();
@@ -163,7 +181,12 @@ async fn a_header_of_a_proof_that_is_there_twice_proves_nothing() {
                 true => (*name, format!("{value},{value}")),
                 false => (*name, value.clone()),
             });
-            assert_eq!(status(&world, body.as_bytes(), &joined.collect::<Vec<_>>()).await, 401, "{} joined", again.0);
+            assert_eq!(
+                status(&world, body.as_bytes(), &joined.collect::<Vec<_>>()).await,
+                401,
+                "{} joined",
+                again.0
+            );
         }
     }
 }
@@ -175,7 +198,11 @@ async fn a_blank_secret_lets_nobody_in() {
         let (parameter, _, headers) = proofs(body.as_bytes(), "", SystemTime::now())[kind].clone();
         for blank in ["", " ", "\n\n", "whsec_"] {
             let world = world_of(parameter, blank).await;
-            assert_eq!(status(&world, body.as_bytes(), &headers).await, 401, "{parameter} {blank:?}");
+            assert_eq!(
+                status(&world, body.as_bytes(), &headers).await,
+                401,
+                "{parameter} {blank:?}"
+            );
         }
     }
 }
@@ -195,7 +222,7 @@ impl ParameterStore for Paths {
 async fn the_choice_of_an_application_reaches_no_other_parameter_path() {
     let mut world = World::new().await;
     let paths = Paths::default();
-    world.stack.secrets = Secrets::new(Box::new(paths.clone()), &world.stack.config);
+    world.app.secrets = Secrets::new(Box::new(paths.clone()), &world.app.config);
     for chosen in [
         "../OTHER",
         "..%2FOTHER",
@@ -216,7 +243,10 @@ async fn the_choice_of_an_application_reaches_no_other_parameter_path() {
         answer.is(404, "unknown-application");
     }
     assert_eq!(*paths.0.lock().unwrap(), BTreeSet::new());
-    world.post_bytes("/handoffs?app_id=DEMO-APP-0001&app_id=OTHER", b"{}").await.is(401, "unauthenticated");
+    world
+        .post_bytes("/handoffs?app_id=DEMO-APP-0001&app_id=OTHER", b"{}")
+        .await
+        .is(401, "unauthenticated");
     assert_eq!(*paths.0.lock().unwrap(), BTreeSet::from([format!("/desk-handoff/{APP}/")]));
 }
 
@@ -237,7 +267,9 @@ proptest! {
 
 #[tokio::test]
 async fn no_id_of_a_handoff_changes_what_is_asked_of_desk() {
-    for hostile in ["../customers", "a&limit=500", "a#b", "a?b=c", "a/../../v3", "%2e%2e", "😀 ", "a\\b"] {
+    for hostile in
+        ["../customers", "a&limit=500", "a#b", "a?b=c", "a/../../v3", "%2e%2e", "😀 ", "a\\b"]
+    {
         let world = World::new().await;
         let mut body = handoff(json!({"order-id": "1"}));
         body["conversation"]["user_id"] = json!(hostile);
@@ -246,7 +278,8 @@ async fn no_id_of_a_handoff_changes_what_is_asked_of_desk() {
         assert_eq!(world.only_ticket()["customer"]["sendbirdId"], hostile.trim());
         let known = ["/platform/v1/tickets", "/platform/v1/customers"];
         let asked = world.desk.requests();
-        let odd: Vec<_> = asked.iter().filter(|seen| !known.contains(&seen.path.as_str())).collect();
+        let odd: Vec<_> =
+            asked.iter().filter(|seen| !known.contains(&seen.path.as_str())).collect();
         assert!(odd.iter().all(|seen| seen.path.starts_with("/v3/group_channels/")), "{odd:#?}");
     }
 }
@@ -257,7 +290,12 @@ async fn a_channel_of_dots_posts_no_message_anywhere() {
         let world = World::new().await;
         let status = "INITIALIZED".to_owned();
         let related = vec!["ch_ai_1".to_owned()];
-        world.desk.seed_ticket(Seed { channel_url: Some(channel.into()), status, related, ..Seed::default() });
+        world.desk.seed_ticket(Seed {
+            channel_url: Some(channel.into()),
+            status,
+            related,
+            ..Seed::default()
+        });
         world.hand_over(json!({"order-id": "1"})).await.is(200, "updated");
         let posted = world.desk.messages();
         assert!(posted.iter().all(|message| message.channel_url == channel), "{posted:#?}");
@@ -275,13 +313,26 @@ async fn nothing_that_a_caller_writes_begins_a_line_of_the_log_or_leaves_its_pla
     body["conversation"]["user_id"] = json!(hostile);
     world.post("/handoffs", &body).await.is(400, "bad-body");
     let odd = hostile.replace(['\r', '\n', '\u{1b}', '\u{2028}'], "\t");
-    for (name, value) in [("idempotency-key", odd.as_str()), ("user-agent", &odd), (SIGNATURE, &odd)] {
-        world.send(Method::POST, "/handoffs?app_id=%0a%7B%22forged%22%3Atrue%7D", &[(name, value)], b"{}").await;
+    for (name, value) in
+        [("idempotency-key", odd.as_str()), ("user-agent", &odd), (SIGNATURE, &odd)]
+    {
+        world
+            .send(
+                Method::POST,
+                "/handoffs?app_id=%0a%7B%22forged%22%3Atrue%7D",
+                &[(name, value)],
+                b"{}",
+            )
+            .await;
     }
-    world.send(Method::POST, "/%0a%7B%22forged%22%3Atrue%7D", &[], b"").await.is(404, "unknown-route");
+    world
+        .send(Method::POST, "/%0a%7B%22forged%22%3Atrue%7D", &[], b"")
+        .await
+        .is(404, "unknown-route");
     let log = log_text();
     for line in log.lines() {
-        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         assert!(line.get("forged").is_none() && line["fields"].get("forged").is_none(), "{line}");
     }
     assert!(!log.contains(['\r', '\u{1b}']), "a control character is in the log");
@@ -325,14 +376,17 @@ impl Overheard {
 }
 
 impl Claims for Overheard {
-    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+    fn acquire<'a>(
+        &'a self,
+        request: &'a ClaimRequest,
+    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
         self.note(request);
         self.0.acquire(request)
     }
 
     fn give_back<'a>(
         &'a self,
-        permit: Permit,
+        permit: Lease,
         customer: &'a Customer,
         now: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -345,13 +399,14 @@ impl Claims for Overheard {
     }
 }
 
-/// The names of a conversation are ids, which the log holds too; who the customer is and what was said of her are not there.
+/// The names of a conversation are ids, which the log holds too; who the customer is and what was
+/// said of her are not there.
 #[tokio::test]
 async fn claims_hold_no_value_and_no_user() {
     let mut world = World::new().await;
     let claims = Overheard::default();
     let told = Arc::clone(&claims.1);
-    world.stack.claims = Box::new(claims);
+    world.app.claims = Box::new(claims);
     world
         .hand_over(json!({"order-id": planted("1"), "priority": "HIGH", "support-team": "vip"}))
         .await
@@ -371,10 +426,13 @@ async fn credentials_print_no_secret() {
         world.parameters.set(name, &planted(name));
     }
     let app_id = AppId::parse(APP).unwrap();
-    let credentials = world.stack.secrets.get(&app_id, SystemTime::now() + Duration::from_secs(1)).await.unwrap();
+    let credentials =
+        world.app.secrets.get(&app_id, SystemTime::now() + Duration::from_secs(1)).await.unwrap();
     let printed = format!("{credentials:?}");
     assert!(
-        printed.contains("signing") && !printed.contains(CANARY) && !printed.contains("emulator-chat"),
+        printed.contains("signing")
+            && !printed.contains(CANARY)
+            && !printed.contains("emulator-chat"),
         "{printed}"
     );
 }

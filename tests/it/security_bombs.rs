@@ -1,7 +1,8 @@
-//! Bodies made to cost much: deep, huge, repeated, of very many keys. Each is answered as any other, and what it costs is
-//! bounded by its size, which is at most 256 KiB.
+//! Bodies made to cost much: deep, huge, repeated, of very many keys. Each is answered as any
+//! other, and what it costs is bounded by its size, which is at most 256 KiB.
 //!
-//! Bounds of time are tens of times what was measured: they tell a square from a line, not a slow machine.
+//! Bounds of time are tens of times what was measured: they tell a square from a line, not a slow
+//! machine.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -56,7 +57,10 @@ async fn whatever_its_depth_a_body_that_the_webhook_takes_is_one_that_the_worker
         if answer.status == 200 {
             taken += 1;
             let entry = world.queue.entries().pop().unwrap();
-            assert!(Message::parse(&entry.body, None).is_ok(), "depth {depth} was taken and cannot be read");
+            assert!(
+                Message::parse(&entry.body, None).is_ok(),
+                "depth {depth} was taken and cannot be read"
+            );
         } else {
             answer.is(400, "bad-body");
         }
@@ -73,15 +77,26 @@ async fn of_a_key_that_is_there_twice_the_last_one_counts_everywhere() {
     assert_eq!(world.desk.field(id, "order-id").as_deref(), Some("last"));
     let repeated = keys(|_| r#""order-id":1"#.to_owned());
     let answer = answered(&world, &repeated).await;
-    assert_eq!(answer.body["fields"].as_array().unwrap().iter().filter(|line| line["key"] == "order-id").count(), 1);
+    assert_eq!(
+        answer.body["fields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|line| line["key"] == "order-id")
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_huge_number_is_a_text_of_its_digits_and_never_worked_out() {
     let world = World::new().await;
     let digits = "9".repeat(120_000);
-    for number in [digits.as_str(), "1e999999999", "-1e-999999999", "0.00000000000000000000000000000001"] {
-        let answer = answered(&world, &format!("{{\"cart-items\":{number},\"order-id\":{number}}}")).await;
+    for number in
+        [digits.as_str(), "1e999999999", "-1e-999999999", "0.00000000000000000000000000000001"]
+    {
+        let answer =
+            answered(&world, &format!("{{\"cart-items\":{number},\"order-id\":{number}}}")).await;
         assert_eq!(answer.outcome("cart-items"), "wrong-type");
         assert!(["written", "truncated"].contains(&answer.outcome("order-id")));
     }
@@ -91,7 +106,8 @@ async fn a_huge_number_is_a_text_of_its_digits_and_never_worked_out() {
 
 #[tokio::test]
 async fn a_quarter_of_a_mebibyte_of_keys_costs_a_line_each_and_desk_nothing() {
-    let fields: Vec<Value> = (0..250).map(|nth| json!({"key": format!("field-{nth}"), "type": "text"})).collect();
+    let fields: Vec<Value> =
+        (0..250).map(|nth| json!({"key": format!("field-{nth}"), "type": "text"})).collect();
     for rules in [json!({ "fields": fields }), json!({})] {
         let world = World::with_rules(&rules).await;
         for form in [
@@ -118,19 +134,28 @@ async fn a_quarter_of_a_mebibyte_of_one_key_or_one_value_is_one_line() {
     assert_eq!(answer.outcome(&long), "invalid-key");
     let answer = answered(
         &world,
-        &format!("{{\"order-id\":\"{long}\",\"membership-tier\":\"{long}\",\"priority\":\"{long}\"}}"),
+        &format!(
+            "{{\"order-id\":\"{long}\",\"membership-tier\":\"{long}\",\"priority\":\"{long}\"}}"
+        ),
     )
     .await;
-    assert_eq!((answer.outcome("order-id"), answer.outcome("membership-tier")), ("truncated", "not-an-option"));
+    assert_eq!(
+        (answer.outcome("order-id"), answer.outcome("membership-tier")),
+        ("truncated", "not-an-option")
+    );
 }
 
 #[tokio::test]
 async fn the_largest_body_fits_into_a_message_of_the_queue() {
     let world = World::new().await;
-    // The characters that grow most on the way: SQS refuses them bare, so each of three bytes travels as six.
+    // The characters that grow most on the way: SQS refuses them bare, so each of three bytes
+    // travels as six.
     let grown = format!("{{\"a\":\"{}\"}}", "\u{ffff}".repeat(87_000));
-    for context in [grown, keys(|nth| format!("\"{nth:x}\":1e9")), keys(|nth| format!("\"\u{7f}{nth:x}\":\"\\u0001\""))]
-    {
+    for context in [
+        grown,
+        keys(|nth| format!("\"{nth:x}\":1e9")),
+        keys(|nth| format!("\"\u{7f}{nth:x}\":\"\\u0001\"")),
+    ] {
         world.post_bytes("/webhooks/handoff", direct(&context).as_bytes()).await.is(200, "queued");
         let entry = world.queue.entries().pop().unwrap();
         assert!(entry.body.len() < 1024 * 1024, "{}", entry.body.len());
@@ -140,10 +165,12 @@ async fn the_largest_body_fits_into_a_message_of_the_queue() {
 #[tokio::test]
 async fn a_batch_of_rubbish_comes_again_whole_and_costs_desk_nothing() {
     let world = World::new().await;
-    let bodies = ["", "null", "[[[[", "{\"version\":1}", "{\"version\":99}", "\u{0}", &"9".repeat(100_000)];
-    let record = |(nth, body): (usize, &&str)| json!({"messageId": format!("m{nth}"), "body": body});
+    let bodies =
+        ["", "null", "[[[[", "{\"version\":1}", "{\"version\":99}", "\u{0}", &"9".repeat(100_000)];
+    let record =
+        |(nth, body): (usize, &&str)| json!({"messageId": format!("m{nth}"), "body": body});
     let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
     let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
-    let answer = worker::handle(&world.stack, event, &world.invocation()).await;
+    let answer = worker::handle(&world.app, event, &world.invocation()).await;
     assert_eq!((answer.batch_item_failures.len(), world.desk.requests().len()), (bodies.len(), 0));
 }

@@ -1,5 +1,5 @@
-//! docs/security.md against the rest of the house: every statement of its tables names the tests that hold it, and those
-//! tests, the dependencies and the commands are there.
+//! docs/security.md against the rest of the house: every statement of its tables names the tests
+//! that hold it, and those tests, the dependencies and the commands are there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,14 +39,19 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The names of all tests: functions below a test's attribute, and the facts that a macro makes tests of.
+/// The names of all tests: functions below a test's attribute, and the facts that a macro makes
+/// tests of.
 fn tests() -> BTreeSet<String> {
     let files = ["src", "tests", "cli", "emulator"].into_iter().flat_map(sources);
     let texts: Vec<String> = files.map(|path: PathBuf| fs::read_to_string(path).unwrap()).collect();
     let lines = texts.iter().flat_map(|text| text.lines().zip(text.lines().skip(1)));
-    let named = lines.filter(|(above, _)| above.contains("#[test]") || above.contains("#[tokio::test"));
-    let named = named.filter_map(|(_, line)| Some(line.split_once("fn ")?.1.split('(').next()?.to_owned()));
-    let facts = texts.iter().filter_map(|text| text.split_once("holds_for! { $claims;\n")?.1.split_once('}'));
+    let named =
+        lines.filter(|(above, _)| above.contains("#[test]") || above.contains("#[tokio::test"));
+    let named =
+        named.filter_map(|(_, line)| Some(line.split_once("fn ")?.1.split('(').next()?.to_owned()));
+    let facts = texts
+        .iter()
+        .filter_map(|text| text.split_once("holds_for! { $claims;\n")?.1.split_once('}'));
     named.chain(facts.flat_map(|(facts, _)| facts.split_whitespace().map(str::to_owned))).collect()
 }
 
@@ -113,8 +118,10 @@ fn the_page_and_the_makefile_name_the_same_commands() {
         assert!(makefile.contains(&format!("\n{target}: ")), "{target}");
     }
     let targets = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
-    let listed: BTreeSet<&str> = rows(&page, "what must hold").iter().map(|row| row[0].trim_matches('`')).collect();
-    let bins = targets.split("[[bin]]\nname = \"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let listed: BTreeSet<&str> =
+        rows(&page, "what must hold").iter().map(|row| row[0].trim_matches('`')).collect();
+    let bins =
+        targets.split("[[bin]]\nname = \"").skip(1).map(|rest| rest.split('"').next().unwrap());
     assert_eq!(listed, bins.collect());
 }
 
@@ -122,7 +129,8 @@ fn the_page_and_the_makefile_name_the_same_commands() {
 fn the_access_log_names_no_caller_and_no_header() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     let format = template.split("AccessLogSettings:").nth(1).unwrap().split("\n\n").next().unwrap();
-    let named: BTreeSet<&str> = format.split("$context.").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let named: BTreeSet<&str> =
+        format.split("$context.").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let harmless = [
         "requestTime",
         "requestId",

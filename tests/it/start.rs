@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use desk_handoff::seam::{BoxFuture, StoreError};
+use desk_handoff::app::{PREFETCH_TIME, Role};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Duty, PREFETCH_TIME};
+use desk_handoff::store::{BoxFuture, StoreError};
 use serde_json::json;
 
 use crate::world::{World, handoff};
@@ -21,7 +21,7 @@ impl ParameterStore for Silent {
 #[tokio::test]
 async fn the_first_handoff_finds_the_parameters_fetched_ahead() {
     let world = World::new().await;
-    world.stack.prefetch(Duty::Receive, world.invocation().now).await;
+    world.app.prefetch(Role::Receive, world.invocation().now).await;
     world.parameters.remove("signing-secret");
     world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
 }
@@ -29,8 +29,8 @@ async fn the_first_handoff_finds_the_parameters_fetched_ahead() {
 #[tokio::test]
 async fn nothing_is_fetched_ahead_where_that_is_switched_off() {
     let mut world = World::new().await;
-    world.stack.config.prefetch = false;
-    world.stack.prefetch(Duty::Receive, world.invocation().now).await;
+    world.app.config.prefetch = false;
+    world.app.prefetch(Role::Receive, world.invocation().now).await;
     world.parameters.remove("signing-secret");
     world.hand_over(json!({"order-id": "1"})).await.is(401, "unauthenticated");
 }
@@ -38,11 +38,15 @@ async fn nothing_is_fetched_ahead_where_that_is_switched_off() {
 #[tokio::test]
 async fn a_parameter_store_that_does_not_answer_holds_up_a_start_for_a_second() {
     let mut world = World::new().await;
-    let silent = Secrets::new(Box::new(Silent), &world.stack.config);
-    let answering = std::mem::replace(&mut world.stack.secrets, silent);
+    let silent = Secrets::new(Box::new(Silent), &world.app.config);
+    let answering = std::mem::replace(&mut world.app.secrets, silent);
     let began = Instant::now();
-    world.stack.prefetch(Duty::Work, world.invocation().now).await;
-    assert!(began.elapsed() >= PREFETCH_TIME && began.elapsed() < PREFETCH_TIME * 5, "{:?}", began.elapsed());
-    world.stack.secrets = answering;
+    world.app.prefetch(Role::Work, world.invocation().now).await;
+    assert!(
+        began.elapsed() >= PREFETCH_TIME && began.elapsed() < PREFETCH_TIME * 5,
+        "{:?}",
+        began.elapsed()
+    );
+    world.app.secrets = answering;
     world.post("/webhooks/handoff", &handoff(json!({}))).await.is(200, "queued");
 }

@@ -1,5 +1,5 @@
-//! The numbers and names that template.yaml and the code must agree on. Whether the template is a good one,
-//! tests/template/check.py says.
+//! The numbers and names that template.yaml and the code must agree on. Whether the template is a
+//! good one, tests/template/check.py says.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,10 +28,22 @@ impl Block {
     /// What is below a heading of the whole template.
     pub(crate) fn section(heading: &str) -> Self {
         let template = file("template.yaml");
-        let lines: Vec<&str> = template.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        let lines: Vec<&str> =
+            template.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
         let heading = format!("\n{heading}:\n");
-        let below = lines.join("\n").split(&heading).nth(1).unwrap_or_else(|| panic!("no {heading}")).to_owned();
-        Self(below.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect::<Vec<_>>().join("\n"))
+        let below = lines
+            .join("\n")
+            .split(&heading)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no {heading}"))
+            .to_owned();
+        Self(
+            below
+                .lines()
+                .take_while(|line| line.is_empty() || line.starts_with(' '))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
     }
 
     /// The block of a resource.
@@ -77,10 +89,14 @@ impl Block {
         self.0.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
     }
 
-    /// The actions of a service that its statements name. What ends in a colon is the key of a condition.
+    /// The actions of a service that its statements name. What ends in a colon is the key of a
+    /// condition.
     fn actions(&self, service: &str) -> BTreeSet<String> {
         let words = self.0.split_whitespace().filter(|word| !word.ends_with(':'));
-        words.filter_map(|word| word.strip_prefix(&format!("{service}:"))).map(str::to_owned).collect()
+        words
+            .filter_map(|word| word.strip_prefix(&format!("{service}:")))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -109,15 +125,22 @@ fn the_api_answers_before_the_gateway_gives_up() {
 #[test]
 fn a_message_stays_hidden_while_its_worker_may_be_at_it_and_its_lease_lasts() {
     let hidden = queue().seconds("VisibilityTimeout");
-    assert!(hidden >= 6 * timeout("WorkerFunction"), "AWS asks for six times the function's time-out");
+    assert!(
+        hidden >= 6 * timeout("WorkerFunction"),
+        "AWS asks for six times the function's time-out"
+    );
     for function in ["WorkerFunction", "ApiFunction"] {
-        assert!(timeout(function) + LEASE_MARGIN < hidden, "{function}: a crash would cost a second delivery");
+        assert!(
+            timeout(function) + LEASE_MARGIN < hidden,
+            "{function}: a crash would cost a second delivery"
+        );
     }
 }
 
 #[test]
 fn what_is_remembered_outlives_every_message() {
-    // On the queue, then on the dead-letter queue, then after a redrive on the queue again; each begins anew.
+    // On the queue, then on the dead-letter queue, then after a redrive on the queue again; each
+    // begins anew.
     assert!(RECORD_TTL > 2 * retention("HandoffQueue") + retention("DeadLetterQueue"));
 }
 
@@ -131,8 +154,8 @@ fn desk_may_be_down_for_an_hour() {
 
 #[test]
 fn a_message_reaches_the_dead_letter_queue_long_before_it_expires() {
-    // One that expires on the queue is lost without a word. At worst its workers die, each time, and ten messages of one
-    // conversation lie one behind the other.
+    // One that expires on the queue is lost without a word. At worst its workers die, each time,
+    // and ten messages of one conversation lie one behind the other.
     let hidden = queue().seconds("VisibilityTimeout");
     let tried: Duration = pauses().into_iter().chain([hidden]).map(|pause| pause.max(hidden)).sum();
     assert!(10 * tried < retention("HandoffQueue"), "{tried:?}");
@@ -144,7 +167,11 @@ fn both_queues_are_fifo_encrypted_and_of_high_throughput() {
         let queue = Block::resource(name);
         assert_eq!(queue.value("FifoQueue"), "true", "{name}");
         // One of the two, always.
-        assert_eq!(queue.value("SqsManagedSseEnabled"), "!If [HasQueueKmsKey, false, true]", "{name}");
+        assert_eq!(
+            queue.value("SqsManagedSseEnabled"),
+            "!If [HasQueueKmsKey, false, true]",
+            "{name}"
+        );
         let key = "!If [HasQueueKmsKey, !Ref QueueKmsKeyArn, !Ref AWS::NoValue]";
         assert_eq!(queue.value("KmsMasterKeyId"), key, "{name}");
         assert_eq!(queue.value("DeduplicationScope"), "messageGroup", "{name}");
@@ -170,7 +197,8 @@ fn the_dead_letter_queue_takes_the_letters_of_the_queue_and_of_no_other() {
     let dead = Block::resource("DeadLetterQueue");
     assert_eq!(dead.value("redrivePermission"), "byQueue");
     let sources = dead.under("sourceQueueArns");
-    let source = format!("- !Sub arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
+    let source =
+        format!("- !Sub arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
     assert_eq!(sources.entries(), BTreeSet::from([&*source]));
 }
 
@@ -178,7 +206,10 @@ fn the_dead_letter_queue_takes_the_letters_of_the_queue_and_of_no_other() {
 fn the_worker_says_which_messages_failed_and_lambda_listens() {
     let event = Block::resource("WorkerFunction").under("Handoffs");
     assert_eq!(event.value("Queue"), "!GetAtt HandoffQueue.Arn");
-    assert_eq!(event.under("FunctionResponseTypes").entries(), BTreeSet::from(["- ReportBatchItemFailures"]));
+    assert_eq!(
+        event.under("FunctionResponseTypes").entries(),
+        BTreeSet::from(["- ReportBatchItemFailures"])
+    );
     assert_eq!(event.number("BatchSize"), 1, "what lies behind a message uses up no delivery");
 }
 
@@ -196,10 +227,15 @@ fn the_table_has_the_key_and_the_expiry_that_the_code_writes() {
 
 #[test]
 fn what_holds_the_only_copy_stays_when_the_stack_goes() {
-    // A table that is protected could not be deleted with a stack that was never whole, and would stop its removal.
-    for (name, deletion) in [("DeadLetterQueue", "RetainExceptOnCreate"), ("ClaimsTable", "Retain")] {
+    // A table that is protected could not be deleted with a stack that was never whole, and would
+    // stop its removal.
+    for (name, deletion) in [("DeadLetterQueue", "RetainExceptOnCreate"), ("ClaimsTable", "Retain")]
+    {
         let resource = Block::resource(name);
-        assert_eq!((resource.value("DeletionPolicy"), resource.value("UpdateReplacePolicy")), (deletion, "Retain"));
+        assert_eq!(
+            (resource.value("DeletionPolicy"), resource.value("UpdateReplacePolicy")),
+            (deletion, "Retain")
+        );
     }
 }
 
@@ -215,23 +251,35 @@ fn both_functions_are_told_the_same() {
 #[test]
 fn every_function_has_its_own_binary_role_and_log() {
     let manifest = file("Cargo.toml");
-    for (function, binary, role, logs) in
-        [("ApiFunction", "api", "ApiRole", "ApiLogs"), ("WorkerFunction", "worker", "WorkerRole", "WorkerLogs")]
-    {
+    for (function, binary, role, logs) in [
+        ("ApiFunction", "api", "ApiRole", "ApiLogs"),
+        ("WorkerFunction", "worker", "WorkerRole", "WorkerLogs"),
+    ] {
         let block = Block::resource(function);
         assert_eq!(block.value("Binary"), binary);
-        assert!(manifest.contains(&format!("[[bin]]\nname = \"{binary}\"\n")), "no binary {binary}");
+        assert!(
+            manifest.contains(&format!("[[bin]]\nname = \"{binary}\"\n")),
+            "no binary {binary}"
+        );
         assert_eq!(block.value("Role"), format!("!GetAtt {role}.Arn"));
         assert_eq!(block.value("LogGroup"), format!("!Ref {logs}"));
         let role = Block::resource(role);
-        assert!(role.0.contains(&format!("Resource: !GetAtt {logs}.Arn")), "{function} cannot write its log");
-        assert_eq!(role.actions("logs"), BTreeSet::from(["CreateLogStream", "PutLogEvents"].map(str::to_owned)));
+        assert!(
+            role.0.contains(&format!("Resource: !GetAtt {logs}.Arn")),
+            "{function} cannot write its log"
+        );
+        assert_eq!(
+            role.actions("logs"),
+            BTreeSet::from(["CreateLogStream", "PutLogEvents"].map(str::to_owned))
+        );
     }
 }
 
 #[test]
 fn the_roles_allow_what_the_code_and_lambda_call_and_nothing_else() {
-    let set = |actions: &[&str]| actions.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>();
+    let set = |actions: &[&str]| {
+        actions.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>()
+    };
     let [api, worker, both] = ["ApiRole", "WorkerRole", "WorkPolicy"].map(Block::resource);
     let polling = set(&["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"]);
     let sqs: BTreeSet<String> = api.actions("sqs").union(&worker.actions("sqs")).cloned().collect();
@@ -239,7 +287,10 @@ fn the_roles_allow_what_the_code_and_lambda_call_and_nothing_else() {
     assert_eq!(sqs, polling.union(&called("sqs")).cloned().collect());
     assert_eq!(both.actions("ssm"), called("ssm"));
     assert_eq!(both.actions("dynamodb"), called("dynamodb"));
-    assert_eq!(both.under("Roles").entries(), BTreeSet::from(["- !Ref ApiRole", "- !Ref WorkerRole"]));
+    assert_eq!(
+        both.under("Roles").entries(),
+        BTreeSet::from(["- !Ref ApiRole", "- !Ref WorkerRole"])
+    );
     for role in [api, worker] {
         assert_eq!((role.actions("ssm"), role.actions("dynamodb")), (set(&[]), set(&[])));
     }
@@ -251,7 +302,8 @@ fn what_the_roles_allow_beside_the_code_s_calls_hangs_on_a_parameter() {
         ("ApiRole", "kms", "HasQueueKmsKey", vec!["Decrypt", "GenerateDataKey"]),
         ("WorkerRole", "kms", "HasQueueKmsKey", vec!["Decrypt"]),
         ("WorkPolicy", "kms", "HasKmsKey", vec!["Decrypt"]),
-        // In the roles themselves: Lambda refuses to trace a function whose role does not allow it yet.
+        // In the roles themselves: Lambda refuses to trace a function whose role does not allow it
+        // yet.
         ("ApiRole", "xray", "Traces", vec!["PutTelemetryRecords", "PutTraceSegments"]),
         ("WorkerRole", "xray", "Traces", vec!["PutTelemetryRecords", "PutTraceSegments"]),
     ];
@@ -261,7 +313,11 @@ fn what_the_roles_allow_beside_the_code_s_calls_hangs_on_a_parameter() {
         let (always, conditional) = role.0.split_once(&format!("- {condition}\n")).unwrap();
         let statement = conditional.split("- !Ref AWS::NoValue").next().unwrap();
         assert!(!always.contains(&format!("{service}:")), "{name}: {service} without {condition}");
-        assert_eq!(Block(statement.to_owned()).actions(service).len(), actions.len(), "{name}: {service}");
+        assert_eq!(
+            Block(statement.to_owned()).actions(service).len(),
+            actions.len(),
+            "{name}: {service}"
+        );
     }
 }
 
@@ -278,8 +334,19 @@ fn code_deploy_may_move_these_aliases_and_nothing_else() {
 fn a_changed_parameter_becomes_a_new_version_of_both_functions() {
     let parameters = Block::section("Parameters");
     let told = |block: &Block| {
-        let words = block.0.split_once("Variables:").unwrap().1.split("LoggingConfig").next().unwrap().to_owned();
-        let named = words.split("!Ref ").skip(1).map(|rest| rest.split_whitespace().next().unwrap().to_owned());
+        let words = block
+            .0
+            .split_once("Variables:")
+            .unwrap()
+            .1
+            .split("LoggingConfig")
+            .next()
+            .unwrap()
+            .to_owned();
+        let named = words
+            .split("!Ref ")
+            .skip(1)
+            .map(|rest| rest.split_whitespace().next().unwrap().to_owned());
         named.filter(|name| parameters.0.contains(&format!("  {name}:\n"))).collect::<BTreeSet<_>>()
     };
     for function in ["ApiFunction", "WorkerFunction"] {
@@ -287,14 +354,18 @@ fn a_changed_parameter_becomes_a_new_version_of_both_functions() {
         let description = function.value("VersionDescription").strip_prefix("!Sub ").unwrap();
         let told = told(&function);
         let said = |name: &String| description.contains(&format!("${{{name}}}"));
-        assert!(told.len() >= 4 && told.iter().all(said) && said(&"Tracing".into()), "{description}");
+        assert!(
+            told.len() >= 4 && told.iter().all(said) && said(&"Tracing".into()),
+            "{description}"
+        );
     }
 }
 
 #[test]
 fn the_longest_parameters_fit_into_the_description_of_a_version() {
     let parameters = Block::section("Parameters");
-    let description = Block::resource("ApiFunction").value("VersionDescription").replace("!Sub ", "");
+    let description =
+        Block::resource("ApiFunction").value("VersionDescription").replace("!Sub ", "");
     let longest = |name: &str| {
         let parameter = parameters.under(name);
         if parameter.0.contains("AllowedValues: [") {

@@ -1,6 +1,6 @@
-//! What watches the stack, as template.yaml has it: every alarm and every graph shows a metric that the code emits, every
-//! metric of the code is shown, and the numbers in the alarms fit those of the queue. Whether AWS's own metrics are spelt
-//! right, tests/template/watching.py says.
+//! What watches the app, as template.yaml has it: every alarm and every graph shows a metric that
+//! the code emits, every metric of the code is shown, and the numbers in the alarms fit those of
+//! the queue. Whether AWS's own metrics are spelt right, tests/template/watching.py says.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,8 +20,11 @@ struct Shown {
 
 fn alarms() -> Vec<(String, Block)> {
     let resources = Block::section("Resources");
-    let names = resources.0.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let blocks = names.map(|line| line.trim().trim_end_matches(':').to_owned()).filter(|name| !name.is_empty());
+    let names =
+        resources.0.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let blocks = names
+        .map(|line| line.trim().trim_end_matches(':').to_owned())
+        .filter(|name| !name.is_empty());
     let alarms = blocks.map(|name| (name.clone(), resources.under(&name)));
     alarms.filter(|(_, block)| block.0.contains("Type: AWS::CloudWatch::Alarm")).collect()
 }
@@ -32,10 +35,18 @@ fn alarm(name: &str) -> Block {
 
 /// The metrics of ours that an alarm watches.
 fn watched(alarm: &Block) -> Vec<Shown> {
-    let ours = alarm.0.split("Namespace: ").skip(1).filter_map(|rest| rest.strip_prefix(&format!("{NAMESPACE}\n")));
+    let ours = alarm
+        .0
+        .split("Namespace: ")
+        .skip(1)
+        .filter_map(|rest| rest.strip_prefix(&format!("{NAMESPACE}\n")));
     ours.map(|rest| {
-        let pairs = rest.split("{Name: ").skip(1).filter_map(|pair| pair.split('}').next()?.split_once(", Value: "));
-        let dimensions = pairs.map(|(name, value)| (name.to_owned(), value.replace("!Ref AWS::StackName", "stack")));
+        let pairs = rest
+            .split("{Name: ")
+            .skip(1)
+            .filter_map(|pair| pair.split('}').next()?.split_once(", Value: "));
+        let dimensions = pairs
+            .map(|(name, value)| (name.to_owned(), value.replace("!Ref AWS::StackName", "stack")));
         Shown { name: Block(rest.to_owned()).first("MetricName"), dimensions: dimensions.collect() }
     })
     .collect()
@@ -50,12 +61,14 @@ impl Block {
 }
 
 fn dashboard() -> Value {
-    let body = Block::resource("Dashboard").0.split_once("DashboardBody: !Sub |\n").unwrap().1.to_owned();
+    let body =
+        Block::resource("Dashboard").0.split_once("DashboardBody: !Sub |\n").unwrap().1.to_owned();
     serde_json::from_str(&body).unwrap()
 }
 
 fn widgets(dashboard: &Value, kind: &str) -> Vec<Value> {
-    let widgets = dashboard["widgets"].as_array().unwrap().iter().filter(|widget| widget["type"] == kind);
+    let widgets =
+        dashboard["widgets"].as_array().unwrap().iter().filter(|widget| widget["type"] == kind);
     widgets.map(|widget| widget["properties"].clone()).collect()
 }
 
@@ -65,13 +78,18 @@ fn graphed(widget: &Value) -> Vec<Shown> {
     let mut above: Vec<String> = Vec::new();
     for entry in widget["metrics"].as_array().unwrap() {
         let texts = entry.as_array().unwrap().iter().filter_map(Value::as_str).enumerate();
-        let texts: Vec<String> =
-            texts.map(|(at, text)| if text == "." { &above[at] } else { text }.to_owned()).collect();
+        let texts: Vec<String> = texts
+            .map(|(at, text)| if text == "." { &above[at] } else { text }.to_owned())
+            .collect();
         if let [namespace, name, dimensions @ ..] = &*texts
             && namespace == NAMESPACE
         {
-            let pair = |pair: &[String]| (pair[0].clone(), pair[1].replace("${AWS::StackName}", "stack"));
-            shown.push(Shown { name: name.clone(), dimensions: dimensions.chunks_exact(2).map(pair).collect() });
+            let pair =
+                |pair: &[String]| (pair[0].clone(), pair[1].replace("${AWS::StackName}", "stack"));
+            shown.push(Shown {
+                name: name.clone(),
+                dimensions: dimensions.chunks_exact(2).map(pair).collect(),
+            });
         }
         above = if texts.is_empty() { above } else { texts };
     }
@@ -90,11 +108,15 @@ fn every_metric_shown_is_one_that_the_code_emits() {
     for metric in shown {
         assert!(NAMES.contains(&&*metric.name), "{metric:?} is emitted nowhere");
         let names: Vec<&str> = metric.dimensions.iter().map(|(name, _)| &**name).collect();
-        let expected: &[&str] = if metric.name.starts_with("Refused") { &REFUSAL_DIMENSIONS } else { &DIMENSIONS };
+        let expected: &[&str] =
+            if metric.name.starts_with("Refused") { &REFUSAL_DIMENSIONS } else { &DIMENSIONS };
         assert_eq!(names, expected, "{metric:?}");
         assert_eq!(metric.dimensions[0].1, "stack", "{metric:?}");
         let route = metric.dimensions.get(1).map(|(_, value)| &**value);
-        assert!(route.is_none_or(|route| Route::ALL.iter().any(|known| known.as_str() == route)), "{metric:?}");
+        assert!(
+            route.is_none_or(|route| Route::ALL.iter().any(|known| known.as_str() == route)),
+            "{metric:?}"
+        );
     }
 }
 
@@ -108,7 +130,9 @@ fn every_metric_that_the_code_emits_is_shown() {
 #[test]
 fn the_dashboard_answers_in_this_order() {
     let texts = widgets(&dashboard(), "text");
-    let headings = texts.iter().filter_map(|text| text["markdown"].as_str()?.strip_prefix("## ")?.lines().next());
+    let headings = texts
+        .iter()
+        .filter_map(|text| text["markdown"].as_str()?.strip_prefix("## ")?.lines().next());
     let order = [
         "Are handoffs arriving?",
         "Are they becoming tickets?",
@@ -123,7 +147,9 @@ fn the_dashboard_answers_in_this_order() {
 #[test]
 fn the_keys_on_the_dashboard_are_a_member_of_the_record() {
     let tables = widgets(&dashboard(), "log");
-    assert!(tables.iter().all(|table| table["query"].as_str().unwrap().contains("ispresent(missed)")));
+    assert!(
+        tables.iter().all(|table| table["query"].as_str().unwrap().contains("ispresent(missed)"))
+    );
     assert!(tables.len() == 1 && file("src/emf.rs").contains("(\"missed\","));
 }
 
@@ -134,8 +160,14 @@ fn a_handoff_is_called_late_after_a_hiccup_of_desk_and_long_before_it_is_given_u
     let after = |deliveries: usize| pauses.iter().take(deliveries - 1).sum::<Duration>();
     assert!(late > after(5) && late < after(6), "five deliveries, {late:?}");
     assert_eq!(late, MAX_BACKOFF);
-    assert!(4 * late < pauses.iter().sum::<Duration>() && late < retention("HandoffQueue"), "{late:?}");
-    assert!(late > 2 * queue().seconds("VisibilityTimeout"), "a worker that died once makes nobody late");
+    assert!(
+        4 * late < pauses.iter().sum::<Duration>() && late < retention("HandoffQueue"),
+        "{late:?}"
+    );
+    assert!(
+        late > 2 * queue().seconds("VisibilityTimeout"),
+        "a worker that died once makes nobody late"
+    );
 }
 
 #[test]
@@ -163,7 +195,10 @@ fn the_alarms_name_the_numbers_that_hold() {
     let minutes = queue().seconds("VisibilityTimeout").as_secs() / 60;
     let rate = Block::resource("HttpApi").number("ThrottlingRateLimit");
     assert!(alarm("DeadLetterQueueNotEmpty").0.contains(&format!("for {days} days at most")));
-    assert_eq!((minutes, alarm("WorkerFunctionErrors").0.contains("again after six minutes")), (6, true));
+    assert_eq!(
+        (minutes, alarm("WorkerFunctionErrors").0.contains("again after six minutes")),
+        (6, true)
+    );
     assert!(alarm("RequestsThrottled").0.contains(&format!("above {rate} a second")));
 }
 
@@ -180,12 +215,17 @@ fn no_alarm_watches_more_metrics_than_cloudwatch_allows() {
 #[test]
 fn every_place_to_read_on_exists() {
     let page = file("docs/operations.md");
-    let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
-    let anchors: BTreeSet<String> = headings.map(|heading| heading.to_lowercase().replace(' ', "-")).collect();
+    let headings = page
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches('#').trim());
+    let anchors: BTreeSet<String> =
+        headings.map(|heading| heading.to_lowercase().replace(' ', "-")).collect();
     let template = file("template.yaml");
     let named = template.split("docs/operations.md#").skip(1);
-    let named: BTreeSet<&str> =
-        named.map(|rest| rest.split(|at: char| at != '-' && !at.is_ascii_lowercase()).next().unwrap()).collect();
+    let named: BTreeSet<&str> = named
+        .map(|rest| rest.split(|at: char| at != '-' && !at.is_ascii_lowercase()).next().unwrap())
+        .collect();
     assert!(named.len() > alarms().len(), "{named:?}");
     let missing: Vec<&&str> = named.iter().filter(|anchor| !anchors.contains(**anchor)).collect();
     assert!(missing.is_empty(), "{missing:?}");

@@ -5,15 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::SqsEvent;
 use desk_emulator::{Call, Fault, Setup, Trouble};
-use desk_handoff::stack::Invocation;
+use desk_handoff::app::Invocation;
 use desk_handoff::worker;
 use serde_json::{Value, json};
 
 use crate::world::{World, handoff, planted};
 
-/// A batch as Lambda hands it over, five seconds after it was queued: body, group and how often it was received.
+/// A batch as Lambda hands it over, five seconds after it was queued: body, group and how often it
+/// was received.
 pub(crate) fn batch(messages: &[(&str, &str, u32)]) -> SqsEvent {
-    let five_seconds_ago = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - Duration::from_secs(5);
+    let five_seconds_ago =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - Duration::from_secs(5);
     let record = |(index, (body, group, count)): (usize, &(&str, &str, u32))| {
         json!({
             "messageId": format!("m{index}"), "receiptHandle": format!("r{index}"), "body": body,
@@ -29,8 +31,9 @@ pub(crate) fn batch(messages: &[(&str, &str, u32)]) -> SqsEvent {
 }
 
 async fn failures(world: &World, messages: &[(&str, &str, u32)]) -> Vec<String> {
-    let response = worker::handle(&world.stack, batch(messages), &world.invocation()).await;
-    let mut ids: Vec<String> = response.batch_item_failures.into_iter().map(|item| item.item_identifier).collect();
+    let response = worker::handle(&world.app, batch(messages), &world.invocation()).await;
+    let mut ids: Vec<String> =
+        response.batch_item_failures.into_iter().map(|item| item.item_identifier).collect();
     ids.sort();
     ids
 }
@@ -45,7 +48,9 @@ fn event(id: &str, channel: &str, context: Value) -> Value {
 #[tokio::test]
 async fn a_handoff_is_queued_before_it_is_answered_and_desk_is_not_asked() {
     let world = World::new().await;
-    let answer = world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")}))).await;
+    let answer = world
+        .post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")})))
+        .await;
     answer.is(200, "queued");
     assert_eq!(answer.body["event_id"], "e1");
     assert_eq!((world.queue.entries().len(), world.desk.requests().len()), (1, 0));
@@ -64,20 +69,29 @@ async fn a_queue_that_takes_nothing_is_a_503() {
 #[tokio::test]
 async fn other_categories_are_answered_at_once_and_queued_nowhere() {
     let world = World::new().await;
-    world.post("/webhooks/handoff", &json!({"category": "message:user_sent"})).await.is(200, "ignored");
+    world
+        .post("/webhooks/handoff", &json!({"category": "message:user_sent"}))
+        .await
+        .is(200, "ignored");
     assert!(world.queue.entries().is_empty());
 }
 
 #[tokio::test]
 async fn what_is_queued_becomes_a_ticket_in_the_worker() {
     let world = World::new().await;
-    world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")}))).await.is(200, "queued");
+    world
+        .post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")})))
+        .await
+        .is(200, "queued");
     let entry = world.queue.entries().remove(0);
     assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, Vec::<String>::new());
     let id = world.only_ticket()["id"].as_u64().unwrap();
     assert_eq!(world.desk.field(id, "order-id"), Some(planted("1")));
     // The same event by the other route is done already.
-    world.post("/handoffs", &event("e1", "ch", json!({"order-id": planted("1")}))).await.is(200, "duplicate");
+    world
+        .post("/handoffs", &event("e1", "ch", json!({"order-id": planted("1")})))
+        .await
+        .is(200, "duplicate");
 }
 
 /// The event source delivers one message at a time; the code holds the order with more, too.
@@ -116,7 +130,7 @@ async fn foreign_and_refused_messages_come_again_soon() {
 #[tokio::test]
 async fn webhook_waits_out_its_grace() {
     let mut world = World::new().await;
-    world.stack.waits_for_desk = true;
+    world.app.waits_for_desk = true;
     world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": "1"}))).await;
     let entry = world.queue.entries().remove(0);
     assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, ["m0"]);
@@ -126,7 +140,7 @@ async fn webhook_waits_out_its_grace() {
 
     let later = Invocation::new("later", SystemTime::now() + Duration::from_secs(16), world.time);
     let batch = batch(&[(&entry.body, &entry.group, 2)]);
-    let response = worker::handle(&world.stack, batch, &later).await;
+    let response = worker::handle(&world.app, batch, &later).await;
     assert!(response.batch_item_failures.is_empty());
     world.only_ticket();
 }
@@ -134,10 +148,11 @@ async fn webhook_waits_out_its_grace() {
 #[tokio::test]
 async fn direct_handoff_on_queue_has_no_grace() {
     let mut world = World::new().await;
-    world.stack.waits_for_desk = true;
+    world.app.waits_for_desk = true;
     let body = event("e1", "ch", json!({"order-id": "1"})).to_string();
     let signature = desk_handoff::auth::sign(body.as_bytes(), crate::world::SIGNING_SECRET);
-    let headers = [("x-sendbird-signature", signature.as_str()), ("prefer", "wait=5, respond-async")];
+    let headers =
+        [("x-sendbird-signature", signature.as_str()), ("prefer", "wait=5, respond-async")];
     let answer = world.send(http::Method::POST, "/handoffs", &headers, body.as_bytes()).await;
     answer.is(202, "queued");
     assert_eq!(world.desk.requests().len(), 0);

@@ -1,5 +1,6 @@
-//! A whole stack for one test: the shipped code, fixed parameters, an embedded Desk. It fails the test on leftovers: a
-//! request that no route of Desk knew, or a planted secret or context value in a log line or in an answer.
+//! A whole stack for one test: the shipped code, fixed parameters, an embedded Desk. It fails the
+//! test on leftovers: a request that no route of Desk knew, or a planted secret or context value in
+//! a log line or in an answer.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use desk_emulator::{Call, Emulator, Fault, FieldDefinition, Setup, Trouble};
 use desk_handoff::api::handle;
+use desk_handoff::app::{App, Health, Invocation};
 use desk_handoff::auth::sign;
 use desk_handoff::claims::Memory;
 use desk_handoff::config::Config;
@@ -16,9 +18,8 @@ use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::emf::Emf;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::seam::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::stack::{Health, Invocation, Stack};
+use desk_handoff::store::{BoxFuture, StoreError};
 use desk_handoff::{http_client, logs};
 use http::{HeaderMap, Method, StatusCode};
 use lambda_http::{Body, Request};
@@ -85,11 +86,19 @@ impl Queue for Recorder {
         if !broken {
             self.entries.lock().unwrap().push(entry.clone());
         }
-        let answer = if broken { Err(StoreError { store: "the queue", reason: "not reached".into() }) } else { Ok(()) };
+        let answer = if broken {
+            Err(StoreError { store: "the queue", reason: "not reached".into() })
+        } else {
+            Ok(())
+        };
         Box::pin(std::future::ready(answer))
     }
 
-    fn change_visibility<'a>(&'a self, receipt_handle: &'a str, seconds: u32) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(
+        &'a self,
+        receipt_handle: &'a str,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         self.postponed.lock().unwrap().push((receipt_handle.to_owned(), seconds));
         Box::pin(std::future::ready(Ok(())))
     }
@@ -97,7 +106,7 @@ impl Queue for Recorder {
 
 pub(crate) struct World {
     pub(crate) desk: Emulator,
-    pub(crate) stack: Stack,
+    pub(crate) app: App,
     pub(crate) queue: Recorder,
     pub(crate) parameters: Parameters,
     records: Lines,
@@ -115,7 +124,8 @@ pub(crate) struct Answer {
 impl World {
     /// Desk with the fields of the repository's example, which are the rules too.
     pub(crate) async fn new() -> Self {
-        Self::with_rules(&serde_json::from_str(include_str!("../../fields.example.json")).unwrap()).await
+        Self::with_rules(&serde_json::from_str(include_str!("../../fields.example.json")).unwrap())
+            .await
     }
 
     /// Desk with exactly the fields of this document.
@@ -139,7 +149,11 @@ impl World {
         let (desk_url, chat_url) = (desk.desk_url(), desk.chat_url());
         let own = [("APP_IDS", APP), ("DESK_BASE_URL", &desk_url), ("CHAT_BASE_URL", &chat_url)];
         let lookup = |name: &str| {
-            settings.iter().chain(&own).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            settings
+                .iter()
+                .chain(&own)
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         };
         let config = Config::from_lookup(lookup).unwrap();
         let parameters = Parameters::default();
@@ -149,7 +163,7 @@ impl World {
         let secrets = Secrets::new(Box::new(parameters.clone()), &config);
         let queue = Recorder::default();
         let records = Lines::default();
-        let stack = Stack {
+        let app = App {
             config,
             secrets,
             transport: Box::new(HttpTransport(http_client::new().unwrap())),
@@ -161,10 +175,11 @@ impl World {
             health: Health::default(),
             waits_for_desk: false,
         };
-        Self { desk, stack, queue, parameters, records, time: Duration::from_secs(20) }
+        Self { desk, app, queue, parameters, records, time: Duration::from_secs(20) }
     }
 
-    /// From now on the queue takes nothing, so that a direct caller hears why a handoff is not done.
+    /// From now on the queue takes nothing, so that a direct caller hears why a handoff is not
+    /// done.
     pub(crate) fn without_queue(self) -> Self {
         self.queue.broken.store(true, Ordering::Relaxed);
         self
@@ -184,7 +199,13 @@ impl World {
         self.post("/handoffs", &handoff(context)).await
     }
 
-    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -199,9 +220,15 @@ impl World {
     }
 
     /// A signed `POST` in this invocation.
-    pub(crate) async fn post_in(&self, invocation: &Invocation, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_in(
+        &self,
+        invocation: &Invocation,
+        path: &str,
+        body: &Value,
+    ) -> Answer {
         let body = body.to_string();
-        let request = http::Request::post(path).header("x-sendbird-signature", sign(body.as_bytes(), SIGNING_SECRET));
+        let request = http::Request::post(path)
+            .header("x-sendbird-signature", sign(body.as_bytes(), SIGNING_SECRET));
         self.answer(request.body(Body::Text(body)).unwrap(), invocation).await
     }
 
@@ -211,12 +238,19 @@ impl World {
 
     async fn answer(&self, request: Request, invocation: &Invocation) -> Answer {
         let may_show_values = request.uri().path() == "/handoffs/preview"
-            || self.stack.config.mode == desk_handoff::config::Mode::Preview;
-        let response = handle(&self.stack, &request, invocation).await;
+            || self.app.config.mode == desk_handoff::config::Mode::Preview;
+        let response = handle(&self.app, &request, invocation).await;
         let (parts, body) = response.into_parts();
         let text = std::str::from_utf8(&body).unwrap();
-        assert!(may_show_values || !text.contains(CANARY), "a planted value is in an answer: {text}");
-        Answer { status: parts.status, headers: parts.headers, body: serde_json::from_str(text).unwrap() }
+        assert!(
+            may_show_values || !text.contains(CANARY),
+            "a planted value is in an answer: {text}"
+        );
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_str(text).unwrap(),
+        }
     }
 
     pub(crate) fn invocation(&self) -> Invocation {
@@ -267,7 +301,10 @@ impl Answer {
     /// The outcome of a key.
     pub(crate) fn outcome(&self, key: &str) -> &str {
         let fields = self.body["fields"].as_array().unwrap_or_else(|| panic!("{self:#?}"));
-        let entry = fields.iter().find(|entry| entry["key"] == key).unwrap_or_else(|| panic!("no {key} in {self:#?}"));
+        let entry = fields
+            .iter()
+            .find(|entry| entry["key"] == key)
+            .unwrap_or_else(|| panic!("no {key} in {self:#?}"));
         entry["outcome"].as_str().unwrap()
     }
 
@@ -300,7 +337,8 @@ pub(crate) fn planted(text: &str) -> String {
     format!("{text} {CANARY}")
 }
 
-/// Everything that the shipped filter lets through at its finest level, from all tests of this process.
+/// Everything that the shipped filter lets through at its finest level, from all tests of this
+/// process.
 fn collect_logs() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::support::{Files, call, call_with};
 
 fn many_fields(count: usize) -> Value {
-    let fields: Vec<Value> = (0..count).map(|number| json!({"key": format!("key-{number}"), "type": "text"})).collect();
+    let fields: Vec<Value> =
+        (0..count).map(|number| json!({"key": format!("key-{number}"), "type": "text"})).collect();
     json!({"fields": fields})
 }
 
@@ -13,13 +14,19 @@ fn many_fields(count: usize) -> Value {
 fn the_example_of_the_repository_is_in_order() {
     let ended = call(&["check", concat!(env!("CARGO_MANIFEST_DIR"), "/../fields.example.json")]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
-    assert_eq!(ended.out, "ok: 7 fields (4 text, 1 integer, 1 link, 1 dropdown), 1 alias, 1 denied key\n");
+    assert_eq!(
+        ended.out,
+        "ok: 7 fields (4 text, 1 integer, 1 link, 1 dropdown), 1 alias, 1 denied key\n"
+    );
 }
 
 #[test]
 fn a_file_without_a_list_of_fields_is_in_order() {
     let ended = call_with(b"{}", &["check", "-"]);
-    assert_eq!(ended.out, "ok: no list of fields (every legal key is sent as text), 0 aliases, 0 denied keys\n");
+    assert_eq!(
+        ended.out,
+        "ok: no list of fields (every legal key is sent as text), 0 aliases, 0 denied keys\n"
+    );
 }
 
 #[test]
@@ -27,7 +34,8 @@ fn every_problem_has_a_line_and_a_path() {
     let text = r#"{"fields": [{"key": "Order", "type": "text"}, {"key": "a", "type": "date"}], "deny": 5, "x": 1}"#;
     let ended = call_with(text.as_bytes(), &["check", "-"]);
     assert_eq!((ended.code, ended.err.as_str()), (1, ""));
-    let places: Vec<&str> = ended.out.lines().map(|line| line.split_once(": ").unwrap().0).collect();
+    let places: Vec<&str> =
+        ended.out.lines().map(|line| line.split_once(": ").unwrap().0).collect();
     assert_eq!(places, ["x", "fields[0].key", "fields[1].type", "deny"]);
 }
 

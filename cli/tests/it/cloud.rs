@@ -1,6 +1,7 @@
 //! What `doctor` examines: SSM in moto, read by the real `aws` command line, and a Desk.
 //!
-//! A call of it has an environment of its own, in which no account, no region and no other `aws` can be found.
+//! A call of it has an environment of its own, in which no account, no region and no other `aws`
+//! can be found.
 
 #[path = "../../../tests/aws/harness/moto.rs"]
 mod moto;
@@ -35,7 +36,12 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) async fn new(prefix: &'static str) -> Self {
-        Self { desk: Emulator::start(Setup { desk_token: TOKEN.into(), ..Setup::default() }).await.unwrap(), prefix }
+        Self {
+            desk: Emulator::start(Setup { desk_token: TOKEN.into(), ..Setup::default() })
+                .await
+                .unwrap(),
+            prefix,
+        }
     }
 
     /// Stores a parameter, as SSM itself takes it.
@@ -58,7 +64,8 @@ impl Cloud {
     /// What is said of its key.
     pub(crate) async fn key(&self, name: &str) -> Value {
         let filter = json!({"Key": "Name", "Values": [format!("{}/APP-1/{name}", self.prefix)]});
-        let described = self.ssm("DescribeParameters", name, json!({"ParameterFilters": [filter]})).await;
+        let described =
+            self.ssm("DescribeParameters", name, json!({"ParameterFilters": [filter]})).await;
         described["Parameters"][0]["KeyId"].clone()
     }
 
@@ -66,8 +73,11 @@ impl Cloud {
         parts["Name"] = format!("{}/APP-1/{name}", self.prefix).into();
         let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ssm/aws4_request");
         let request = http_client::new().unwrap().post(moto::endpoint()).body(parts.to_string());
-        let request = request.header("authorization", scope).header("content-type", "application/x-amz-json-1.1");
-        let answer = request.header("x-amz-target", format!("AmazonSSM.{call}")).send().await.unwrap();
+        let request = request
+            .header("authorization", scope)
+            .header("content-type", "application/x-amz-json-1.1");
+        let answer =
+            request.header("x-amz-target", format!("AmazonSSM.{call}")).send().await.unwrap();
         let (ended, text) = (answer.status().is_success(), answer.text().await.unwrap());
         assert!(ended, "{text}");
         serde_json::from_str(&text).unwrap()
@@ -83,7 +93,15 @@ impl Cloud {
     /// `doctor` for the application, ready to be called.
     pub(crate) fn doctor(&self, arguments: &[&str]) -> Command {
         let mut command = at_moto(handoff());
-        command.args(["doctor", "--app-id", "APP-1", "--prefix", self.prefix, "--desk-url", &self.desk.desk_url()]);
+        command.args([
+            "doctor",
+            "--app-id",
+            "APP-1",
+            "--prefix",
+            self.prefix,
+            "--desk-url",
+            &self.desk.desk_url(),
+        ]);
         command.args(arguments);
         command
     }
@@ -99,7 +117,11 @@ impl Cloud {
 
 /// The command with the real `aws` at hand, credentials for moto, and nothing else.
 pub(crate) fn at_moto(mut command: Command) -> Command {
-    command.env_clear().env("PATH", python::aws()).env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+        .env_clear()
+        .env("PATH", python::aws())
+        .env("HOME", "/nonexistent")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
     command.env("AWS_ENDPOINT_URL", moto::endpoint());
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     command

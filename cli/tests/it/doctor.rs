@@ -12,7 +12,10 @@ use crate::support::{Ended, meanwhile};
 const FIELDS: &str = r#"{"fields": [{"key": "order-id", "type": "text"}, {"key": "cart-items", "type": "integer"}]}"#;
 
 fn ticket(fields: &[(&str, &str)]) -> Seed {
-    Seed { fields: fields.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(), ..Seed::default() }
+    Seed {
+        fields: fields.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
+        ..Seed::default()
+    }
 }
 
 /// Between the end of a parameter and another one of its name.
@@ -34,7 +37,8 @@ async fn a_healthy_application_needs_no_mending() {
     assert_eq!(ended.line("parameters"), "parameters desk-api-token, fields, signing-secret");
     assert_eq!(ended.line("Desk"), "Desk takes the token, and shows 1 recent ticket");
     let names = ["desk-api-token", "fields", "signing-secret"];
-    let expected = json!({"findings": [], "faults": 0, "remarks": 0, "parameters": names, "tickets": 1});
+    let expected =
+        json!({"findings": [], "faults": 0, "remarks": 0, "parameters": names, "tickets": 1});
     assert_eq!(cloud.examine(&["--json"]).await.json(), expected);
     assert_eq!(cloud.desk.unknown_requests(), Vec::<String>::new());
 }
@@ -44,13 +48,18 @@ async fn application_without_parameters_lists_what_is_missing() {
     let cloud = Cloud::new("/doctor-empty").await;
     let ended = cloud.examine(&[]).await;
     assert_eq!(ended.code, 1);
-    let starts =
-        ["/doctor-empty/APP-1/: there is no parameter", "desk-api-token: is missing", "signing-secret: is missing"];
+    let starts = [
+        "/doctor-empty/APP-1/: there is no parameter",
+        "desk-api-token: is missing",
+        "signing-secret: is missing",
+    ];
     for (line, start) in about(&ended, "fault").iter().zip(starts) {
         assert!(line.starts_with(start), "{ended:?}");
     }
     assert!(about(&ended, "remark")[0].starts_with("fields: is missing"), "{ended:?}");
-    assert!(ended.out.contains("cargo handoff learn --app-id APP-1 --token-env DESK_API_TOKEN > fields.json && "));
+    assert!(ended.out.contains(
+        "cargo handoff learn --app-id APP-1 --token-env DESK_API_TOKEN > fields.json && "
+    ));
     assert!(cloud.desk.requests().is_empty(), "without a token nothing is asked of Desk");
 }
 
@@ -63,8 +72,16 @@ async fn unfitting_fields_document_is_reported_key_by_key() {
         {"key": "nowhere", "type": "text"},
     ]});
     cloud.put_all(&fields.to_string()).await;
-    cloud.desk.seed_ticket(ticket(&[("order-id", "A-canary7f3a"), ("tier", "gold"), ("summary", CANARY)]));
-    cloud.desk.seed_ticket(ticket(&[("order-id", "7"), ("tier", "silver-canary7f3a"), ("Old_Key", CANARY)]));
+    cloud.desk.seed_ticket(ticket(&[
+        ("order-id", "A-canary7f3a"),
+        ("tier", "gold"),
+        ("summary", CANARY),
+    ]));
+    cloud.desk.seed_ticket(ticket(&[
+        ("order-id", "7"),
+        ("tier", "silver-canary7f3a"),
+        ("Old_Key", CANARY),
+    ]));
     let ended = cloud.examine(&[]).await;
     assert_eq!(ended.code, 1);
     let faults = [
@@ -77,7 +94,8 @@ async fn unfitting_fields_document_is_reported_key_by_key() {
     ];
     assert_eq!(about(&ended, "fault"), faults);
     assert_eq!(about(&ended, "remark"), remarks);
-    let mends = ended.out.matches("cargo handoff check fields.json && aws ssm put-parameter").count();
+    let mends =
+        ended.out.matches("cargo handoff check fields.json && aws ssm put-parameter").count();
     assert_eq!(mends, 1, "what mends several findings is told once: {ended:?}");
 }
 
@@ -97,17 +115,28 @@ async fn refused_token_and_failing_desk_are_reported() {
     let page = Trouble::Status { status: 404, headers: Vec::new(), body };
     cloud.desk.inject(Fault::on(Call::Any).always().with(page));
     let failed = cloud.examine(&[]).await;
-    assert_eq!(about(&failed, "fault"), ["Desk: Desk refused the call (recent tickets, status 404)"]);
+    assert_eq!(
+        about(&failed, "fault"),
+        ["Desk: Desk refused the call (recent tickets, status 404)"]
+    );
     assert!(failed.out.contains("Desk        not examined further\n"), "{failed:?}");
 }
 
-/// Runs a printed command in a shell, its placeholders filled in. SSM is to be given half a minute; moto needs none.
+/// Runs a printed command in a shell, its placeholders filled in. SSM is to be given half a minute;
+/// moto needs none.
 async fn paste(printed: &str) -> Ended {
     let printed = printed.replace(WAIT, " && ");
     let mut shell = at_moto(Command::new("/bin/sh"));
-    let path = shell.get_envs().find_map(|(name, value)| value.filter(|_| name == "PATH")).unwrap().to_owned();
+    let path = shell
+        .get_envs()
+        .find_map(|(name, value)| value.filter(|_| name == "PATH"))
+        .unwrap()
+        .to_owned();
     shell.env("PATH", format!("{}:/usr/bin:/bin", path.to_str().unwrap()));
-    shell.args(["-ec", &printed.replace("YOUR DESK API TOKEN", TOKEN).replace("YOUR SIGNATURE SECRET", SIGNING)]);
+    shell.args([
+        "-ec",
+        &printed.replace("YOUR DESK API TOKEN", TOKEN).replace("YOUR SIGNATURE SECRET", SIGNING),
+    ]);
     meanwhile(shell).await
 }
 
@@ -120,10 +149,14 @@ async fn the_commands_that_it_prints_mend_what_it_found() {
     cloud.put("String", "fields", "{}").await;
     let sick = cloud.examine(&["--json"]).await;
     let findings: Vec<Value> = serde_json::from_value(sick.json()["findings"].clone()).unwrap();
-    let found: Vec<_> = findings.iter().map(|found| (found["level"].as_str(), found["about"].as_str())).collect();
+    let found: Vec<_> =
+        findings.iter().map(|found| (found["level"].as_str(), found["about"].as_str())).collect();
     let (fault, remark) = (Some("fault"), Some("remark"));
-    let expected =
-        [(fault, Some("desk-api-token")), (remark, Some("signing-secret")), (remark, Some("signing_secret"))];
+    let expected = [
+        (fault, Some("desk-api-token")),
+        (remark, Some("signing-secret")),
+        (remark, Some("signing_secret")),
+    ];
     assert_eq!((sick.code, found), (1, expected.to_vec()));
     assert_eq!(findings[0]["mend"].as_str().unwrap().matches(WAIT).count(), 1, "{findings:?}");
     assert!(findings[0]["finding"].as_str().unwrap().contains("still in $VALUE"), "{findings:?}");
@@ -140,7 +173,9 @@ async fn new_desk_token_comes_first_and_keeps_customers_key() {
     let cloud = Cloud::new("/doctor-token").await;
     cloud.put_all("{}").await;
     let key = json!({"KeyId": "alias/a key of ours"});
-    cloud.put_with("SecureString", "desk-api-token", "revoked-canary7f3a\n\nformer-canary7f3a", key).await;
+    cloud
+        .put_with("SecureString", "desk-api-token", "revoked-canary7f3a\n\nformer-canary7f3a", key)
+        .await;
     let refused = cloud.examine(&["--json"]).await;
     let found = &refused.json()["findings"][0];
     assert_eq!((refused.code, &found["about"]), (1, &json!("desk-api-token")), "{found}");
@@ -162,9 +197,10 @@ async fn unknown_keys_are_reported() {
     ]});
     let mut command = cloud.doctor(&[]);
     let path = format!("{}:/usr/bin:/bin", stand_in().display());
-    command
-        .env("PATH", path)
-        .envs([("STAND_IN_OUT", &*listing.to_string()), ("STAND_IN_DENIES", "describe-parameters")]);
+    command.env("PATH", path).envs([
+        ("STAND_IN_OUT", &*listing.to_string()),
+        ("STAND_IN_DENIES", "describe-parameters"),
+    ]);
     let ended = meanwhile(command).await;
     assert_eq!(ended.code, 1, "{ended:?}");
     assert_eq!(about(&ended, "remark").len(), 1, "{ended:?}");
@@ -199,9 +235,13 @@ async fn what_keeps_aws_from_reading_is_said_plainly() {
     })
     .await;
     assert!(no_profile.contains("no such profile"), "{no_profile}");
-    let nobody = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let nobody =
+        format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let unreachable = said(&|command| {
-        command.args(["--region", REGION]).env("AWS_ENDPOINT_URL", &nobody).env("AWS_MAX_ATTEMPTS", "1");
+        command
+            .args(["--region", REGION])
+            .env("AWS_ENDPOINT_URL", &nobody)
+            .env("AWS_MAX_ATTEMPTS", "1");
     })
     .await;
     assert!(unreachable.contains("cannot reach SSM"), "{unreachable}");
@@ -210,7 +250,8 @@ async fn what_keeps_aws_from_reading_is_said_plainly() {
 #[tokio::test]
 async fn nothing_that_aws_prints_is_repeated() {
     let cloud = Cloud::new("/doctor-stand-in").await;
-    let listing = format!(r#"{{"Parameters": [{{"Name": "/x", "Type": 5, "Value": "{CANARY}"}}]}}"#);
+    let listing =
+        format!(r#"{{"Parameters": [{{"Name": "/x", "Type": 5, "Value": "{CANARY}"}}]}}"#);
     let denied = "An error occurred (AccessDeniedException) when calling the GetParametersByPath operation: ";
     let cases = [
         ("0", "oops canary7f3a", "", "something else than a list of parameters"),
@@ -221,28 +262,57 @@ async fn nothing_that_aws_prints_is_repeated() {
             &*format!("{denied}User: role/SSO session canary7f3a, expired, is not authorized"),
             "need ssm:GetParametersByPath for /doctor-st",
         ),
-        ("254", "", &*format!("{denied}The ciphertext refers to a KMS key canary7f3a"), "need kms:Decrypt"),
-        ("254", "", "An error occurred (ExpiredTokenException) when canary7f3a: it has expired", "sign in again"),
-        ("254", "", "An error occurred (UnrecognizedClientException) when canary7f3a", "aws sts get-caller-identity"),
+        (
+            "254",
+            "",
+            &*format!("{denied}The ciphertext refers to a KMS key canary7f3a"),
+            "need kms:Decrypt",
+        ),
+        (
+            "254",
+            "",
+            "An error occurred (ExpiredTokenException) when canary7f3a: it has expired",
+            "sign in again",
+        ),
+        (
+            "254",
+            "",
+            "An error occurred (UnrecognizedClientException) when canary7f3a",
+            "aws sts get-caller-identity",
+        ),
         (
             "254",
             "",
             "An error occurred (ThrottlingException) canary7f3a",
             "with ThrottlingException; see what it says: aws",
         ),
-        ("254", "", "An error occurred (a canary7f3a) when", "is not repeated here; see what it says: aws ssm get-p"),
+        (
+            "254",
+            "",
+            "An error occurred (a canary7f3a) when",
+            "is not repeated here; see what it says: aws ssm get-p",
+        ),
         (
             "253",
             "",
             "An error occurred (NoCredentials): Unable to locate credentials canary7f3a",
             "finds no credentials",
         ),
-        ("255", "", "Error loading SSO Token: Token for canary7f3a does not exist", "sign in again"),
+        (
+            "255",
+            "",
+            "Error loading SSO Token: Token for canary7f3a does not exist",
+            "sign in again",
+        ),
         ("1", "canary7f3a", "canary7f3a", "--profile 'of ours'"),
     ];
     for (code, out, err, expected) in cases {
         let mut command = cloud.doctor(&["--profile", "of ours"]);
-        command.env("PATH", stand_in()).envs([("STAND_IN_OUT", out), ("STAND_IN_ERR", err), ("STAND_IN_CODE", code)]);
+        command.env("PATH", stand_in()).envs([
+            ("STAND_IN_OUT", out),
+            ("STAND_IN_ERR", err),
+            ("STAND_IN_CODE", code),
+        ]);
         let ended = meanwhile(command).await;
         assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{ended:?}");
         assert!(ended.err.contains(expected) && !ended.err.contains(CANARY), "{err}: {ended:?}");
@@ -253,7 +323,10 @@ async fn nothing_that_aws_prints_is_repeated() {
 async fn a_place_that_cannot_be_is_wrong_use() {
     let cloud = Cloud::new("no-slash").await;
     let ended = meanwhile(cloud.doctor(&[])).await;
-    assert_eq!((ended.code, ended.err.as_str()), (2, "error: --prefix: must be an SSM path such as /desk-handoff\n"));
+    assert_eq!(
+        (ended.code, ended.err.as_str()),
+        (2, "error: --prefix: must be an SSM path such as /desk-handoff\n")
+    );
     let ended = meanwhile(cloud.doctor(&["--app-id", "a/b"])).await;
     assert_eq!(ended.code, 2);
 }

@@ -21,7 +21,15 @@ fn show(desk: &Emulator, fields: Value) {
 /// What it says; never the token or a planted value.
 async fn learn(desk: &Emulator, token: &str) -> Ended {
     let mut command = handoff();
-    command.args(["learn", "--app-id", "APP-1", "--token-env", "TOKEN", "--desk-url", &desk.desk_url()]);
+    command.args([
+        "learn",
+        "--app-id",
+        "APP-1",
+        "--token-env",
+        "TOKEN",
+        "--desk-url",
+        &desk.desk_url(),
+    ]);
     command.env("TOKEN", token);
     let ended = meanwhile(command).await;
     assert!(!ended.out.contains("canary7f3a") && !ended.err.contains("canary7f3a"), "{ended:?}");
@@ -36,7 +44,10 @@ async fn keys_are_listed_with_a_type_that_every_value_allows() {
         &desk,
         json!({"items": "3", "link": "https://shop.example/canary7f3a", "phone": "0049", "mixed": "7", "blank": ""}),
     );
-    show(&desk, json!({"items": "-4", "link": "http://canary7f3a.example", "mixed": "canary7f3a", "blank": " "}));
+    show(
+        &desk,
+        json!({"items": "-4", "link": "http://canary7f3a.example", "mixed": "canary7f3a", "blank": " "}),
+    );
     let ended = learn(&desk, TOKEN).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     let lines = [
@@ -51,7 +62,10 @@ async fn keys_are_listed_with_a_type_that_every_value_allows() {
         "}",
     ];
     assert_eq!(ended.out.lines().collect::<Vec<_>>(), lines);
-    assert!(ended.err.contains("newest 2 tickets") && ended.err.contains("types are guesses"), "{ended:?}");
+    assert!(
+        ended.err.contains("newest 2 tickets") && ended.err.contains("types are guesses"),
+        "{ended:?}"
+    );
     assert!(ended.err.contains("blank: no ticket shows a value"), "{ended:?}");
     let checked = call_with(ended.out.as_bytes(), &["check", "-"]);
     assert_eq!(checked.out, "ok: 5 fields (3 text, 1 integer, 1 link), 0 aliases, 0 denied keys\n");
@@ -61,23 +75,36 @@ async fn keys_are_listed_with_a_type_that_every_value_allows() {
 async fn few_values_that_are_repeated_may_be_a_dropdown() {
     let desk = desk().await;
     for number in 0..6 {
-        show(&desk, json!({"tier": format!("canary7f3a-{}", number % 2), "note": format!("note {number}")}));
+        show(
+            &desk,
+            json!({"tier": format!("canary7f3a-{}", number % 2), "note": format!("note {number}")}),
+        );
     }
     let ended = learn(&desk, TOKEN).await;
     assert!(ended.out.contains(r#"{"key": "tier", "type": "text"}"#), "{ended:?}");
-    assert!(ended.err.contains("tier: 6 tickets share 2 values; if Desk has it as a dropdown"), "{ended:?}");
+    assert!(
+        ended.err.contains("tier: 6 tickets share 2 values; if Desk has it as a dropdown"),
+        "{ended:?}"
+    );
     assert!(!ended.err.contains("note:  "), "{ended:?}");
 }
 
 #[tokio::test]
 async fn what_cannot_be_listed_is_named() {
     let desk = desk().await;
-    let many: BTreeMap<String, &str> = (0..22).map(|number| (format!("key-{number:02}"), "canary7f3a")).collect();
+    let many: BTreeMap<String, &str> =
+        (0..22).map(|number| (format!("key-{number:02}"), "canary7f3a")).collect();
     show(&desk, json!(many));
-    show(&desk, json!({"key-21": "canary7f3a", "fromEmail": "canary7f3a", "Produkt\u{1b}[2J": "canary7f3a"}));
+    show(
+        &desk,
+        json!({"key-21": "canary7f3a", "fromEmail": "canary7f3a", "Produkt\u{1b}[2J": "canary7f3a"}),
+    );
     let ended = learn(&desk, TOKEN).await;
     assert_eq!(ended.code, 0);
-    assert!(ended.out.lines().nth(2).unwrap().contains("key-21"), "the ones filled most often come first: {ended:?}");
+    assert!(
+        ended.out.lines().nth(2).unwrap().contains("key-21"),
+        "the ones filled most often come first: {ended:?}"
+    );
     assert_eq!(ended.out.matches("\"key\"").count(), 20);
     assert!(ended.err.contains(r#"filled least often: "key-19" "key-20""#), "{ended:?}");
     assert!(ended.err.contains(r#""Produkt\u{1b}[2J" "fromEmail""#), "{ended:?}");
@@ -119,7 +146,10 @@ async fn a_refused_token_is_told_and_a_missing_one_is_wrong_use() {
     let desk = desk().await;
     let refused = learn(&desk, "another-canary7f3a").await;
     assert_eq!((refused.code, refused.out.as_str()), (1, ""));
-    assert!(refused.err.starts_with("error: Desk refused the token (recent tickets, status 401"), "{refused:?}");
+    assert!(
+        refused.err.starts_with("error: Desk refused the token (recent tickets, status 401"),
+        "{refused:?}"
+    );
     for token in ["", " \n "] {
         assert_eq!(learn(&desk, token).await.code, 2);
     }
@@ -128,8 +158,19 @@ async fn a_refused_token_is_told_and_a_missing_one_is_wrong_use() {
 #[tokio::test]
 async fn a_secret_given_in_place_of_a_name_is_not_repeated() {
     let mut command = handoff();
-    command.args(["learn", "--app-id", "APP-1", "--token-env", TOKEN, "--desk-url", "http://127.0.0.1:9"]);
+    command.args([
+        "learn",
+        "--app-id",
+        "APP-1",
+        "--token-env",
+        TOKEN,
+        "--desk-url",
+        "http://127.0.0.1:9",
+    ]);
     let ended = meanwhile(command).await;
     assert_eq!(ended.code, 2);
-    assert!(ended.err.contains("takes a name, not a secret") && !ended.err.contains(TOKEN), "{ended:?}");
+    assert!(
+        ended.err.contains("takes a name, not a secret") && !ended.err.contains(TOKEN),
+        "{ended:?}"
+    );
 }

@@ -18,7 +18,11 @@ fn every_key_of_the_senders_sample_is_explained() {
         let why = ended.out.lines().rfind(|line| line.trim_start().starts_with(key)).unwrap();
         assert!(why.contains("Desk can never match it") && why.contains("rename it"), "{why}");
         assert!(why.contains(ways_out), "{why}");
-        assert_eq!(why.contains("no field yet"), !["membershipTier", "orderId"].contains(&key), "{why}");
+        assert_eq!(
+            why.contains("no field yet"),
+            !["membershipTier", "orderId"].contains(&key),
+            "{why}"
+        );
     }
     assert!(ended.out.ends_with("\n5 keys are left out.\n"), "{ended:?}");
 }
@@ -26,14 +30,19 @@ fn every_key_of_the_senders_sample_is_explained() {
 #[test]
 fn half_an_emoji_is_read_as_the_deployed_function_reads_it() {
     let files = Files::new();
-    let document = call(&["preview", "--json", &files.put("half.json", r#"{"order-id": "A \ud83d"}"#)]).json();
-    assert_eq!(document["fields"][0], json!({"key": "order-id", "outcome": "written", "value": "A \u{fffd}"}));
+    let document =
+        call(&["preview", "--json", &files.put("half.json", r#"{"order-id": "A \ud83d"}"#)]).json();
+    assert_eq!(
+        document["fields"][0],
+        json!({"key": "order-id", "outcome": "written", "value": "A \u{fffd}"})
+    );
 }
 
 #[test]
 fn an_event_a_body_and_a_bare_context_have_the_same_outcomes() {
     let files = Files::new();
-    let context = json!({"order-id": "A-1", "cart-items": "x", "orderUrl": "https://shop.example/1"});
+    let context =
+        json!({"order-id": "A-1", "cart-items": "x", "orderUrl": "https://shop.example/1"});
     let body = direct(context.clone());
     let outcomes = |file: &Value| {
         let document = call(&["preview", "--json", &files.put_json("file.json", file)]).json();
@@ -53,7 +62,10 @@ fn an_event_a_body_and_a_bare_context_have_the_same_outcomes() {
 
 #[test]
 fn a_context_may_have_keys_that_a_body_has_too() {
-    let ended = call_with(br#"{"category": "billing", "order-id": "A-1", "conversation": "x"}"#, &["preview", "-"]);
+    let ended = call_with(
+        br#"{"category": "billing", "order-id": "A-1", "conversation": "x"}"#,
+        &["preview", "-"],
+    );
     assert_eq!(ended.line("order-id"), "order-id written order-id A-1", "{ended:?}");
     assert_eq!(ended.line("category"), "category unmatched");
 }
@@ -66,7 +78,10 @@ fn strict_finds_what_is_left_out_and_nothing_else() {
         assert_eq!(call(&["preview", &file]).code, 0, "{context}");
         call(&["preview", "--strict", &file]).code
     };
-    assert_eq!(strict(json!({"order-id": "A-1", "auth-token": "x", "summary": null, "cart-items": ""})), 0);
+    assert_eq!(
+        strict(json!({"order-id": "A-1", "auth-token": "x", "summary": null, "cart-items": ""})),
+        0
+    );
     assert_eq!(strict(json!({"summary": "long ".repeat(100)})), 0);
     for left_out in [
         json!({"colour": 1}),
@@ -87,16 +102,32 @@ fn strict_finds_the_field_that_is_too_many() {
     let fields: Vec<Value> = keys.iter().map(|key| json!({"key": key, "type": "text"})).collect();
     let context: Value = keys.iter().map(|key| (key.clone(), json!("x"))).collect();
     let fields = files.put_json("fields.json", &json!({"fields": fields}));
-    let ended = call(&["preview", "--strict", &files.put_json("context.json", &context), "--fields", &fields]);
-    assert_eq!((ended.code, ended.line("key-20").as_str()), (1, "key-20 over-limit key-20"), "{ended:?}");
+    let ended = call(&[
+        "preview",
+        "--strict",
+        &files.put_json("context.json", &context),
+        "--fields",
+        &fields,
+    ]);
+    assert_eq!(
+        (ended.code, ended.line("key-20").as_str()),
+        (1, "key-20 over-limit key-20"),
+        "{ended:?}"
+    );
     assert!(ended.out.ends_with("\n1 key is left out.\n"), "{ended:?}");
 }
 
 #[test]
 fn the_nearest_option_is_named() {
     let ended = call(&["preview", &sample("wrong-types")]);
-    assert!(ended.out.contains(r#"one of gold, silver, bronze. The nearest is "gold"."#), "{ended:?}");
-    assert!(ended.out.contains(r#"one of LOW, MEDIUM, HIGH, URGENT. The nearest is "URGENT"."#), "{ended:?}");
+    assert!(
+        ended.out.contains(r#"one of gold, silver, bronze. The nearest is "gold"."#),
+        "{ended:?}"
+    );
+    assert!(
+        ended.out.contains(r#"one of LOW, MEDIUM, HIGH, URGENT. The nearest is "URGENT"."#),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -104,8 +135,16 @@ fn what_a_whole_number_and_a_link_must_be_is_told_in_full() {
     let context = json!({"cart-items": "9223372036854775808", "order-link": "HTTP://A.EXAMPLE"});
     let ended = call_with(context.to_string().as_bytes(), &["preview", "-"]);
     assert_eq!(ended.line("cart-items"), "cart-items wrong-type cart-items");
-    assert!(ended.out.contains("a whole number from -9223372036854775808 to 9223372036854775807: digits"), "{ended:?}");
-    assert!(ended.out.contains("begins with http:// or https:// (in lower case), without spaces"), "{ended:?}");
+    assert!(
+        ended
+            .out
+            .contains("a whole number from -9223372036854775808 to 9223372036854775807: digits"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.out.contains("begins with http:// or https:// (in lower case), without spaces"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -119,8 +158,15 @@ fn superseded_alias_is_explained() {
 fn an_ignored_category_has_no_keys() {
     let ended = call(&["preview", "--strict", "--json", &sample("ignored-category")]);
     assert_eq!(ended.code, 0);
-    assert_eq!(ended.json(), json!({"ignored": "conversation:started", "fields": [], "left_out": 0}));
-    assert!(call(&["preview", &sample("ignored-category")]).out.contains("category conversation:started"));
+    assert_eq!(
+        ended.json(),
+        json!({"ignored": "conversation:started", "fields": [], "left_out": 0})
+    );
+    assert!(
+        call(&["preview", &sample("ignored-category")])
+            .out
+            .contains("category conversation:started")
+    );
 }
 
 #[test]
@@ -177,7 +223,10 @@ fn a_fields_file_of_no_use_ends_with_2_and_all_its_problems() {
         }
         let ended = call(&arguments);
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
-        assert!(ended.err.contains("field: is not known here") && ended.err.contains("deny: must be an array"));
+        assert!(
+            ended.err.contains("field: is not known here")
+                && ended.err.contains("deny: must be an array")
+        );
     }
 }
 
@@ -186,7 +235,12 @@ fn json_keeps_every_character_of_a_value() {
     let context = json!({"summary": "tab\t del\u{7f} c1\u{9b} esc\u{1b}[31m ä😕"});
     let ended = call_with(context.to_string().as_bytes(), &["preview", "--json", "-"]);
     let document = ended.json();
-    let entry = document["fields"].as_array().unwrap().iter().find(|entry| entry["key"] == "summary").unwrap();
+    let entry = document["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["key"] == "summary")
+        .unwrap();
     assert_eq!(entry["value"], context["summary"]);
     assert!(ended.out.chars().all(|char| char == '\n' || !char.is_control()), "{ended:?}");
 }

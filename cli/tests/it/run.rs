@@ -9,14 +9,24 @@ use crate::support::{Files, call, call_with, direct, ended, event, handoff, samp
 fn a_sample_event_becomes_a_ticket_with_its_fields_filled() {
     let ended = call(&["run", &sample("handoff")]);
     assert_eq!(ended.code, 0, "{ended:?}");
-    for line in ["customer user_xyz789", "title AI handoff 2647", "priority HIGH", "team VIP (vip)"] {
+    for line in ["customer user_xyz789", "title AI handoff 2647", "priority HIGH", "team VIP (vip)"]
+    {
         let key = line.split(' ').next().unwrap();
         assert_eq!(ended.line(key), line);
     }
     assert!(ended.out.contains("Ticket 7455126: created"), "{ended:?}");
-    assert!(ended.out.contains("cart-items       3\n"), "the ticket's own value is shown: {ended:?}");
-    assert!(ended.out.contains("order-id         written    order-id         in the ticket\n"), "{ended:?}");
-    assert!(ended.out.contains("priority         written    (priority)       in the ticket\n"), "{ended:?}");
+    assert!(
+        ended.out.contains("cart-items       3\n"),
+        "the ticket's own value is shown: {ended:?}"
+    );
+    assert!(
+        ended.out.contains("order-id         written    order-id         in the ticket\n"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.out.contains("priority         written    (priority)       in the ticket\n"),
+        "{ended:?}"
+    );
     assert!(ended.err.contains("built-in example"), "{ended:?}");
 }
 
@@ -24,7 +34,10 @@ fn a_sample_event_becomes_a_ticket_with_its_fields_filled() {
 fn the_handoff_goes_over_the_webhook_the_queue_and_the_worker() {
     let ended = call(&["run", &sample("handoff")]);
     assert_eq!(ended.line("webhook"), "webhook answered 200 \"queued\"");
-    assert!(ended.line("worker").starts_with("worker took it from the queue; requests to Desk: "), "{ended:?}");
+    assert!(
+        ended.line("worker").starts_with("worker took it from the queue; requests to Desk: "),
+        "{ended:?}"
+    );
     let document = call(&["run", "--json", &sample("handoff")]).json();
     assert_eq!(document["answer"], json!({"status": "queued", "event_id": "evt-handoff-1"}));
     assert_eq!(
@@ -43,7 +56,10 @@ fn what_the_worker_cannot_do_is_told_and_ends_with_1() {
     let lines: Vec<&str> = ended.out.lines().collect();
     assert_eq!(lines[0], "The webhook answered 200 \"queued\", and the worker could not do it");
     assert_eq!(lines[1], "  Why: the ticket is not there yet.");
-    assert!(lines[3].contains("tried again after 30 seconds") && lines[3].contains("12 times"), "{ended:?}");
+    assert!(
+        lines[3].contains("tried again after 30 seconds") && lines[3].contains("12 times"),
+        "{ended:?}"
+    );
     let document = call(&["run", "--json", &body, "--fields", &fields]);
     assert_eq!(document.code, 1);
     let answer = json!({"status": "queued", "event_id": "e-1"});
@@ -69,15 +85,27 @@ fn json_is_one_document_with_the_answer_the_report_and_the_ticket() {
     let document = call(&["run", "--json", &sample("handoff")]).json();
     assert_eq!((&document["status"], document.get("error")), (&json!(200), None));
     assert_eq!(document["ticket"]["id"], document["report"]["ticket"]["id"]);
-    assert!(document["ticket"]["customFields"].as_array().unwrap().iter().any(|field| field["key"] == "order-id"));
+    assert!(
+        document["ticket"]["customFields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|field| field["key"] == "order-id")
+    );
 }
 
 #[test]
 fn a_body_is_taken_from_a_file_and_from_standard_input() {
     let files = Files::new();
     let body = direct(json!({"order-id": "A-1"})).to_string();
-    for ended in [call(&["run", &files.put("body.json", &body)]), call_with(body.as_bytes(), &["run", "-"])] {
-        assert_eq!((ended.code, ended.line("conversation").as_str()), (0, "conversation c-1"), "{ended:?}");
+    for ended in
+        [call(&["run", &files.put("body.json", &body)]), call_with(body.as_bytes(), &["run", "-"])]
+    {
+        assert_eq!(
+            (ended.code, ended.line("conversation").as_str()),
+            (0, "conversation c-1"),
+            "{ended:?}"
+        );
         assert_eq!(ended.line("event"), "event e-1");
     }
 }
@@ -118,7 +146,10 @@ fn the_query_of_an_event_chooses_the_application_as_it_does_when_deployed() {
 fn an_ignored_category_is_told_and_is_no_failure() {
     let ended = call(&["run", &sample("ignored-category")]);
     assert_eq!(ended.code, 0);
-    assert!(ended.out.starts_with("Ignored: an event of the category conversation:started"), "{ended:?}");
+    assert!(
+        ended.out.starts_with("Ignored: an event of the category conversation:started"),
+        "{ended:?}"
+    );
     let answer = json!({"status": "ignored", "category": "conversation:started"});
     let document = call(&["run", "--json", &sample("ignored-category")]).json();
     assert_eq!(document, json!({"answer": answer, "status": 200, "report": null, "ticket": null}));
@@ -127,15 +158,22 @@ fn an_ignored_category_is_told_and_is_no_failure() {
 #[test]
 fn a_refused_body_is_told_with_its_places_and_ends_with_1() {
     let files = Files::new();
-    let file = files.put_json("body.json", &json!({"conversation": {"user_id": ["x"]}, "context": 5}));
+    let file =
+        files.put_json("body.json", &json!({"conversation": {"user_id": ["x"]}, "context": 5}));
     let ended = call(&["run", &file]);
     assert_eq!(ended.code, 1);
     assert!(ended.out.starts_with("Refused with 400: The body cannot be used\n"), "{ended:?}");
-    assert_eq!(ended.line("conversation.user_id"), "conversation.user_id must be a string or a number");
+    assert_eq!(
+        ended.line("conversation.user_id"),
+        "conversation.user_id must be a string or a number"
+    );
     assert_eq!(ended.line("context"), "context must be an object");
     let document = call(&["run", "--json", &file]);
     assert_eq!((document.code, &document.json()["status"]), (1, &json!(400)));
-    assert_eq!((&document.json()["report"], &document.json()["ticket"]), (&json!(null), &json!(null)));
+    assert_eq!(
+        (&document.json()["report"], &document.json()["ticket"]),
+        (&json!(null), &json!(null))
+    );
 }
 
 #[test]
@@ -164,7 +202,8 @@ fn a_batch_of_the_queue_is_told_to_be_one() {
 #[test]
 fn the_embedded_desk_has_the_fields_of_the_file() {
     let files = Files::new();
-    let fields = json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "create"}});
+    let fields =
+        json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "create"}});
     let fields = files.put_json("fields.json", &fields);
     let body = files.put_json("body.json", &direct(json!({"n": 7, "order-id": "A-1"})));
     let ended = call(&["run", &body, "--fields", &fields]);
@@ -186,7 +225,8 @@ fn without_a_list_of_fields_desk_keeps_nothing_and_the_reason_is_told() {
 #[test]
 fn a_team_that_desk_does_not_have_costs_nothing_else() {
     let files = Files::new();
-    let body = files.put_json("body.json", &direct(json!({"support-team": "nobody", "order-id": "A-1"})));
+    let body =
+        files.put_json("body.json", &direct(json!({"support-team": "nobody", "order-id": "A-1"})));
     let ended = call(&["run", &body]);
     assert!(ended.out.contains("support-team  rejected  (team)"), "{ended:?}");
     assert!(ended.out.contains("the embedded one has vip and support"), "{ended:?}");
@@ -227,9 +267,15 @@ fn a_file_of_no_use_ends_with_2_and_says_why() {
     let cases = [
         (files.put("none.json", ""), "is empty"),
         (files.put("blank.json", "\n "), "is empty"),
-        (files.put("half.json", "{\"a\":\n oops}"), "is not JSON, or nested too deeply, at line 2, column 2"),
+        (
+            files.put("half.json", "{\"a\":\n oops}"),
+            "is not JSON, or nested too deeply, at line 2, column 2",
+        ),
         (files.put("deep.json", deep), "is not JSON, or nested too deeply, at line 1, column 128"),
-        (files.put("latin.json", b"{\"a\": \"\xe4\"}"), "is not UTF-8 at byte 7: save it as UTF-8 without"),
+        (
+            files.put("latin.json", b"{\"a\": \"\xe4\"}"),
+            "is not UTF-8 at byte 7: save it as UTF-8 without",
+        ),
         (
             files.put("mark.json", "\u{feff}{}"),
             "begins with a byte order mark: save it as UTF-8 without a byte order mark",
@@ -237,7 +283,10 @@ fn a_file_of_no_use_ends_with_2_and_says_why() {
         (files.put("utf-16.json", utf_16), "is UTF-16: save it as UTF-8 without a byte order mark"),
         (files.put("list.json", "[1]"), "holds no JSON object"),
         (files.put("rest.json", r#"{"requestContext": {}, "path": "/"}"#), "payload format 2.0"),
-        (files.put("odd.json", r#"{"requestContext": {}, "rawPath": "/", "body": 5}"#), "API Gateway"),
+        (
+            files.put("odd.json", r#"{"requestContext": {}, "rawPath": "/", "body": 5}"#),
+            "API Gateway",
+        ),
         (files.put_json("base64.json", &base64), "not base64"),
         (files.put_json("header.json", &header), "bad name"),
         (files.put_json("query.json", &query), "rawQueryString"),
@@ -254,7 +303,9 @@ fn a_file_of_no_use_ends_with_2_and_says_why() {
 
 #[test]
 fn wrong_use_ends_with_2_and_help_shows_an_example() {
-    for arguments in [&[][..], &["run"], &["nope"], &["serve", "--port", "x"], &["serve", "--app-id", "a b"]] {
+    for arguments in
+        [&[][..], &["run"], &["nope"], &["serve", "--port", "x"], &["serve", "--app-id", "a b"]]
+    {
         assert_eq!(call(arguments).code, 2, "{arguments:?}");
     }
     for command in ["run", "serve", "preview", "check", "send", "learn", "doctor"] {
@@ -267,7 +318,10 @@ fn wrong_use_ends_with_2_and_help_shows_an_example() {
 #[test]
 fn a_proxy_in_the_environment_is_not_used() {
     let nobody = "http://127.0.0.1:9";
-    let output =
-        handoff().args(["run", &sample("handoff")]).env("HTTP_PROXY", nobody).env("ALL_PROXY", nobody).output();
+    let output = handoff()
+        .args(["run", &sample("handoff")])
+        .env("HTTP_PROXY", nobody)
+        .env("ALL_PROXY", nobody)
+        .output();
     assert!(output.unwrap().status.success());
 }

@@ -1,4 +1,5 @@
-//! `send`: against the routes of `serve`, which are the deployed ones, and against endpoints that are something else.
+//! `send`: against the routes of `serve`, which are the deployed ones, and against endpoints that
+//! are something else.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -38,7 +39,10 @@ fn endpoint(answer: String) -> (String, JoinHandle<String>) {
 }
 
 fn answer(status: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 #[test]
@@ -51,7 +55,10 @@ fn a_signed_body_passes_every_route() {
     assert_eq!((preview.code, preview.err.as_str()), (0, ""), "{preview:?}");
     assert!(preview.out.starts_with("Answered 200: preview\n"), "{preview:?}");
     assert_eq!(preview.line("action"), "action create (not done)");
-    assert_eq!(preview.line("order_id"), "order_id invalid-key can never be a field key: order-id?");
+    assert_eq!(
+        preview.line("order_id"),
+        "order_id invalid-key can never be a field key: order-id?"
+    );
     assert_eq!(preview.line("order-id"), "order-id written A-1");
     let done = send(SECRET, &[&body, "--url", &url("/handoffs")]);
     assert!(done.code == 0 && done.out.starts_with("Answered 201: created\n"), "{done:?}");
@@ -60,7 +67,11 @@ fn a_signed_body_passes_every_route() {
     let queued = send(SECRET, &[&sample("base64"), "--url", &url("/webhooks/handoff")]);
     assert!(queued.code == 0 && queued.out.starts_with("Answered 200: queued\n"), "{queued:?}");
     let ignored = send(SECRET, &[&sample("ignored-category"), "--url", &url("/webhooks/handoff")]);
-    assert!(ignored.out.starts_with("Answered 200: ignored, for an event of the category conversation:started"));
+    assert!(
+        ignored.out.starts_with(
+            "Answered 200: ignored, for an event of the category conversation:started"
+        )
+    );
 }
 
 #[test]
@@ -71,17 +82,27 @@ fn what_is_refused_is_told_and_ends_with_1() {
     let body = files.put_json("body.json", &direct(json!({})));
     let forged = send("wrong-canary7f3a", &[&body, "--url", &url]);
     assert_eq!(forged.code, 1);
-    assert!(forged.out.starts_with("Refused with 401: ") && !forged.out.contains("canary7f3a"), "{forged:?}");
+    assert!(
+        forged.out.starts_with("Refused with 401: ") && !forged.out.contains("canary7f3a"),
+        "{forged:?}"
+    );
     assert!(forged.err.contains("the application has another secret"), "{forged:?}");
     assert!(forged.line("request").starts_with("request local-"), "{forged:?}");
     let misshapen = files.put_json("misshapen.json", &json!({"conversation": {"user_id": ["x"]}}));
     let refused = send(SECRET, &[&misshapen, "--url", &url]);
-    assert_eq!(refused.line("conversation.user_id"), "conversation.user_id must be a string or a number");
+    assert_eq!(
+        refused.line("conversation.user_id"),
+        "conversation.user_id must be a string or a number"
+    );
     let context = send(SECRET, &[&files.put_json("context.json", &json!({"a": 1})), "--url", &url]);
     assert!(context.code == 1 && context.err.contains("cargo handoff preview"), "{context:?}");
-    let unknown = send(SECRET, &[&body, "--url", &format!("{url}?x=1"), "--app-id", "OTHER", "--json"]);
+    let unknown =
+        send(SECRET, &[&body, "--url", &format!("{url}?x=1"), "--app-id", "OTHER", "--json"]);
     assert_eq!((unknown.code, &unknown.json()["status"]), (1, &json!(404)));
-    assert_eq!(unknown.json()["answer"]["type"], json!("urn:desk-handoff:problem:unknown-application"));
+    assert_eq!(
+        unknown.json()["answer"]["type"],
+        json!("urn:desk-handoff:problem:unknown-application")
+    );
 }
 
 #[test]
@@ -92,14 +113,17 @@ fn the_secrets_first_line_signs_the_bytes_of_the_body() {
     event["headers"]["idempotency-key"] = json!("k-1");
     event["rawQueryString"] = json!("app_id=OTHER");
     let (url, thread) = endpoint(answer("200 OK", r#"{"status": "queued", "event_id": "e"}"#));
-    let ended = send("\n one-canary7f3a \ntwo", &[&files.put_json("event.json", &event), "--url", &url]);
+    let ended =
+        send("\n one-canary7f3a \ntwo", &[&files.put_json("event.json", &event), "--url", &url]);
     assert_eq!(ended.code, 0, "{ended:?}");
     let sent = thread.join().unwrap();
     assert!(sent.starts_with("POST /handoffs HTTP/1.1\r\n") && sent.ends_with(body), "{sent}");
     let signature = sign(body.as_bytes(), "one-canary7f3a");
-    for header in
-        [&*format!("x-sendbird-signature: {signature}"), "idempotency-key: k-1", "content-type: application/json"]
-    {
+    for header in [
+        &*format!("x-sendbird-signature: {signature}"),
+        "idempotency-key: k-1",
+        "content-type: application/json",
+    ] {
         assert!(sent.contains(&format!("\r\n{header}\r\n")), "{header}: {sent}");
     }
     assert!(!sent.contains("authorization"), "{sent}");
@@ -110,10 +134,14 @@ fn a_bearer_token_is_sent_as_it_is_and_never_shown() {
     let files = Files::new();
     let body = files.put_json("body.json", &direct(json!({})));
     for arguments in [&["--bearer"][..], &["--bearer", "--json"]] {
-        let (url, thread) = endpoint(answer("403 Forbidden", r#"{"message": "not canary7f3a\u002dtoken"}"#));
+        let (url, thread) =
+            endpoint(answer("403 Forbidden", r#"{"message": "not canary7f3a\u002dtoken"}"#));
         let ended = send("canary7f3a-token", &[&[&*body, "--url", &url], arguments].concat());
         assert_eq!(ended.code, 1);
-        assert!(ended.out.contains("not (the secret)") && !ended.out.contains("canary7f3a"), "{ended:?}");
+        assert!(
+            ended.out.contains("not (the secret)") && !ended.out.contains("canary7f3a"),
+            "{ended:?}"
+        );
         let sent = thread.join().unwrap();
         assert!(sent.contains("\r\nauthorization: Bearer canary7f3a-token\r\n"), "{sent}");
         assert!(!sent.contains("x-sendbird-signature"), "{sent}");
@@ -126,14 +154,19 @@ fn a_secret_that_comes_back_as_a_name_a_number_or_a_time_is_not_shown() {
     let body = files.put_json("body.json", &direct(json!({})));
     let secret = "7355608042";
     let said = |document: &str, retry_after: &str, arguments: &[&str]| {
-        let (url, thread) = endpoint(answer(&format!("503 No\r\nRetry-After: {retry_after}"), document));
+        let (url, thread) =
+            endpoint(answer(&format!("503 No\r\nRetry-After: {retry_after}"), document));
         let ended = send(secret, &[&[&*body, "--bearer", "--url", &url], arguments].concat());
         thread.join().unwrap();
         assert!(ended.code == 1 && !format!("{ended:?}").contains(secret), "{ended:?}");
         ended
     };
     for arguments in [&[][..], &["--json"]] {
-        let named = said(r#"{"a 7355608042": {"7355608042": 1}, "n": 1.7355608042e3}"#, "7355608042", arguments);
+        let named = said(
+            r#"{"a 7355608042": {"7355608042": 1}, "n": 1.7355608042e3}"#,
+            "7355608042",
+            arguments,
+        );
         assert!(named.out.contains("(the secret)"), "{named:?}");
     }
     let problem = r#"{"title": "t", "detail": "d"}"#;
@@ -158,7 +191,11 @@ fn an_answer_of_something_else_is_no_success() {
         let (url, thread) = endpoint(answer);
         let ended = send(SECRET, &[&body, "--url", &url]);
         assert!(ended.code == 1 && ended.out.contains(expected), "{ended:?}");
-        assert!(ended.out.contains("but not as desk-handoff answers") && ended.err.contains("WebhookUrl"), "{ended:?}");
+        assert!(
+            ended.out.contains("but not as desk-handoff answers")
+                && ended.err.contains("WebhookUrl"),
+            "{ended:?}"
+        );
         thread.join().unwrap();
     }
 }
@@ -166,21 +203,29 @@ fn an_answer_of_something_else_is_no_success() {
 #[test]
 fn an_endpoint_that_is_not_there_is_told() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ended = send("canary7f3a", &[&sample("handoff"), "--url", &format!("http://{nobody}/handoffs")]);
+    let ended =
+        send("canary7f3a", &[&sample("handoff"), "--url", &format!("http://{nobody}/handoffs")]);
     assert_eq!((ended.code, ended.out.as_str()), (1, ""));
-    assert!(ended.err.contains("Connection refused") && !ended.err.contains("canary7f3a"), "{ended:?}");
+    assert!(
+        ended.err.contains("Connection refused") && !ended.err.contains("canary7f3a"),
+        "{ended:?}"
+    );
 }
 
 #[test]
 fn a_secret_goes_nowhere_in_the_clear() {
     let fragments = ["https://h.example/#a", "https://h.example/?a=b#c"];
-    for url in ["http://handoff.example/handoffs", "handoff.example", "https://u:p@handoff.example/"]
-        .into_iter()
-        .chain(fragments)
+    for url in
+        ["http://handoff.example/handoffs", "handoff.example", "https://u:p@handoff.example/"]
+            .into_iter()
+            .chain(fragments)
     {
         let ended = send(SECRET, &[&sample("handoff"), "--url", url]);
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{url}");
-        assert!(ended.err.starts_with("error: --url ") && !ended.err.contains("query"), "{ended:?}");
+        assert!(
+            ended.err.starts_with("error: --url ") && !ended.err.contains("query"),
+            "{ended:?}"
+        );
     }
 }
 
@@ -190,6 +235,9 @@ fn a_secret_given_in_place_of_a_name_is_not_repeated() {
     for name in ["canary7f3a", "canary7f3a=", ""] {
         let ended = call(&[&["send", &sample("handoff"), "--secret-env", name], &url[..]].concat());
         assert_eq!(ended.code, 2);
-        assert!(ended.err.contains("--secret-env names no") && !ended.err.contains("canary7f3a"), "{ended:?}");
+        assert!(
+            ended.err.contains("--secret-env names no") && !ended.err.contains("canary7f3a"),
+            "{ended:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `serve`: up on a free port, met over plain TCP, ended as a person ends it; and the worker behind its webhook.
+//! `serve`: up on a free port, met over plain TCP, ended as a person ends it; and the worker behind
+//! its webhook.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -57,15 +58,20 @@ impl Serving {
     /// A body to the webhook, which queues it.
     fn queue(&self, body: &Value) {
         let (status, answer) = self.post(WEBHOOK, body);
-        assert_eq!((status, answer), (200, json!({"status": "queued", "event_id": body["event_id"]})));
+        assert_eq!(
+            (status, answer),
+            (200, json!({"status": "queued", "event_id": body["event_id"]}))
+        );
     }
 
     /// A request to the embedded Desk.
     fn desk(&self, method: &str, path: &str, body: &Value) -> Value {
-        let token = "SENDBIRDDESKAPITOKEN: emulator-desk-token\r\ncontent-type: application/json\r\n";
+        let token =
+            "SENDBIRDDESKAPITOKEN: emulator-desk-token\r\ncontent-type: application/json\r\n";
         let path = format!("/platform/v1{path}");
         let body = if method == "GET" { String::new() } else { body.to_string() };
-        let (status, answer) = send(self.address("embedded, at "), method, &path, token, body.as_bytes());
+        let (status, answer) =
+            send(self.address("embedded, at "), method, &path, token, body.as_bytes());
         assert!((200..300).contains(&status), "{status} {answer}");
         answer
     }
@@ -114,7 +120,8 @@ impl Drop for Serving {
 }
 
 fn field<'a>(ticket: &'a Value, key: &str) -> Option<&'a str> {
-    ticket["customFields"].as_array().unwrap().iter().find(|field| field["key"] == key)?["value"].as_str()
+    ticket["customFields"].as_array().unwrap().iter().find(|field| field["key"] == key)?["value"]
+        .as_str()
 }
 
 fn send(address: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, Value) {
@@ -122,7 +129,14 @@ fn send(address: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> 
 }
 
 /// One request on a connection of its own, as plain as can be.
-fn send_to(address: &str, host: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, Value) {
+fn send_to(
+    address: &str,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> (u16, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     let head = format!(
@@ -132,7 +146,10 @@ fn send_to(address: &str, host: &str, method: &str, path: &str, headers: &str, b
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        serde_json::from_str(body).unwrap_or_default(),
+    )
 }
 
 #[test]
@@ -140,12 +157,16 @@ fn a_second_handoff_of_a_conversation_updates_its_ticket() {
     let serving = Serving::start(&[]);
     let (status, first) = serving.post("/handoffs", &direct(json!({"order-id": "A-1"})));
     assert_eq!((status, &first["status"]), (201, &json!("created")), "{first}");
-    let (status, second) = serving.post("/handoffs", &numbered(2, json!({"order-id": "A-1", "cart-items": 2})));
+    let (status, second) =
+        serving.post("/handoffs", &numbered(2, json!({"order-id": "A-1", "cart-items": 2})));
     assert_eq!((status, &second["status"]), (200, &json!("updated")), "{second}");
     assert_eq!(first["ticket"]["id"], second["ticket"]["id"]);
     let tickets = serving.tickets();
     assert_eq!(tickets.len(), 1);
-    assert_eq!((field(&tickets[0], "order-id"), field(&tickets[0], "cart-items")), (Some("A-1"), Some("2")));
+    assert_eq!(
+        (field(&tickets[0], "order-id"), field(&tickets[0], "cart-items")),
+        (Some("A-1"), Some("2"))
+    );
 }
 
 #[test]
@@ -183,14 +204,17 @@ fn an_event_that_the_worker_did_is_a_duplicate_for_the_direct_route_and_the_othe
     let other = numbered(2, json!({"order-id": "A-1"}));
     assert_eq!(serving.post("/handoffs", &other).1["status"], "unchanged");
     serving.queue(&other);
-    let done_before = format!("message 2: ticket {id} duplicate (this event was done before; nothing is touched)");
+    let done_before = format!(
+        "message 2: ticket {id} duplicate (this event was done before; nothing is touched)"
+    );
     assert_eq!(serving.log_line("message 2: "), done_before);
 }
 
 #[test]
 fn what_is_not_done_comes_again_before_what_came_later_in_its_conversation() {
     let files = Files::new();
-    let fields = json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "retry"}});
+    let fields =
+        json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "retry"}});
     let mut serving = Serving::start(&["--fields", &files.put_json("fields.json", &fields)]);
     for number in [1, 2] {
         let mut body = numbered(number, json!({"n": number}));
@@ -200,7 +224,8 @@ fn what_is_not_done_comes_again_before_what_came_later_in_its_conversation() {
     let first = serving.log_line("message ");
     assert_eq!(first, "message 1: not done, again in 2 s: the ticket is not there yet");
     let customer = serving.desk("POST", "/customers", &json!({"sendbirdId": "ann"}));
-    let ticket = json!({"channelName": "x", "customerId": customer["id"], "relatedChannelUrls": "ch-1"});
+    let ticket =
+        json!({"channelName": "x", "customerId": customer["id"], "relatedChannelUrls": "ch-1"});
     let id = serving.desk("POST", "/tickets", &ticket)["id"].clone();
     assert_eq!(serving.log_line(": ticket "), format!("message 1: ticket {id} updated"));
     assert_eq!(serving.log_line(": ticket "), format!("message 2: ticket {id} updated"));
@@ -232,7 +257,10 @@ fn a_second_handoff_replaces_what_the_first_one_wrote() {
     let outcome = |key: &str| {
         second["fields"].as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap()["outcome"].clone()
     };
-    assert_eq!((outcome("cart-items"), outcome("order-id")), (json!("written"), json!("unchanged")));
+    assert_eq!(
+        (outcome("cart-items"), outcome("order-id")),
+        (json!("written"), json!("unchanged"))
+    );
     assert_eq!(serving.tickets().len(), 1);
     assert_eq!(field(&serving.tickets()[0], "cart-items"), Some("4"));
 }
@@ -240,14 +268,22 @@ fn a_second_handoff_replaces_what_the_first_one_wrote() {
 #[tokio::test]
 async fn what_tells_whether_a_deployed_stack_is_whole_passes_here_too() {
     let serving = Serving::start(&[]);
-    crate::round::trip(&format!("http://{}/", serving.address("serves ")), Some("DEMO-APP-0001"), SECRET).await;
+    crate::round::trip(
+        &format!("http://{}/", serving.address("serves ")),
+        Some("DEMO-APP-0001"),
+        SECRET,
+    )
+    .await;
 }
 
 #[test]
 fn the_sample_events_are_taken_as_the_sender_sends_them() {
     let serving = Serving::start(&[]);
     let event: Value = serde_json::from_slice(&std::fs::read(sample("handoff")).unwrap()).unwrap();
-    let signature = format!("x-sendbird-signature: {}\r\n", event["headers"]["x-sendbird-signature"].as_str().unwrap());
+    let signature = format!(
+        "x-sendbird-signature: {}\r\n",
+        event["headers"]["x-sendbird-signature"].as_str().unwrap()
+    );
     let body = event["body"].as_str().unwrap();
     let (status, answer) = serving.send("POST", WEBHOOK, &signature, body.as_bytes());
     assert_eq!((status, answer), (200, json!({"status": "queued", "event_id": "evt-handoff-1"})));
@@ -265,7 +301,10 @@ fn the_routes_and_refusals_are_the_shipped_ones() {
     assert_eq!(serving.post("/handoffs?app_id=OTHER", &body).0, 404);
     assert_eq!(serving.post("/nowhere", &body).0, 404);
     assert_eq!(serving.send("GET", "/handoffs", "", b"").0, 405);
-    assert_eq!(serving.post(WEBHOOK, &json!({"category": "message:user_sent"})).1["status"], "ignored");
+    assert_eq!(
+        serving.post(WEBHOOK, &json!({"category": "message:user_sent"})).1["status"],
+        "ignored"
+    );
     assert_eq!(serving.send("POST", WEBHOOK, "", body.to_string().as_bytes()).0, 401);
     let (status, problem) = serving.send("POST", "/handoffs", "", body.to_string().as_bytes());
     assert_eq!((status, problem["request_id"].as_str().is_some()), (401, true), "{problem}");
@@ -279,10 +318,15 @@ fn a_page_that_reaches_it_under_another_name_is_turned_away() {
     let serving = Serving::start(&[]);
     let body = direct(json!({})).to_string();
     let signature = format!("x-sendbird-signature: {}\r\n", sign(body.as_bytes(), SECRET));
-    let (address, port) = (serving.address("serves "), serving.address("serves ").rsplit(':').next().unwrap());
+    let (address, port) =
+        (serving.address("serves "), serving.address("serves ").rsplit(':').next().unwrap());
     for (host, status) in [("rebound.example", 421), ("localhost", 201)] {
         let host = format!("{host}:{port}");
-        assert_eq!(send_to(address, &host, "POST", "/handoffs", &signature, body.as_bytes()).0, status, "{host}");
+        assert_eq!(
+            send_to(address, &host, "POST", "/handoffs", &signature, body.as_bytes()).0,
+            status,
+            "{host}"
+        );
     }
 }
 
@@ -297,7 +341,10 @@ fn it_ends_on_ctrl_c_and_its_log_has_no_body_and_no_query() {
     for begin in ["POST /handoffs 201 ", "POST /webhooks/handoff 200 ", "message 1: ticket "] {
         assert!(log.lines().any(|line| line.starts_with(begin)), "{log}");
     }
-    assert!(!log.contains("canary-value") && !log.contains("app_id") && !log.contains("e-2"), "{log}");
+    assert!(
+        !log.contains("canary-value") && !log.contains("app_id") && !log.contains("e-2"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -313,7 +360,8 @@ fn another_application_can_be_served() {
 #[test]
 fn a_desk_of_ones_own_is_used_with_the_token_of_the_environment() {
     let files = Files::new();
-    let fields = files.put_json("fields.json", &json!({"fields": [{"key": "order-id", "type": "text"}]}));
+    let fields =
+        files.put_json("fields.json", &json!({"fields": [{"key": "order-id", "type": "text"}]}));
     let theirs = Serving::start(&["--fields", &fields]);
     let url = format!("http://{}/platform/v1", theirs.address("embedded, at "));
     let mut command = handoff();
@@ -331,9 +379,10 @@ fn a_desk_without_a_token_or_in_the_clear_is_wrong_use() {
     let without = call(&["serve", "--port", "0", "--desk-url", "https://desk.example"]);
     assert_eq!(without.code, 2);
     assert!(without.err.contains("DESK_API_TOKEN"), "{without:?}");
-    for (url, why) in
-        [("http://desk.example", "must be https (http only on this machine)"), ("notaurl", "is not a URL")]
-    {
+    for (url, why) in [
+        ("http://desk.example", "must be https (http only on this machine)"),
+        ("notaurl", "is not a URL"),
+    ] {
         let mut command = handoff();
         command.args(["serve", "--port", "0", "--desk-url", url]).env("DESK_API_TOKEN", "t");
         let refused = ended(command.output().unwrap());
@@ -354,26 +403,39 @@ fn a_port_that_is_taken_ends_with_1() {
 /// Where the tools are that the commands name; elsewhere there is nothing to paste them into.
 #[test]
 fn the_printed_commands_work_when_pasted() {
-    let there = |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+    let there = |tool: &str| {
+        Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
     let openssl = Command::new("openssl").arg("version").output().is_ok();
     if !there("curl") || !there("python3") || !openssl {
         eprintln!("not tried: it takes curl, python3 and openssl");
         return;
     }
     let files = Files::new();
-    let body =
-        files.put("body.json", r#"{"conversation":{"id":"9","user_id":"o'neil"},"context":{"summary":"\"$HOME`\\é"}}"#);
+    let body = files.put(
+        "body.json",
+        r#"{"conversation":{"id":"9","user_id":"o'neil"},"context":{"summary":"\"$HOME`\\é"}}"#,
+    );
     let serving = Serving::start(&[]);
-    let commands: Vec<&str> = serving.greeting.lines().filter(|line| line.starts_with("  ")).collect();
+    let commands: Vec<&str> =
+        serving.greeting.lines().filter(|line| line.starts_with("  ")).collect();
     let script = commands.join("\n").replace("body.json", &body);
     let mut shell = Command::new("sh");
     let shell = shell.arg("-c").arg(script).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let output = shell.env("NO_PROXY", "*").output().unwrap();
-    let answers: Vec<Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let statuses: Vec<&str> = answers.iter().map(|answer| answer["status"].as_str().unwrap_or("tickets")).collect();
+    let answers: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let statuses: Vec<&str> =
+        answers.iter().map(|answer| answer["status"].as_str().unwrap_or("tickets")).collect();
     let webhook = ["queued", "tickets", "queued", "queued", "queued", "queued"];
-    assert_eq!(statuses, [&webhook[..], &["created", "duplicate", "preview"]].concat(), "{answers:?}");
+    assert_eq!(
+        statuses,
+        [&webhook[..], &["created", "duplicate", "preview"]].concat(),
+        "{answers:?}"
+    );
     assert!(answers[1]["results"].is_array(), "{answers:?}");
     let tickets = at_last(|| Some(serving.tickets()).filter(|tickets| tickets.len() >= 4));
     let holding = |key: &str| tickets.iter().filter(|ticket| field(ticket, key).is_some()).count();

@@ -1,4 +1,5 @@
-//! A call of the binary, and the files that it is given. Every test has a directory of its own, which goes with it.
+//! A call of the binary, and the files that it is given. Every test has a directory of its own,
+//! which goes with it.
 
 use std::fs;
 use std::io::Write as _;
@@ -25,7 +26,8 @@ impl Ended {
     /// The line that begins with this key, its columns parted by one space.
     #[track_caller]
     pub(crate) fn line(&self, key: &str) -> String {
-        let squeezed = self.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let squeezed =
+            self.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
         let found = squeezed.into_iter().find(|line| line.split(' ').next() == Some(key));
         found.unwrap_or_else(|| panic!("no line of {key}: {self:?}"))
     }
@@ -60,7 +62,11 @@ pub(crate) async fn meanwhile(mut command: Command) -> Ended {
 
 pub(crate) fn ended(output: Output) -> Ended {
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    Ended {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
 }
 
 /// A directory for the files of one test.

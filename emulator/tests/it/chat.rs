@@ -18,15 +18,22 @@ async fn the_customers_first_message_puts_the_ticket_before_the_agents() {
     let world = world().await;
     let id = world.create("AI handoff").await;
     let channel = world.desk.ticket(id).unwrap()["channelUrl"].as_str().unwrap().to_owned();
-    let post = message(&world, &channel, &hello("user_1")).header("Api-Token", "emulator-chat-token");
+    let post =
+        message(&world, &channel, &hello("user_1")).header("Api-Token", "emulator-chat-token");
     let (status, answer) = got(post).await;
-    assert_eq!((status, &answer["message"], &answer["channel_url"]), (200, &json!("Hello"), &json!(channel)));
+    assert_eq!(
+        (status, &answer["message"], &answer["channel_url"]),
+        (200, &json!("Hello"), &json!(channel))
+    );
     let ticket = world.desk.ticket(id).unwrap();
     assert_eq!((&ticket["status2"], &ticket["status"]), (&json!("PENDING"), &json!("UNASSIGNED")));
     assert_eq!((&ticket["messageCount"], &ticket["lastMessage"]), (&json!(1), &json!("Hello")));
     assert!(ticket["issuedAt"].is_string(), "{ticket}");
     let posted = &world.desk.messages()[0];
-    assert_eq!((posted.ticket, posted.user_id.as_str(), posted.message.as_str()), (id, "user_1", "Hello"));
+    assert_eq!(
+        (posted.ticket, posted.user_id.as_str(), posted.message.as_str()),
+        (id, "user_1", "Hello")
+    );
 }
 
 #[tokio::test]
@@ -41,7 +48,8 @@ async fn a_message_of_anybody_else_is_refused_in_chats_shape() {
         ("channel", admin, "emulator-chat-token", 400),
         ("channel", hello("user_1"), "emulator-desk-token", 401),
     ] {
-        let (status, answer) = got(message(&world, channel, &body).header("Api-Token", token)).await;
+        let (status, answer) =
+            got(message(&world, channel, &body).header("Api-Token", token)).await;
         assert_eq!((status, &answer["error"]), (expected, &json!(true)), "{answer}");
         assert!(answer["code"].is_u64() && answer["message"].is_string(), "{answer}");
     }

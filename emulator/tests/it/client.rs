@@ -67,7 +67,8 @@ impl World {
     /// Creates a ticket of `user_1` and returns its id.
     pub(crate) async fn create(&self, title: &str) -> u64 {
         let customer = self.desk.seed_customer("user_1");
-        let (status, ticket) = self.post("/tickets", json!({"channelName": title, "customerId": customer})).await;
+        let (status, ticket) =
+            self.post("/tickets", json!({"channelName": title, "customerId": customer})).await;
         assert_eq!(status, 201, "{ticket}");
         ticket["id"].as_u64().unwrap()
     }
@@ -76,7 +77,12 @@ impl World {
     pub(crate) async fn ids(&self, path: &str) -> Vec<u64> {
         let (status, page) = self.get(path).await;
         assert_eq!(status, 200, "{page}");
-        page["results"].as_array().unwrap().iter().map(|ticket| ticket["id"].as_u64().unwrap()).collect()
+        page["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|ticket| ticket["id"].as_u64().unwrap())
+            .collect()
     }
 }
 

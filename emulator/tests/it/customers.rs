@@ -8,7 +8,10 @@ async fn a_customer_is_created_found_and_viewed() {
     let world = world().await;
     world.desk.seed_customer("somebody else");
     let (status, customer) = world.post("/customers", json!({"sendbirdId": "user_1"})).await;
-    assert_eq!((status, &customer["sendbirdId"], &customer["customFields"]), (201, &json!("user_1"), &json!([])));
+    assert_eq!(
+        (status, &customer["sendbirdId"], &customer["customFields"]),
+        (201, &json!("user_1"), &json!([]))
+    );
     let (_, page) = world.get("/customers/?sendbird_id=user_1").await;
     assert_eq!(page, json!({"count": 1, "next": null, "previous": null, "results": [customer]}));
     let id = &customer["id"];
@@ -22,7 +25,9 @@ async fn a_customer_is_created_found_and_viewed() {
 async fn the_customer_filter_may_not_be_honoured_either() {
     let world = world().await;
     world.desk.seed_customer("ann");
-    world.desk.set_behaviour(|behaviour| behaviour.ignored_parameters = ["sendbird_id".to_owned()].into());
+    world.desk.set_behaviour(|behaviour| {
+        behaviour.ignored_parameters = ["sendbird_id".to_owned()].into()
+    });
     assert_eq!(world.get("/customers?sendbird_id=bob").await.1["results"][0]["sendbirdId"], "ann");
 }
 
@@ -60,7 +65,8 @@ async fn a_customers_fields_have_definitions_of_their_own() {
 async fn the_teams_are_listed_and_the_default_team_has_no_key() {
     let world = world().await;
     let (status, page) = world.get("/groups").await;
-    let keys: Vec<&Value> = page["results"].as_array().unwrap().iter().map(|group| &group["key"]).collect();
+    let keys: Vec<&Value> =
+        page["results"].as_array().unwrap().iter().map(|group| &group["key"]).collect();
     assert_eq!((status, keys), (200, vec![&Value::Null, &json!("vip"), &json!("support")]));
     let id = &page["results"][1]["id"];
     assert_eq!(world.get(&format!("/groups/{id}")).await.1["name"], "VIP");

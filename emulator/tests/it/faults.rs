@@ -32,12 +32,23 @@ fn tickets(world: &World) -> usize {
 #[tokio::test]
 async fn a_rate_limit_names_the_seconds_and_does_nothing() {
     let world = world().await;
-    spoil(&world, Call::CreateTicket, Trouble::RateLimited { retry_after: Some(2), ratelimit_retry_after: Some(3) });
+    spoil(
+        &world,
+        Call::CreateTicket,
+        Trouble::RateLimited { retry_after: Some(2), ratelimit_retry_after: Some(3) },
+    );
     let limited = create(&world).await.unwrap();
     assert_eq!(limited.status(), 429);
-    assert_eq!((header(&limited, "retry-after"), header(&limited, "x-ratelimit-retryafter")), (Some("2"), Some("3")));
+    assert_eq!(
+        (header(&limited, "retry-after"), header(&limited, "x-ratelimit-retryafter")),
+        (Some("2"), Some("3"))
+    );
     assert_eq!(tickets(&world), 0);
-    spoil(&world, Call::CreateTicket, Trouble::RateLimited { retry_after: None, ratelimit_retry_after: None });
+    spoil(
+        &world,
+        Call::CreateTicket,
+        Trouble::RateLimited { retry_after: None, ratelimit_retry_after: None },
+    );
     let limited = create(&world).await.unwrap();
     assert_eq!((limited.status().as_u16(), header(&limited, "retry-after")), (429, None));
     assert_eq!(create(&world).await.unwrap().status(), 201);
@@ -53,11 +64,17 @@ async fn a_status_or_a_proxys_page_comes_instead_of_the_work() {
     assert_eq!((answer.status().as_u16(), header(&answer, "x-request-id")), (503, Some("7")));
     spoil(&world, Call::CreateTicket, Trouble::Html { status: 502 });
     let answer = create(&world).await.unwrap();
-    assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (502, Some("text/html")));
+    assert_eq!(
+        (answer.status().as_u16(), header(&answer, "content-type")),
+        (502, Some("text/html"))
+    );
     assert!(answer.text().await.unwrap().starts_with("<html>"));
     spoil(&world, Call::CreateTicket, Trouble::Redirect { location: "http://example.com/".into() });
     let answer = create(&world).await.unwrap();
-    assert_eq!((answer.status().as_u16(), header(&answer, "location")), (307, Some("http://example.com/")));
+    assert_eq!(
+        (answer.status().as_u16(), header(&answer, "location")),
+        (307, Some("http://example.com/"))
+    );
     assert_eq!(tickets(&world), 0);
 }
 
@@ -115,7 +132,8 @@ async fn a_stop_does_not_wait_for_the_silent() {
             tokio::task::yield_now().await;
         }
     };
-    let (waiting, ()) = tokio::join!(tokio::time::timeout(Duration::from_millis(100), waiting), stop);
+    let (waiting, ()) =
+        tokio::join!(tokio::time::timeout(Duration::from_millis(100), waiting), stop);
     assert!(waiting.is_err());
     world.desk.stop().await;
 }
@@ -166,7 +184,11 @@ async fn a_wrong_ticket_is_another_one_or_an_invented_one() {
     assert_eq!(world.ids("/tickets?sendbird_id=user_1").await, [other]);
     assert_eq!(world.get(&format!("/tickets/{asked}")).await.1["id"], other);
     assert_eq!(world.patch_fields(asked, json!({"order-id": "A"})).await.1["id"], other);
-    assert_eq!(world.desk.field(asked, "order-id").as_deref(), Some("A"), "the work is done on the right one");
+    assert_eq!(
+        world.desk.field(asked, "order-id").as_deref(),
+        Some("A"),
+        "the work is done on the right one"
+    );
     assert_eq!(world.get("/groups").await.1["count"], 3, "and other calls are left alone");
 }
 

@@ -12,11 +12,14 @@ fn seeded(world: &World) -> u64 {
 async fn a_patch_adds_and_replaces_and_leaves_the_rest() {
     let world = world().await;
     let ticket = seeded(&world);
-    let (status, answer) = world.patch_fields(ticket, json!({"tier": "gold", "cart-items": "3"})).await;
+    let (status, answer) =
+        world.patch_fields(ticket, json!({"tier": "gold", "cart-items": "3"})).await;
     assert_eq!(status, 200);
     let shown = answer["customFields"].as_array().unwrap();
-    let pairs: Vec<(&str, &str)> =
-        shown.iter().map(|field| (field["key"].as_str().unwrap(), field["value"].as_str().unwrap())).collect();
+    let pairs: Vec<(&str, &str)> = shown
+        .iter()
+        .map(|field| (field["key"].as_str().unwrap(), field["value"].as_str().unwrap()))
+        .collect();
     assert_eq!(pairs, [("order-id", "ORD-1"), ("cart-items", "3"), ("tier", "gold")]);
     assert!(shown.iter().all(|field| field["id"].is_u64()), "{answer}");
     world.patch_fields(ticket, json!({"tier": "silver"})).await;
@@ -71,7 +74,9 @@ async fn values_are_trimmed_and_integers_normalised_unless_told_otherwise() {
     world.patch_fields(ticket, json!({"cart-items": " 007 ", "note": " two words "})).await;
     assert_eq!(world.desk.field(ticket, "cart-items").as_deref(), Some("7"));
     assert_eq!(world.desk.field(ticket, "note").as_deref(), Some("two words"));
-    world.desk.set_behaviour(|behaviour| (behaviour.normalise_integers, behaviour.trim) = (false, false));
+    world
+        .desk
+        .set_behaviour(|behaviour| (behaviour.normalise_integers, behaviour.trim) = (false, false));
     world.patch_fields(ticket, json!({"cart-items": "007", "note": " x "})).await;
     assert_eq!(world.desk.field(ticket, "cart-items").as_deref(), Some("007"));
     assert_eq!(world.desk.field(ticket, "note").as_deref(), Some(" x "));
@@ -100,7 +105,8 @@ async fn a_long_value_is_refused_dropped_or_cut() {
 #[tokio::test]
 async fn a_long_key_is_refused_dropped_or_cut() {
     let cut = "a".repeat(20);
-    let world = world_with(Setup { fields: vec![field(&cut, FieldKind::Text)], ..Setup::default() }).await;
+    let world =
+        world_with(Setup { fields: vec![field(&cut, FieldKind::Text)], ..Setup::default() }).await;
     let ticket = world.desk.seed_ticket(Seed::default());
     let over = json!({"a".repeat(21): "value"});
     assert_eq!(world.patch_fields(ticket, over.clone()).await.0, 400);
@@ -133,12 +139,20 @@ async fn a_ticket_holds_twenty_fields_and_no_more() {
     let fields = keys.iter().map(|key| field(key, FieldKind::Text)).collect();
     let world = world_with(Setup { fields, ..Setup::default() }).await;
     let ticket = world.desk.seed_ticket(Seed::default());
-    let all: Value = keys.iter().map(|key| (key.clone(), json!("value"))).collect::<serde_json::Map<_, _>>().into();
+    let all: Value = keys
+        .iter()
+        .map(|key| (key.clone(), json!("value")))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     let (status, answer) = world.patch_fields(ticket, all.clone()).await;
     assert_eq!((status, answer["customFields"].as_array().unwrap().len()), (200, 20));
     world.desk.set_behaviour(|behaviour| behaviour.extra_field = Reaction::Refuse);
     assert_eq!(world.patch_fields(ticket, all).await.0, 400);
-    assert_eq!(world.patch_fields(ticket, json!({"key-10": "new"})).await.0, 200, "one that is there may change");
+    assert_eq!(
+        world.patch_fields(ticket, json!({"key-10": "new"})).await.0,
+        200,
+        "one that is there may change"
+    );
 }
 
 #[tokio::test]
@@ -150,5 +164,8 @@ async fn a_create_stores_fields_by_the_same_rules() {
     let (status, ticket) = world.post("/tickets", body).await;
     assert_eq!(status, 201);
     let stored = ticket["customFields"].as_array().unwrap();
-    assert_eq!((stored.len(), &stored[0]["key"], &stored[0]["value"]), (1, &json!("order-id"), &json!("ORD-1")));
+    assert_eq!(
+        (stored.len(), &stored[0]["key"], &stored[0]["value"]),
+        (1, &json!("order-id"), &json!("ORD-1"))
+    );
 }

@@ -13,8 +13,11 @@ fn of(user: &str) -> Seed {
 async fn every_filter_narrows_the_list() {
     let world = world().await;
     let ann = world.desk.seed_ticket(of("ann"));
-    let bob =
-        world.desk.seed_ticket(Seed { channel_url: Some("chan nel".into()), title: "Refund".into(), ..of("bob") });
+    let bob = world.desk.seed_ticket(Seed {
+        channel_url: Some("chan nel".into()),
+        title: "Refund".into(),
+        ..of("bob")
+    });
     world.desk.assign(bob);
     assert_eq!(world.ids("/tickets").await, [ann, bob]);
     for (query, wanted) in [
@@ -38,7 +41,9 @@ async fn a_parameter_that_is_unknown_or_not_honoured_filters_nothing() {
     let world = world().await;
     let both = [world.desk.seed_ticket(of("ann")), world.desk.seed_ticket(of("bob"))];
     assert_eq!(world.ids("/tickets?channelUrl=nowhere&sendbirdId=ann").await, both);
-    world.desk.set_behaviour(|behaviour| behaviour.ignored_parameters = ["channel_url".to_owned()].into());
+    world.desk.set_behaviour(|behaviour| {
+        behaviour.ignored_parameters = ["channel_url".to_owned()].into()
+    });
     assert_eq!(world.ids("/tickets?channel_url=nowhere").await, both);
     assert_eq!(world.ids("/tickets?channel_url=nowhere&sendbird_id=bob").await, both[1..]);
 }
@@ -52,7 +57,8 @@ async fn pages_are_linked_by_whole_addresses_that_keep_the_filter() {
     assert_eq!((&first["count"], &first["previous"]), (&json!(5), &Value::Null));
     let next = first["next"].as_str().unwrap().to_owned();
     assert!(next.starts_with(&world.desk.desk_url()), "{next}");
-    let follow = |url: &str| got(world.http.get(url).header("SENDBIRDDESKAPITOKEN", "emulator-desk-token"));
+    let follow =
+        |url: &str| got(world.http.get(url).header("SENDBIRDDESKAPITOKEN", "emulator-desk-token"));
     let (_, second) = follow(&next).await;
     assert_eq!(second["results"][0]["id"], ids[2]);
     let (_, third) = follow(second["next"].as_str().unwrap()).await;
@@ -102,5 +108,9 @@ async fn a_new_ticket_may_be_invisible_for_some_time() {
     let early = world.create("early").await;
     assert_eq!(world.ids("/tickets").await, [early]);
     assert_eq!(world.desk.tickets().len(), 2, "but it is there");
-    assert_eq!(world.patch_fields(late, json!({"order-id": "A"})).await.0, 200, "and can be written to");
+    assert_eq!(
+        world.patch_fields(late, json!({"order-id": "A"})).await.0,
+        200,
+        "and can be written to"
+    );
 }

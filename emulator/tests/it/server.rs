@@ -24,7 +24,10 @@ async fn a_rotated_token_shuts_out_the_old_one() {
     assert_eq!(world.get("/tickets").await.0, 200);
     world.desk.rotate_desk_token("new");
     assert_eq!(world.get("/tickets").await.0, 401);
-    let new = world.http.get(format!("{}/tickets", world.desk.desk_url())).header("SENDBIRDDESKAPITOKEN", "new");
+    let new = world
+        .http
+        .get(format!("{}/tickets", world.desk.desk_url()))
+        .header("SENDBIRDDESKAPITOKEN", "new");
     assert_eq!(got(new).await.0, 200);
 }
 
@@ -46,7 +49,10 @@ async fn every_request_is_in_the_log_with_its_status() {
     let seen = world.desk.requests();
     assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("GET", "/platform/v1/tickets/"));
     assert_eq!((seen[0].query.as_deref(), seen[0].status), (Some("limit=2"), Some(200)));
-    assert_eq!((seen[1].body.as_str(), seen[1].status), (r#"{"subject":"wrong property"}"#, Some(400)));
+    assert_eq!(
+        (seen[1].body.as_str(), seen[1].status),
+        (r#"{"subject":"wrong property"}"#, Some(400))
+    );
     world.desk.clear_requests();
     assert!(world.desk.requests().is_empty());
 }
@@ -56,7 +62,10 @@ async fn a_body_that_is_not_json_or_does_not_say_so_is_refused() {
     let world = world().await;
     let text = world.request(Method::POST, "/customers").body(r#"{"sendbirdId": "user_1"}"#);
     assert_eq!(got(text).await.0, 415);
-    let cut = world.request(Method::POST, "/customers").header("content-type", "application/json").body("{\"send");
+    let cut = world
+        .request(Method::POST, "/customers")
+        .header("content-type", "application/json")
+        .body("{\"send");
     assert_eq!(got(cut).await.0, 400);
 }
 

@@ -11,7 +11,10 @@ async fn a_created_ticket_is_initialized_in_a_channel_of_its_own_and_found() {
     let (status, ticket) = world.post("/tickets", body).await;
     assert_eq!(status, 201);
     assert_eq!(ticket["status2"], "INITIALIZED");
-    assert_eq!((&ticket["status"], &ticket["closeStatus"]), (&json!("INITIALIZED"), &json!("NOT_CLOSED")));
+    assert_eq!(
+        (&ticket["status"], &ticket["closeStatus"]),
+        (&json!("INITIALIZED"), &json!("NOT_CLOSED"))
+    );
     assert_eq!((&ticket["priority"], &ticket["group"]["key"]), (&json!("HIGH"), &json!("vip")));
     assert_eq!(ticket["customer"]["sendbirdId"], "user_1");
     assert_eq!(ticket["issuedAt"], Value::Null);
@@ -25,7 +28,8 @@ async fn a_created_ticket_is_initialized_in_a_channel_of_its_own_and_found() {
 #[tokio::test]
 async fn a_seeded_ticket_shows_what_its_seed_says_also_a_status_that_nobody_knows() {
     let world = world().await;
-    let of = |status: &str| Seed { status: status.into(), priority: "ODD".into(), ..Seed::default() };
+    let of =
+        |status: &str| Seed { status: status.into(), priority: "ODD".into(), ..Seed::default() };
     let shown = |status: &str| world.desk.ticket(world.desk.seed_ticket(of(status))).unwrap();
     let odd = shown("SNOOZED");
     assert_eq!((&odd["status2"], &odd["priority"]), (&json!("SNOOZED"), &json!("ODD")));
@@ -101,7 +105,8 @@ async fn related_channels_go_in_as_one_string_and_come_out_as_json_text() {
     let related: Value = serde_json::from_str(ticket["relatedChannels"].as_str().unwrap()).unwrap();
     let named = json!({"channel_url": known, "name": "The first"});
     assert_eq!(related, json!([named, {"channel_url": "elsewhere", "name": ""}]));
-    let (status, _) = world.patch(&format!("/tickets/{second}"), json!({"relatedChannelUrls": "a,b,c,d"})).await;
+    let (status, _) =
+        world.patch(&format!("/tickets/{second}"), json!({"relatedChannelUrls": "a,b,c,d"})).await;
     assert_eq!(status, 400);
 }
 
@@ -109,10 +114,14 @@ async fn related_channels_go_in_as_one_string_and_come_out_as_json_text() {
 async fn an_update_changes_only_what_it_names() {
     let world = world().await;
     let ticket = world.desk.seed_ticket(Seed { related: vec!["kept".into()], ..Seed::default() });
-    let (status, after) = world.patch(&format!("/tickets/{ticket}/"), json!({"priority": "URGENT"})).await;
+    let (status, after) =
+        world.patch(&format!("/tickets/{ticket}/"), json!({"priority": "URGENT"})).await;
     assert_eq!((status, &after["priority"]), (200, &json!("URGENT")));
     assert!(after["relatedChannels"].as_str().unwrap().contains("kept"), "{after}");
-    assert_eq!(world.patch(&format!("/tickets/{ticket}"), json!({"priority": "WHATEVER"})).await.0, 400);
+    assert_eq!(
+        world.patch(&format!("/tickets/{ticket}"), json!({"priority": "WHATEVER"})).await.0,
+        400
+    );
     assert_eq!(world.patch("/tickets/1", json!({"priority": "LOW"})).await.0, 404);
 }
 
@@ -124,7 +133,10 @@ async fn a_write_may_answer_without_the_fields_or_without_anything() {
     let (status, body) = world.patch_fields(ticket, json!({"order-id": "A"})).await;
     assert_eq!((status, body["id"].as_u64(), body.get("customFields")), (200, Some(ticket), None));
     world.desk.set_behaviour(|behaviour| behaviour.write_answer = WriteAnswer::Empty);
-    assert_eq!(world.patch(&format!("/tickets/{ticket}"), json!({"priority": "LOW"})).await, (200, Value::Null));
+    assert_eq!(
+        world.patch(&format!("/tickets/{ticket}"), json!({"priority": "LOW"})).await,
+        (200, Value::Null)
+    );
     assert_eq!(world.desk.ticket(ticket).unwrap()["priority"], "LOW");
 }
 
@@ -132,8 +144,12 @@ async fn a_write_may_answer_without_the_fields_or_without_anything() {
 async fn a_closed_ticket_refuses_writes_unless_told_otherwise() {
     let world = world().await;
     let ticket = world.desk.seed_ticket(Seed::default());
-    let (status, closed) = world.patch(&format!("/tickets/{ticket}/close"), json!({"closeComment": "done"})).await;
-    assert_eq!((status, &closed["status2"], &closed["closeComment"]), (200, &json!("CLOSED"), &json!("done")));
+    let (status, closed) =
+        world.patch(&format!("/tickets/{ticket}/close"), json!({"closeComment": "done"})).await;
+    assert_eq!(
+        (status, &closed["status2"], &closed["closeComment"]),
+        (200, &json!("CLOSED"), &json!("done"))
+    );
     assert_ne!(closed["closeStatus"], "NOT_CLOSED");
     assert_eq!(world.patch_fields(ticket, json!({"order-id": "A"})).await.0, 400);
     world.desk.set_behaviour(|behaviour| behaviour.closed_refuses_writes = false);

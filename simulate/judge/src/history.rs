@@ -1,7 +1,8 @@
-//! What can be seen from outside: senders, queue, Desk, Desk's wire, Chat, outputs. Plain data, in the order of virtual time.
+//! What can be seen from outside: senders, queue, Desk, Desk's wire, Chat, outputs. Plain data, in
+//! the order of virtual time.
 //!
-//! Every value that a sender sends is unlike every other and says where it comes from ([`value`]), so that each write shows
-//! its handoff without any inside knowledge.
+//! Every value that a sender sends is unlike every other and says where it comes from ([`value`]),
+//! so that each write shows its handoff without any inside knowledge.
 
 use std::collections::BTreeMap;
 
@@ -70,8 +71,8 @@ pub struct Sent {
     pub created: Option<i64>,
     /// When it was received, on the same clock.
     pub received: i64,
-    /// When it was received for the last time, if its sender had to send it again: which receipt counts, its sender cannot
-    /// know.
+    /// When it was received for the last time, if its sender had to send it again: which receipt
+    /// counts, its sender cannot know.
     pub received_last: i64,
     /// An earlier sending of the very same bytes.
     pub repeats: Option<HandoffNumber>,
@@ -174,8 +175,8 @@ pub enum What {
     Messaged(u64, By),
     /// A call went out.
     Called(AttemptNumber, CallKind),
-    /// A call ended, begun at that time: whether it took effect at that moment (which is given), and what its response showed,
-    /// if it arrived.
+    /// A call ended, begun at that time: whether it took effect at that moment (which is given),
+    /// and what its response showed, if it arrived.
     Returned {
         /// The attempt.
         attempt: AttemptNumber,

@@ -1,9 +1,10 @@
-//! The judge: says which promises a history breaks, going by nothing but what a customer, a human agent, an operator and a
-//! sender can see ([`history`]). It is written from the promises (docs/reliability.md) and imports nothing of the project, so
-//! that it cannot repeat an idea of the code that it judges.
+//! The judge: says which promises a history breaks, going by nothing but what a customer, a human
+//! agent, an operator and a sender can see ([`history`]). It is written from the promises
+//! (docs/reliability.md) and imports nothing of the project, so that it cannot repeat an idea of
+//! the code that it judges.
 //!
-//! [`judge`] plays a history back, event by event, and keeps what was visible when. S1 to S15 must never happen, A1 to A8 are
-//! the truth of answers, L1 to L6 hold once nothing goes wrong any more.
+//! [`judge`] plays a history back, event by event, and keeps what was visible when. S1 to S15 must
+//! never happen, A1 to A8 are the truth of answers, L1 to L6 hold once nothing goes wrong any more.
 
 pub mod history;
 mod replay;

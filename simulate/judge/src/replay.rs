@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::history::{
-    AttemptNumber, By, CANARY, CallKind, EPOCH, HandoffNumber, History, Millis, Route, Sent, Shown, What,
+    AttemptNumber, By, CANARY, CallKind, EPOCH, HandoffNumber, History, Millis, Route, Sent, Shown,
+    What,
 };
 use crate::{Broken, Wanted, wanted};
 
-/// How long a create whose answer was lost keeps the next one from being made. A second less, for clocks that count seconds.
+/// How long a create whose answer was lost keeps the next one from being made. A second less, for
+/// clocks that count seconds.
 const SETTLING: Millis = 59_000;
-/// The most attempts that a handoff may take once nothing goes wrong any more: it may be in the way of others of its
-/// customer, and a create in doubt has to settle.
+/// The most attempts that a handoff may take once nothing goes wrong any more: it may be in the way
+/// of others of its customer, and a create in doubt has to settle.
 const MAX_LATE_ATTEMPTS: usize = 6;
 /// The longest that the work on one handoff may then take, pauses included.
 const MAX_RECOVERY: Millis = 30 * 60 * 1000;
@@ -55,7 +57,8 @@ struct Ticket {
     past: BTreeMap<String, Vec<(String, Millis)>>,
     /// The values of ours in each field, in their order.
     ours: BTreeMap<String, Vec<String>>,
-    /// Fields whose last value of ours no response has shown yet, with the value of ours that it replaced.
+    /// Fields whose last value of ours no response has shown yet, with the value of ours that it
+    /// replaced.
     unseen: BTreeMap<String, Option<String>>,
     /// Whether the answer to a write of ours was lost.
     has_lost_write: bool,
@@ -174,7 +177,9 @@ impl<'a> Replay<'a> {
     fn event(&mut self, what: &What) {
         match what {
             What::Sent(number, sent) => self.sent(*number, sent),
-            What::Retried(number, received) => self.with(*number, |handed| handed.sent.received_last = *received),
+            What::Retried(number, received) => {
+                self.with(*number, |handed| handed.sent.received_last = *received)
+            }
             What::Answered(number, status, body) => self.answered(*number, *status, body),
             What::Enqueued(number) => self.with(*number, |handed| handed.enqueued = true),
             What::Deleted(number) => {
@@ -276,13 +281,16 @@ impl<'a> Replay<'a> {
         };
         if let Some(first) = sent.repeats {
             // Which of the sendings is worked on, their sender cannot know.
-            self.with(first, |first| first.sent.received_last = first.sent.received_last.max(sent.received));
+            self.with(first, |first| {
+                first.sent.received_last = first.sent.received_last.max(sent.received)
+            });
         }
         self.handoffs.insert(number, handed);
     }
 
-    /// All names of the conversation that are linked so far: directly, or through handoffs that carried two. Under
-    /// `only_worked`, through handoffs that were worked on to their end: before that, nobody can know of the link.
+    /// All names of the conversation that are linked so far: directly, or through handoffs that
+    /// carried two. Under `only_worked`, through handoffs that were worked on to their end: before
+    /// that, nobody can know of the link.
     fn linked(&self, user: &str, names: &BTreeSet<String>, only_worked: bool) -> BTreeSet<String> {
         let mut all = names.clone();
         loop {
@@ -319,14 +327,26 @@ impl<'a> Replay<'a> {
         });
     }
 
-    // --- Desk ------------------------------------------------------------------------------------------------------
+    // --- Desk ---
 
-    fn created(&mut self, id: u64, user: &str, channel: &str, related: &[String], listed: Millis, by: By) {
+    fn created(
+        &mut self,
+        id: u64,
+        user: &str,
+        channel: &str,
+        related: &[String],
+        listed: Millis,
+        by: By,
+    ) {
         let mut names = BTreeSet::new();
         if let By::Us(number) = by {
             names = self.judge_create(number, user);
         } else {
-            names.extend(std::iter::once(channel).chain(related.iter().map(String::as_str)).map(channel_name));
+            names.extend(
+                std::iter::once(channel)
+                    .chain(related.iter().map(String::as_str))
+                    .map(channel_name),
+            );
         }
         let ticket = Ticket {
             user: user.to_owned(),
@@ -360,17 +380,25 @@ impl<'a> Replay<'a> {
         let Some(handed) = self.handoffs.get(&handoff) else { return BTreeSet::new() };
         let (names, sent) = (handed.names.clone(), handed.sent.clone());
         if sent.user != user {
-            self.breaks("S1", format!("handoff {handoff} of {} made a ticket for {user}", sent.user));
+            self.breaks(
+                "S1",
+                format!("handoff {handoff} of {} made a ticket for {user}", sent.user),
+            );
         }
         if sent.route == Route::Preview || self.history.is_preview_mode {
             self.breaks("S12", format!("preview {handoff} made a ticket"));
         }
         let ticket_rules = &sent.rules["ticket"];
         let when_missing = ticket_rules["when_missing"].as_str().unwrap_or("create");
-        let had_ticket =
-            self.tickets.values().any(|ticket| ticket.user == user && self.is_same(user, &names, &ticket.names));
+        let had_ticket = self
+            .tickets
+            .values()
+            .any(|ticket| ticket.user == user && self.is_same(user, &names, &ticket.names));
         if matches!(when_missing, "wait" | "retry") || (when_missing == "leave" && !had_ticket) {
-            self.breaks("S5", format!("handoff {handoff} made a ticket although the rule is {when_missing}"));
+            self.breaks(
+                "S5",
+                format!("handoff {handoff} made a ticket although the rule is {when_missing}"),
+            );
         }
 
         let grace = ticket_rules["grace_seconds"].as_i64().unwrap_or(15) * 1000;
@@ -381,10 +409,15 @@ impl<'a> Replay<'a> {
         }
 
         if let Some(id) = self.open_at(last_look, user, &names) {
-            self.breaks("S3", format!("handoff {handoff} made a ticket while {id} was open and listed"));
+            self.breaks(
+                "S3",
+                format!("handoff {handoff} made a ticket while {id} was open and listed"),
+            );
         }
         if self.is_create_in_doubt(user, &names) {
-            let what = format!("handoff {handoff} made a ticket within the settling time of a lost create");
+            let what = format!(
+                "handoff {handoff} made a ticket within the settling time of a lost create"
+            );
             self.breaks("S4", what);
         }
         names
@@ -404,7 +437,8 @@ impl<'a> Replay<'a> {
         open.map(|(id, _)| *id)
     }
 
-    /// Whether a create of the conversation was lost less than the settling time ago, and its ticket was not found yet.
+    /// Whether a create of the conversation was lost less than the settling time ago, and its
+    /// ticket was not found yet.
     fn is_create_in_doubt(&self, user: &str, names: &BTreeSet<String>) -> bool {
         self.lost_creates.iter().any(|lost| {
             let is_found = lost.ticket.is_some_and(|id| self.tickets[&id].shown);
@@ -440,7 +474,9 @@ impl<'a> Replay<'a> {
     /// S1, S2, S5, S6, S7, S9, S12 of a field that we set.
     fn judge_write(&mut self, id: u64, key: &str, text: &str, number: AttemptNumber) {
         let Some(from) = origin(text, &self.handoffs) else { return };
-        let (Some(ticket), Some(handed)) = (self.tickets.get(&id), self.handoffs.get(&from)) else { return };
+        let (Some(ticket), Some(handed)) = (self.tickets.get(&id), self.handoffs.get(&from)) else {
+            return;
+        };
         let (user, names) = (handed.sent.user.clone(), handed.names.clone());
         let rules = handed.sent.rules["ticket"].clone();
         let rule = rules["overwrite"].as_str().unwrap_or("own");
@@ -449,7 +485,9 @@ impl<'a> Replay<'a> {
 
         if ticket.user != user {
             broken.push(("S1", format!("{about} of {}", ticket.user)));
-        } else if !self.is_same(&user, &names, &ticket.names) && self.is_anothers(ticket, &user, &names) {
+        } else if !self.is_same(&user, &names, &ticket.names)
+            && self.is_anothers(ticket, &user, &names)
+        {
             broken.push(("S2", format!("{about} of another conversation {:?}", ticket.names)));
         }
         if text.trim().is_empty() {
@@ -467,12 +505,18 @@ impl<'a> Replay<'a> {
             if rule == "never" && shown_at.is_some_and(|shown| held.since <= *shown) {
                 broken.push(("S7", format!("{about} over {:?} under never", held.text)));
             }
-            if rule == "own" && is_humans && ticket.human_shown.contains(key) && !self.is_excused(ticket, key, held) {
+            if rule == "own"
+                && is_humans
+                && ticket.human_shown.contains(key)
+                && !self.is_excused(ticket, key, held)
+            {
                 broken.push(("S6", format!("{about} over a human's value that was shown")));
             }
-            let newer = held.origin.filter(|_| !is_humans).and_then(|origin| self.handoffs.get(&origin));
+            let newer =
+                held.origin.filter(|_| !is_humans).and_then(|origin| self.handoffs.get(&origin));
             if let Some(newer) = newer.filter(|newer| is_newer(&newer.sent, &handed.sent)) {
-                let what = format!("{about} over a newer handoff's, received at {}", newer.sent.received);
+                let what =
+                    format!("{about} over a newer handoff's, received at {}", newer.sent.received);
                 broken.push(("S9", what));
             }
         }
@@ -481,32 +525,43 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Whether nothing names the conversation of a ticket of ours any more: Desk dropped its related channel, a human gave it
-    /// another title, and who made it was killed before it could remember it.
+    /// Whether nothing names the conversation of a ticket of ours any more: Desk dropped its
+    /// related channel, a human gave it another title, and who made it was killed before it could
+    /// remember it.
     fn is_nameless(&self, ticket: &Ticket) -> bool {
         let By::Us(number) = ticket.by else { return false };
-        let is_forgotten = self.attempts.get(&number).is_some_and(|attempt| attempt.is_cut() || attempt.lost);
+        let is_forgotten =
+            self.attempts.get(&number).is_some_and(|attempt| attempt.is_cut() || attempt.lost);
         ticket.is_renamed && !ticket.has_related && is_forgotten
     }
 
-    /// Whether the ticket is surely another conversation's: of one that a handoff named, or that we made for one.
+    /// Whether the ticket is surely another conversation's: of one that a handoff named, or that we
+    /// made for one.
     fn is_anothers(&self, ticket: &Ticket, user: &str, names: &BTreeSet<String>) -> bool {
         let linked = self.linked(user, names, false);
         let of_user = self.handoffs.values().filter(|handed| handed.sent.user == user);
         let mut others = of_user.filter(|handed| handed.names.is_disjoint(&linked));
-        matches!(ticket.by, By::Us(_)) || others.any(|other| !other.names.is_disjoint(&ticket.names))
+        matches!(ticket.by, By::Us(_))
+            || others.any(|other| !other.names.is_disjoint(&ticket.names))
     }
 
-    /// A human's value that is exactly what a killed attempt wanted may count as ours; so may one of ours that a human put
-    /// back over a later one, if what we know of the later one was lost.
+    /// A human's value that is exactly what a killed attempt wanted may count as ours; so may one
+    /// of ours that a human put back over a later one, if what we know of the later one was lost.
     fn is_excused(&self, ticket: &Ticket, key: &str, held: &Held) -> bool {
         let ours = ticket.ours.get(key);
-        let was_ours = ours.is_some_and(|ours| ours.iter().any(|ours| is_same_text(ours, &held.text)));
-        let mut cut = self.attempts.values().filter(|attempt| attempt.is_cut() && attempt.user == ticket.user);
+        let was_ours =
+            ours.is_some_and(|ours| ours.iter().any(|ours| is_same_text(ours, &held.text)));
+        let mut cut = self
+            .attempts
+            .values()
+            .filter(|attempt| attempt.is_cut() && attempt.user == ticket.user);
         (was_ours && (ticket.has_lost_write || cut.clone().next().is_some()))
             || cut.any(|attempt| {
-                let wanted = self.handoffs.get(&attempt.handoff).map(|handed| &handed.wanted.fields);
-                wanted.and_then(|fields| fields.get(key)).is_some_and(|text| is_same_text(text, &held.text))
+                let wanted =
+                    self.handoffs.get(&attempt.handoff).map(|handed| &handed.wanted.fields);
+                wanted
+                    .and_then(|fields| fields.get(key))
+                    .is_some_and(|text| is_same_text(text, &held.text))
             })
     }
 
@@ -531,7 +586,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    // --- the wire --------------------------------------------------------------------------------------------------
+    // --- the wire ---
 
     fn called(&mut self, number: AttemptNumber, kind: CallKind) {
         let now = self.now;
@@ -553,7 +608,18 @@ impl<'a> Replay<'a> {
     }
 
     fn returned(&mut self, what: &What) {
-        let What::Returned { attempt: number, kind, ticket, began, effect, arrived, left, denied, is_ok, shown } = what
+        let What::Returned {
+            attempt: number,
+            kind,
+            ticket,
+            began,
+            effect,
+            arrived,
+            left,
+            denied,
+            is_ok,
+            shown,
+        } = what
         else {
             return;
         };
@@ -564,10 +630,14 @@ impl<'a> Replay<'a> {
             attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
         }
         attempt.lost |= *kind == CallKind::Create && *left && !*arrived;
-        if let (CallKind::View, true, Some(ticket)) = (kind, *denied, ticket.and_then(|id| self.tickets.get_mut(&id))) {
+        if let (CallKind::View, true, Some(ticket)) =
+            (kind, *denied, ticket.and_then(|id| self.tickets.get_mut(&id)))
+        {
             ticket.is_denied = true;
         }
-        if let (true, false, Some(written)) = (kind.writes(), *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id))) {
+        if let (true, false, Some(written)) =
+            (kind.writes(), *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id)))
+        {
             written.has_lost_write = true;
         }
         let is_write = kind.writes() || *kind == CallKind::Create;
@@ -589,7 +659,13 @@ impl<'a> Replay<'a> {
     }
 
     /// The answer to a create did not arrive.
-    fn lose_create(&mut self, number: AttemptNumber, handoff: HandoffNumber, at: Millis, has_worked: bool) {
+    fn lose_create(
+        &mut self,
+        number: AttemptNumber,
+        handoff: HandoffNumber,
+        at: Millis,
+        has_worked: bool,
+    ) {
         let Some(handed) = self.handoffs.get(&handoff) else { return };
         let (user, names) = (handed.sent.user.clone(), handed.names.clone());
         let made = self.tickets.iter().rfind(|(_, ticket)| ticket.by == By::Us(number));
@@ -597,10 +673,13 @@ impl<'a> Replay<'a> {
         self.lost_creates.push(LostCreate { user, names, at, ticket });
     }
 
-    /// What a response that arrived showed. A preview goes on beside the others and tells them nothing; of another customer's
-    /// ticket, which Desk should not have shown, nothing is remembered.
+    /// What a response that arrived showed. A preview goes on beside the others and tells them
+    /// nothing; of another customer's ticket, which Desk should not have shown, nothing is
+    /// remembered.
     fn show_all(&mut self, handoff: HandoffNumber, shown: &[Shown], at: Millis) {
-        let Some(handed) = self.handoffs.get(&handoff).filter(|handed| handed.sent.route != Route::Preview) else {
+        let Some(handed) =
+            self.handoffs.get(&handoff).filter(|handed| handed.sent.route != Route::Preview)
+        else {
             return;
         };
         let user = handed.sent.user.clone();
@@ -611,17 +690,20 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// S8: a write of another attempt for the same customer between the first and the last write of one.
+    /// S8: a write of another attempt for the same customer between the first and the last write of
+    /// one.
     fn judge_interleaving(&mut self, number: AttemptNumber, user: &str, at: Millis) {
         let amid = self.attempts.iter().find(|(other, attempt)| {
             let of_customer = **other != number && attempt.user == user;
             let own_first = self.attempts.get(&number).and_then(|own| own.first_write);
-            let wrote_since =
-                own_first.is_some_and(|first| attempt.last_write.is_some_and(|last| last > first && last < at));
+            let wrote_since = own_first.is_some_and(|first| {
+                attempt.last_write.is_some_and(|last| last > first && last < at)
+            });
             of_customer && wrote_since
         });
         if let Some((other, _)) = amid {
-            let what = format!("attempt {other} wrote between two writes of attempt {number} for {user}");
+            let what =
+                format!("attempt {other} wrote between two writes of attempt {number} for {user}");
             self.breaks("S8", what);
         }
         if let Some(own) = self.attempts.get_mut(&number) {
@@ -646,19 +728,27 @@ impl<'a> Replay<'a> {
         let humans: Vec<String> = ticket
             .fields
             .iter()
-            .filter(|(key, held)| held.by == By::Human && held.since <= at && fields.get(*key) == Some(&held.text))
-            .filter(|(key, held)| last_of_ours(ticket, key).is_none_or(|last| !is_same_text(last, &held.text)))
+            .filter(|(key, held)| {
+                held.by == By::Human && held.since <= at && fields.get(*key) == Some(&held.text)
+            })
+            .filter(|(key, held)| {
+                last_of_ours(ticket, key).is_none_or(|last| !is_same_text(last, &held.text))
+            })
             .filter(|(key, held)| !looks_dropped(ticket, key, &held.text))
             .map(|(key, _)| key.clone())
             .collect();
         ticket.human_shown.extend(humans);
     }
 
-    // --- done ------------------------------------------------------------------------------------------------------
+    // --- done ---
 
     fn find_done(&mut self) {
-        let open: Vec<HandoffNumber> =
-            self.handoffs.iter().filter(|(_, handed)| handed.done.is_none()).map(|(number, _)| *number).collect();
+        let open: Vec<HandoffNumber> = self
+            .handoffs
+            .iter()
+            .filter(|(_, handed)| handed.done.is_none())
+            .map(|(number, _)| *number)
+            .collect();
         for number in open {
             let filled = self.filled_on(number);
             self.with(number, |handed| handed.filled_on.extend(filled));
@@ -670,14 +760,16 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Those of the tickets that were filled for it which agents can see now. That one was closed in between cannot be seen
-    /// from Chat's answer.
+    /// Those of the tickets that were filled for it which agents can see now. That one was closed
+    /// in between cannot be seen from Chat's answer.
     fn done_on(&self, number: HandoffNumber) -> BTreeSet<u64> {
         let handed = &self.handoffs[&number];
-        let configured = handed.sent.rules["ticket"]["opening_message"].is_string() && !self.history.chat_refuses;
+        let configured = handed.sent.rules["ticket"]["opening_message"].is_string()
+            && !self.history.chat_refuses;
         let is_visible = |id: &&u64| {
             let ticket = &self.tickets[*id];
-            let is_shown_to_agents = ticket.messages > 0 || ticket.is_reopened || !matches!(ticket.by, By::Us(_));
+            let is_shown_to_agents =
+                ticket.messages > 0 || ticket.is_reopened || !matches!(ticket.by, By::Us(_));
             !configured || is_shown_to_agents
         };
         handed.filled_on.iter().filter(is_visible).copied().collect()
@@ -712,7 +804,8 @@ impl<'a> Replay<'a> {
 
     /// Whether Desk refused or dropped this key of it, or of the first sending of its bytes.
     fn was_dropped(&self, handed: &Handed, key: &str) -> bool {
-        let first = handed.sent.repeats.and_then(|first| self.handoffs.get(&first)).unwrap_or(handed);
+        let first =
+            handed.sent.repeats.and_then(|first| self.handoffs.get(&first)).unwrap_or(handed);
         first.dropped.contains(key)
     }
 
@@ -723,8 +816,10 @@ impl<'a> Replay<'a> {
         let may_be_newer = newer.is_some_and(|newer| !is_newer(&handed.sent, &newer.sent));
         // Under `always`, who is older than what was done replaces nothing that is not ours.
         let is_late = || {
-            let of_user =
-                self.handoffs.values().filter(|other| other.sent.user == handed.sent.user && other.attempts > 0);
+            let of_user = self
+                .handoffs
+                .values()
+                .filter(|other| other.sent.user == handed.sent.user && other.attempts > 0);
             let mut newer = of_user.filter(|other| !is_newer(&handed.sent, &other.sent));
             newer.any(|other| self.is_same(&other.sent.user, &other.names, &handed.names))
         };
@@ -735,7 +830,10 @@ impl<'a> Replay<'a> {
     fn deleted(&mut self, number: HandoffNumber) {
         let Some(handed) = self.handoffs.get(&number) else { return };
         if handed.done.is_none() && !self.is_left(handed) && !self.is_repeated(number) {
-            self.breaks("S11", format!("the message of handoff {number} was deleted before it was done"));
+            self.breaks(
+                "S11",
+                format!("the message of handoff {number} was deleted before it was done"),
+            );
         }
     }
 
@@ -752,12 +850,14 @@ impl<'a> Replay<'a> {
 
     /// The other sendings of the same event.
     fn others_of_event(&self, number: HandoffNumber) -> impl Iterator<Item = &Handed> {
-        let others =
-            self.handoffs.iter().filter(move |(other, _)| **other != number && self.is_same_event(**other, number));
+        let others = self
+            .handoffs
+            .iter()
+            .filter(move |(other, _)| **other != number && self.is_same_event(**other, number));
         others.map(|(_, other)| other)
     }
 
-    // --- answers ---------------------------------------------------------------------------------------------------
+    // --- answers ---
 
     fn answered(&mut self, number: HandoffNumber, status: u16, body: &Value) {
         let Some(handed) = self.handoffs.get(&number) else { return };
@@ -787,15 +887,22 @@ impl<'a> Replay<'a> {
         if body.to_string().contains(CANARY) {
             self.breaks("S13", format!("a value is in the answer to handoff {number}"));
         }
-        let store_failed = self.attempts.values().any(|attempt| attempt.handoff == number && attempt.store_failed);
+        let store_failed =
+            self.attempts.values().any(|attempt| attempt.handoff == number && attempt.store_failed);
         if status >= 400 && status != 422 && !store_failed {
-            self.breaks("S15", format!("handoff {number} was answered {status}: {}", body["detail"]));
+            self.breaks(
+                "S15",
+                format!("handoff {number} was answered {status}: {}", body["detail"]),
+            );
         }
         let sent = &self.handoffs[&number].sent;
         let waits = matches!(sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
         let is_done = matches!(word, "created" | "updated" | "unchanged" | "left");
         if sent.is_probe && !is_done && !waits {
-            self.breaks("L7", format!("a handoff long after everything was quiet was answered {status} {word}"));
+            self.breaks(
+                "L7",
+                format!("a handoff long after everything was quiet was answered {status} {word}"),
+            );
         }
     }
 
@@ -806,20 +913,26 @@ impl<'a> Replay<'a> {
         match word {
             "created" | "updated" | "unchanged" => self.judge_answer(number, word, body),
             "duplicate" => {
-                let was_left = self
-                    .others_of_event(number)
-                    .any(|other| other.accepted.as_deref() == Some("left") || (is_left && other.attempts > 0));
+                let was_left = self.others_of_event(number).any(|other| {
+                    other.accepted.as_deref() == Some("left") || (is_left && other.attempts > 0)
+                });
                 if !self.is_repeated(number) && !was_left {
                     self.breaks("A5", format!("handoff {number} is no duplicate of anything done"));
                 }
             }
-            "queued" if !handed.enqueued && !self.others_of_event(number).any(|other| other.enqueued) => {
+            "queued"
+                if !handed.enqueued
+                    && !self.others_of_event(number).any(|other| other.enqueued) =>
+            {
                 self.breaks("A6", format!("handoff {number} is queued and not on the queue"));
             }
-            "left" if !is_left => self.breaks("A6", format!("handoff {number} was left, against the rules")),
+            "left" if !is_left => {
+                self.breaks("A6", format!("handoff {number} was left, against the rules"))
+            }
             "queued" | "left" => {}
             "preview" if self.history.is_preview_mode => {}
-            other => self.breaks("A1", format!("handoff {number} was answered with the status {other:?}")),
+            other => self
+                .breaks("A1", format!("handoff {number} was answered with the status {other:?}")),
         }
     }
 
@@ -831,7 +944,8 @@ impl<'a> Replay<'a> {
         else {
             return;
         };
-        let is_final = matches!(body["status"].as_str(), Some("created" | "updated" | "unchanged" | "left"));
+        let is_final =
+            matches!(body["status"].as_str(), Some("created" | "updated" | "unchanged" | "left"));
         if !is_final || self.is_disturbed(*place, preview, number) {
             return;
         }
@@ -848,7 +962,10 @@ impl<'a> Replay<'a> {
         let (said, came) = (outcomes(foreseen), outcomes(body));
         let mut broken = Vec::new();
         if foreseen["action"] != body["action"] {
-            broken.push(format!("the action was to be {} and is {}", foreseen["action"], body["action"]));
+            broken.push(format!(
+                "the action was to be {} and is {}",
+                foreseen["action"], body["action"]
+            ));
         }
         if foreseen["action"] == "update" && foreseen["ticket"]["id"] != body["ticket"]["id"] {
             broken.push("the ticket is another one".to_owned());
@@ -865,20 +982,25 @@ impl<'a> Replay<'a> {
     fn is_disturbed(&self, place: usize, preview: HandoffNumber, live: HandoffNumber) -> bool {
         let user = &self.handoffs[&live].sent.user;
         let is_own = |attempt: &AttemptNumber| {
-            self.attempts.get(attempt).is_some_and(|attempt| attempt.handoff == live || attempt.handoff == preview)
+            self.attempts
+                .get(attempt)
+                .is_some_and(|attempt| attempt.handoff == live || attempt.handoff == preview)
         };
         let is_by_other = |by: &By| !matches!(by, By::Us(attempt) if is_own(attempt));
         let began = self.history.events[place].0;
-        let appeared =
-            self.tickets.values().any(|ticket| (began..=self.now).contains(&ticket.listed) && is_by_other(&ticket.by));
+        let appeared = self
+            .tickets
+            .values()
+            .any(|ticket| (began..=self.now).contains(&ticket.listed) && is_by_other(&ticket.by));
         let others_at_work = self.attempts.values().any(|attempt| {
             let is_other = attempt.handoff != live && attempt.handoff != preview;
             is_other && attempt.user == *user && attempt.ended.is_none_or(|ended| ended >= began)
         });
         let is_disturbing = |what: &What| match what {
-            What::Created { by, .. } | What::FieldSet(.., by) | What::OpenSet(_, _, by) | What::Messaged(_, by) => {
-                is_by_other(by)
-            }
+            What::Created { by, .. }
+            | What::FieldSet(.., by)
+            | What::OpenSet(_, _, by)
+            | What::Messaged(_, by) => is_by_other(by),
             What::Returned { attempt, is_ok, .. } => is_own(attempt) && !is_ok,
             What::Renamed(_) => true,
             What::Ended(attempt, crashed) => is_own(attempt) && *crashed,
@@ -892,19 +1014,30 @@ impl<'a> Replay<'a> {
     fn judge_answer(&mut self, number: HandoffNumber, word: &str, body: &Value) {
         let id = body["ticket"]["id"].as_u64().unwrap_or(0);
         let Some(ticket) = self.tickets.get(&id) else {
-            self.breaks("A1", format!("handoff {number} was answered with ticket {id}, which is not there"));
+            self.breaks(
+                "A1",
+                format!("handoff {number} was answered with ticket {id}, which is not there"),
+            );
             return;
         };
         let mut broken = self.judge_done(number, word, ticket);
         let entries = body["fields"].as_array().cloned().unwrap_or_default();
         for key in self.handoffs[&number].sent.context.keys() {
-            let found: Vec<&Value> = entries.iter().filter(|entry| entry["key"] == key.as_str()).collect();
+            let found: Vec<&Value> =
+                entries.iter().filter(|entry| entry["key"] == key.as_str()).collect();
             if let [entry] = found.as_slice() {
                 let outcome = entry["outcome"].as_str().unwrap_or_default();
                 let wrong = self.judge_entry(number, id, key, outcome);
-                broken.extend(wrong.map(|(promise, what)| (promise, format!("handoff {number}: {key} {what}"))));
+                broken.extend(
+                    wrong.map(|(promise, what)| {
+                        (promise, format!("handoff {number}: {key} {what}"))
+                    }),
+                );
             } else {
-                broken.push(("A4", format!("handoff {number} has {} entries for {key}", found.len())));
+                broken.push((
+                    "A4",
+                    format!("handoff {number} has {} entries for {key}", found.len()),
+                ));
             }
         }
         broken.extend(self.judge_others(number, id, body));
@@ -914,7 +1047,12 @@ impl<'a> Replay<'a> {
     }
 
     /// A1: it is done, and `created` is said exactly if we made the ticket for this event.
-    fn judge_done(&self, number: HandoffNumber, word: &str, ticket: &Ticket) -> Vec<(&'static str, String)> {
+    fn judge_done(
+        &self,
+        number: HandoffNumber,
+        word: &str,
+        ticket: &Ticket,
+    ) -> Vec<(&'static str, String)> {
         let handed = &self.handoffs[&number];
         let mut broken = Vec::new();
         if handed.done.is_none() {
@@ -924,17 +1062,27 @@ impl<'a> Replay<'a> {
             By::Us(attempt) => self.attempts.get(&attempt),
             By::Human | By::Desk => None,
         };
-        let made = maker.is_some_and(|maker| maker.handoff == number || self.is_same_event(maker.handoff, number));
+        let made = maker.is_some_and(|maker| {
+            maker.handoff == number || self.is_same_event(maker.handoff, number)
+        });
         // A lost create's ticket is known as ours by its title only.
-        let nobody_knows = ticket.is_renamed || self.is_borderline(handed) || self.is_cut_event(number);
+        let nobody_knows =
+            ticket.is_renamed || self.is_borderline(handed) || self.is_cut_event(number);
         if (word == "created") != made && !nobody_knows {
-            broken.push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
+            broken
+                .push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
         }
         broken
     }
 
     /// A2, A3, A4 of the outcome of one context key.
-    fn judge_entry(&self, number: HandoffNumber, id: u64, key: &str, outcome: &str) -> Option<(&'static str, String)> {
+    fn judge_entry(
+        &self,
+        number: HandoffNumber,
+        id: u64,
+        key: &str,
+        outcome: &str,
+    ) -> Option<(&'static str, String)> {
         let (handed, ticket) = (&self.handoffs[&number], &self.tickets[&id]);
         if let Some(expected) = handed.wanted.settled.get(key)
             && *expected != outcome
@@ -945,7 +1093,8 @@ impl<'a> Replay<'a> {
         let field = handed.wanted.fills.get(key).map_or(key, String::as_str);
         let text = handed.wanted.fields.get(field)?;
         let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
-        let shown = last.and_then(|attempt| attempt.shown.get(&id)).and_then(|shown| shown.fields.as_ref());
+        let shown =
+            last.and_then(|attempt| attempt.shown.get(&id)).and_then(|shown| shown.fields.as_ref());
         let last_shown = shown.and_then(|fields| fields.get(field));
         let shows_it = last_shown.is_some_and(|shown| is_same_text(shown, text));
         let held = ticket.fields.get(field).is_some_and(|held| is_same_text(&held.text, text));
@@ -955,7 +1104,9 @@ impl<'a> Replay<'a> {
             "written" | "truncated" | "unchanged" if !held && !was_there(ticket, field, text) => {
                 ("A2", "was never there")
             }
-            "kept" if shown.is_some() && (shows_it || last_shown.is_none()) => ("A3", "no other value was shown"),
+            "kept" if shown.is_some() && (shows_it || last_shown.is_none()) => {
+                ("A3", "no other value was shown")
+            }
             "rejected" if !was_sent => ("A3", "was never sent"),
             "rejected" if shows_it => ("A3", "was shown"),
             _ => return None,
@@ -965,11 +1116,14 @@ impl<'a> Replay<'a> {
 
     /// Whether what is known of an attempt for this event may be lost.
     fn is_cut_event(&self, number: HandoffNumber) -> bool {
-        let of_event = |attempt: &&Attempt| attempt.handoff == number || self.is_same_event(attempt.handoff, number);
+        let of_event = |attempt: &&Attempt| {
+            attempt.handoff == number || self.is_same_event(attempt.handoff, number)
+        };
         self.attempts.values().filter(of_event).any(Attempt::is_cut)
     }
 
-    /// Whether the same words come again just when they stop being the same event: clocks that count seconds differ there.
+    /// Whether the same words come again just when they stop being the same event: clocks that
+    /// count seconds differ there.
     fn is_borderline(&self, handed: &Handed) -> bool {
         let first = handed.sent.repeats.and_then(|first| self.handoffs.get(&first));
         let apart = first.map(|first| handed.sent.received - first.sent.received);
@@ -977,7 +1131,8 @@ impl<'a> Replay<'a> {
     }
 
     fn is_same_event(&self, one: HandoffNumber, other: HandoffNumber) -> bool {
-        let (Some(one_of), Some(other_of)) = (self.handoffs.get(&one), self.handoffs.get(&other)) else {
+        let (Some(one_of), Some(other_of)) = (self.handoffs.get(&one), self.handoffs.get(&other))
+        else {
             return false;
         };
         let same_bytes = one_of.sent.repeats == Some(other)
@@ -995,10 +1150,19 @@ impl<'a> Replay<'a> {
     }
 
     /// A8: the other open, listed tickets of the conversation, and only those.
-    fn judge_others(&self, number: HandoffNumber, id: u64, body: &Value) -> Vec<(&'static str, String)> {
+    fn judge_others(
+        &self,
+        number: HandoffNumber,
+        id: u64,
+        body: &Value,
+    ) -> Vec<(&'static str, String)> {
         let handed = &self.handoffs[&number];
-        let reported: BTreeSet<u64> =
-            body["other_open_tickets"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        let reported: BTreeSet<u64> = body["other_open_tickets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_u64)
+            .collect();
         let mut broken = Vec::new();
         for other in &reported {
             let fits = self.tickets.get(other).is_some_and(|ticket| {
@@ -1007,23 +1171,31 @@ impl<'a> Replay<'a> {
                     && self.is_same(&ticket.user, &handed.names, &ticket.names)
             });
             if !fits {
-                broken.push(("A8", format!("handoff {number} names ticket {other} as another open one")));
+                broken.push((
+                    "A8",
+                    format!("handoff {number} names ticket {other} as another open one"),
+                ));
             }
         }
         let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
         for (other, ticket) in &self.tickets {
-            let was_shown = last.and_then(|attempt| attempt.shown.get(other)).is_some_and(|shown| shown.is_open);
+            let was_shown = last
+                .and_then(|attempt| attempt.shown.get(other))
+                .is_some_and(|shown| shown.is_open);
             let is_other = *other != id && ticket.user == handed.sent.user && ticket.is_open;
             let is_other = is_other && !ticket.is_renamed && !ticket.is_denied;
             let is_same = !handed.names.is_disjoint(&ticket.names);
             if was_shown && is_other && is_same && !reported.contains(other) {
-                broken.push(("A8", format!("handoff {number} does not name ticket {other}, which is open, too")));
+                broken.push((
+                    "A8",
+                    format!("handoff {number} does not name ticket {other}, which is open, too"),
+                ));
             }
         }
         broken
     }
 
-    // --- at the end ------------------------------------------------------------------------------------------------
+    // --- at the end ---
 
     fn quiet(&mut self) {
         let mut broken: Vec<(&'static str, String)> = Vec::new();
@@ -1034,21 +1206,37 @@ impl<'a> Replay<'a> {
                 || self.is_left(handed)
                 || self.others_of_event(*number).any(|other| other.done.is_some() || other.dead)
                 || self.history.is_preview_mode;
-            let waits = matches!(handed.sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
+            let waits = matches!(
+                handed.sent.rules["ticket"]["when_missing"].as_str(),
+                Some("wait" | "retry")
+            );
             if handed.dead && !waits {
-                broken.push(("L2", format!("handoff {number} is a dead letter although nothing goes wrong any more")));
+                broken.push((
+                    "L2",
+                    format!(
+                        "handoff {number} is a dead letter although nothing goes wrong any more"
+                    ),
+                ));
             }
             if handed.late_attempts > MAX_LATE_ATTEMPTS && !waits {
-                let what = format!("handoff {number} took {} attempts without faults", handed.late_attempts);
+                let what = format!(
+                    "handoff {number} took {} attempts without faults",
+                    handed.late_attempts
+                );
                 broken.push(("L6", what));
             }
             if accepted && !is_over {
-                broken.push(("L1", format!("handoff {number} was accepted ({:?}) and lost", handed.accepted)));
+                broken.push((
+                    "L1",
+                    format!("handoff {number} was accepted ({:?}) and lost", handed.accepted),
+                ));
             }
         }
         let span = self.now - self.faults_ended.unwrap_or(self.now);
         let waits = |handed: &Handed| handed.sent.rules["ticket"]["when_missing"] == "wait";
-        if span > MAX_RECOVERY * self.handoffs.len().max(1) as Millis && !self.handoffs.values().any(waits) {
+        if span > MAX_RECOVERY * self.handoffs.len().max(1) as Millis
+            && !self.handoffs.values().any(waits)
+        {
             broken.push(("L6", format!("{span} ms until everything was quiet")));
         }
         self.judge_tickets(&mut broken);
@@ -1074,7 +1262,8 @@ impl<'a> Replay<'a> {
                     && !self.was_lost_late(ticket)
             });
             if let Some((other, _)) = twin {
-                broken.push(("L3", format!("tickets {id} and {other} of one conversation are open")));
+                broken
+                    .push(("L3", format!("tickets {id} and {other} of one conversation are open")));
             }
             let of_ticket: Vec<&Handed> = self
                 .handoffs
@@ -1084,7 +1273,9 @@ impl<'a> Replay<'a> {
                 .filter(|handed| self.is_same(&ticket.user, &handed.names, &ticket.names))
                 .collect();
             self.judge_values(*id, ticket, &of_ticket, broken);
-            let configured = of_ticket.iter().any(|handed| handed.sent.rules["ticket"]["opening_message"].is_string());
+            let configured = of_ticket
+                .iter()
+                .any(|handed| handed.sent.rules["ticket"]["opening_message"].is_string());
             // A second ticket is reported and never touched.
             let is_lost = self.lost_creates.iter().any(|lost| lost.ticket == Some(*id));
             let is_second = self.tickets.iter().any(|(other, first)| {
@@ -1093,7 +1284,11 @@ impl<'a> Replay<'a> {
                     && first.user == ticket.user
                     && self.is_same(&ticket.user, &first.names, &ticket.names)
             });
-            let is_invisible = ours(ticket) && configured && ticket.messages == 0 && !ticket.is_reopened && !is_second;
+            let is_invisible = ours(ticket)
+                && configured
+                && ticket.messages == 0
+                && !ticket.is_reopened
+                && !is_second;
             let is_invisible = is_invisible && self.is_promised(*id, ticket, &of_ticket);
             if is_invisible && !self.history.chat_refuses {
                 broken.push(("L5", format!("ticket {id} is open and invisible to agents")));
@@ -1101,7 +1296,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Whether somebody was told that a handoff with this ticket is done or will be. Of a call that was cut off, nobody was.
+    /// Whether somebody was told that a handoff with this ticket is done or will be. Of a call that
+    /// was cut off, nobody was.
     fn is_promised(&self, id: u64, ticket: &Ticket, of_ticket: &[&Handed]) -> bool {
         let By::Us(number) = ticket.by else { return false };
         let maker = self.attempts.get(&number).map(|attempt| attempt.handoff);
@@ -1110,19 +1306,30 @@ impl<'a> Replay<'a> {
             let all = handed.into_iter().chain(self.others_of_event(number));
             all.into_iter().any(|handed| handed.accepted.is_some() || handed.enqueued)
         };
-        maker.is_some_and(is_accepted) || of_ticket.iter().any(|handed| handed.done_on.contains(&id))
+        maker.is_some_and(is_accepted)
+            || of_ticket.iter().any(|handed| handed.done_on.contains(&id))
     }
 
     /// A ticket that lists showed only after the settling time of its lost create.
     fn was_lost_late(&self, ticket: &Ticket) -> bool {
         self.lost_creates.iter().any(|lost| {
-            lost.user == ticket.user && !lost.names.is_disjoint(&ticket.names) && ticket.listed > lost.at + SETTLING
+            lost.user == ticket.user
+                && !lost.names.is_disjoint(&ticket.names)
+                && ticket.listed > lost.at + SETTLING
         })
     }
 
-    fn judge_values(&self, id: u64, ticket: &Ticket, of_ticket: &[&Handed], broken: &mut Vec<(&'static str, String)>) {
+    fn judge_values(
+        &self,
+        id: u64,
+        ticket: &Ticket,
+        of_ticket: &[&Handed],
+        broken: &mut Vec<(&'static str, String)>,
+    ) {
         for (key, held) in &ticket.fields {
-            let Some(origin) = held.origin.and_then(|origin| self.handoffs.get(&origin)) else { continue };
+            let Some(origin) = held.origin.and_then(|origin| self.handoffs.get(&origin)) else {
+                continue;
+            };
             if !matches!(held.by, By::Us(_)) {
                 continue;
             }
@@ -1139,8 +1346,10 @@ impl<'a> Replay<'a> {
                     && handed.sent.repeats.is_none()
             });
             if better.is_some() && !ticket.human_shown.contains(key) {
-                let what =
-                    format!("ticket {id} holds {:?} for {key}, and a newer handoff wanted another value", held.text);
+                let what = format!(
+                    "ticket {id} holds {:?} for {key}, and a newer handoff wanted another value",
+                    held.text
+                );
                 broken.push(("L4", what));
             }
         }
@@ -1157,8 +1366,8 @@ fn last_of_ours<'a>(ticket: &'a Ticket, key: &str) -> Option<&'a String> {
     ticket.ours.get(key)?.last()
 }
 
-/// Whether a human put back what stood there before our last write, and nothing has shown that write yet: it looks as if
-/// Desk had dropped it.
+/// Whether a human put back what stood there before our last write, and nothing has shown that
+/// write yet: it looks as if Desk had dropped it.
 fn looks_dropped(ticket: &Ticket, key: &str, text: &str) -> bool {
     let before = ticket.unseen.get(key).and_then(Option::as_ref);
     before.is_some_and(|before| is_same_text(before, text))
@@ -1180,9 +1389,13 @@ fn channel_name(channel: &str) -> String {
 
 /// Whether the first is certainly the newer one.
 fn is_newer(one: &Sent, other: &Sent) -> bool {
-    let believed = |sent: &Sent| sent.created.filter(|created| sent.is_envelope && *created <= sent.received + 300_000);
+    let believed = |sent: &Sent| {
+        sent.created.filter(|created| sent.is_envelope && *created <= sent.received + 300_000)
+    };
     match (believed(one), believed(other)) {
-        (Some(one_created), Some(other_created)) if one_created != other_created => one_created > other_created,
+        (Some(one_created), Some(other_created)) if one_created != other_created => {
+            one_created > other_created
+        }
         _ => one.received > other.received_last,
     }
 }
@@ -1190,7 +1403,8 @@ fn is_newer(one: &Sent, other: &Sent) -> bool {
 /// Desk trims values and writes whole numbers in its own way.
 fn is_same_text(one: &str, other: &str) -> bool {
     let (one, other) = (one.trim(), other.trim());
-    one == other || matches!((one.parse::<i64>(), other.parse::<i64>()), (Ok(one), Ok(other)) if one == other)
+    one == other
+        || matches!((one.parse::<i64>(), other.parse::<i64>()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The handoff that a value comes from.
@@ -1200,7 +1414,8 @@ fn origin(text: &str, handoffs: &BTreeMap<HandoffNumber, Handed>) -> Option<Hand
         other => other.to_string().as_str() == text,
     };
     let carries = |handed: &Handed| handed.sent.context.values().any(holds);
-    let live = handoffs.iter().find(|(_, handed)| handed.sent.route != Route::Preview && carries(handed));
+    let live =
+        handoffs.iter().find(|(_, handed)| handed.sent.route != Route::Preview && carries(handed));
     let found = live.or_else(|| handoffs.iter().find(|(_, handed)| carries(handed)));
     found.map(|(number, handed)| handed.sent.repeats.unwrap_or(*number))
 }

@@ -1,5 +1,5 @@
-//! What a handoff wants, and what becomes of every key without asking Desk: a small implementation of the documented rules
-//! (README, "The `fields` document" and "Outcomes"), of its own.
+//! What a handoff wants, and what becomes of every key without asking Desk: a small implementation
+//! of the documented rules (README, "The `fields` document" and "Outcomes"), of its own.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +23,11 @@ pub fn wanted(rules: &Value, context: &Map<String, Value>) -> Wanted {
     let mut wanted = Wanted::default();
     let empty = Vec::new();
     let listed = rules.get("fields").and_then(Value::as_array);
-    let defined: Vec<&str> = listed.unwrap_or(&empty).iter().filter_map(|field| field["key"].as_str()).collect();
+    let defined: Vec<&str> =
+        listed.unwrap_or(&empty).iter().filter_map(|field| field["key"].as_str()).collect();
     let denied = |key: &str| {
-        let on_list = rules["deny"].as_array().is_some_and(|deny| deny.iter().any(|item| item == key));
+        let on_list =
+            rules["deny"].as_array().is_some_and(|deny| deny.iter().any(|item| item == key));
         let guards = rules["deny_credentials"] != false;
         on_list || (guards && !defined.contains(&key) && says_credential(key))
     };
@@ -49,7 +51,9 @@ pub fn wanted(rules: &Value, context: &Map<String, Value>) -> Wanted {
         if denied(key) {
             wanted.settled.insert(key.clone(), "denied");
         } else if !wanted.settled.contains_key(key) && !wanted.fills.contains_key(key) {
-            wanted.settled.insert(key.clone(), if is_legal(key) { "unmatched" } else { "invalid-key" });
+            wanted
+                .settled
+                .insert(key.clone(), if is_legal(key) { "unmatched" } else { "invalid-key" });
         }
     }
     wanted
@@ -64,9 +68,11 @@ fn fill(
 ) {
     let key = field["key"].as_str().unwrap_or_default();
     let kind = field["type"].as_str().unwrap_or("text");
-    let options: Vec<&str> = field["options"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let options: Vec<&str> =
+        field["options"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let from = field["from"].as_str().filter(|from| !from.starts_with('$') && *from != key);
-    let named = aliases.iter().filter(|(_, target)| *target == key).map(|(alias, _)| alias.as_str());
+    let named =
+        aliases.iter().filter(|(_, target)| *target == key).map(|(alias, _)| alias.as_str());
     let sources: Vec<&str> = std::iter::once(key).chain(named).chain(from).collect();
 
     let mut filled = false;
@@ -97,7 +103,9 @@ fn put(key: &str, kind: &str, options: &[&str], value: &Value, wanted: &mut Want
     let refusal = match kind {
         _ if text.trim().is_empty() => Some("empty"),
         "integer" if text.parse::<i64>().is_err() || text.starts_with('+') => Some("wrong-type"),
-        "link" if !(text.starts_with("https://") || text.starts_with("http://")) => Some("wrong-type"),
+        "link" if !(text.starts_with("https://") || text.starts_with("http://")) => {
+            Some("wrong-type")
+        }
         "dropdown" if !options.contains(&text.as_str()) => Some("not-an-option"),
         _ if wanted.fields.len() >= MAX_FIELDS => Some("over-limit"),
         _ => None,

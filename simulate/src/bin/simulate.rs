@@ -1,6 +1,7 @@
-//! `simulate SEEDS [FIRST]`: plays so many worlds, prints one line, and for a world that breaks a promise the smallest scenario
-//! that still does. `simulate - < SCENARIO` plays that one and prints what happened in it; `simulate SEEDS FIRST stop` ends with
-//! the first world that breaks one, as is enough where a defect was planted.
+//! `simulate SEEDS [FIRST]`: plays so many worlds, prints one line, and for a world that breaks a
+//! promise the smallest scenario that still does. `simulate - < SCENARIO` plays that one and prints
+//! what happened in it; `simulate SEEDS FIRST stop` ends with the first world that breaks one, as
+//! is enough where a defect was planted.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -55,10 +56,15 @@ fn main() -> ExitCode {
 
 /// Plays the scenario on the input and prints its history.
 fn tell() -> ExitCode {
-    let Ok(scenario) = serde_json::from_reader(std::io::stdin().lock()) else { return ExitCode::from(2) };
+    let Ok(scenario) = serde_json::from_reader(std::io::stdin().lock()) else {
+        return ExitCode::from(2);
+    };
     let played = play(&scenario);
     let events = played.history.events.iter().map(|(at, what)| format!("{at:>9} {what:?}\n"));
-    let broken = played.broken.iter().map(|broken| format!("{} at {}: {}\n", broken.promise, broken.at, broken.what));
+    let broken = played
+        .broken
+        .iter()
+        .map(|broken| format!("{} at {}: {}\n", broken.promise, broken.at, broken.what));
     let text: String = events.chain(broken).collect();
     let is_written = std::io::stdout().lock().write_all(text.as_bytes()).is_ok();
     if is_written && played.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -88,7 +94,8 @@ fn show(totals: &Totals, seconds: f64) -> ExitCode {
     let faults = totals.struck.iter().filter(|(what, _)| **what != "crash");
     let faults: Vec<String> = faults.map(|(what, count)| format!("{what} {count}")).collect();
     let broken: u64 = totals.broken.values().sum();
-    let promises: Vec<String> = totals.broken.iter().map(|(promise, count)| format!("{promise} {count}")).collect();
+    let promises: Vec<String> =
+        totals.broken.iter().map(|(promise, count)| format!("{promise} {count}")).collect();
     let promises = if broken == 0 { String::new() } else { format!(" ({})", promises.join(", ")) };
     let line = format!(
         "simulate: {} schedules, {} handoffs, {crashes} crashes, faults: {}; {} human actions, \
@@ -101,12 +108,20 @@ fn show(totals: &Totals, seconds: f64) -> ExitCode {
     let mut text = line;
     for (promise, seed) in &totals.failing {
         let scenario = generate(*seed);
-        let still = |candidate: &_| play(candidate).broken.iter().any(|broken| broken.promise == *promise);
+        let still =
+            |candidate: &_| play(candidate).broken.iter().any(|broken| broken.promise == *promise);
         let small = shrink(scenario, still);
         for broken in play(&small).broken {
-            text.push_str(&format!("seed {seed}, {} at {} ms: {}\n", broken.promise, broken.at, broken.what));
+            text.push_str(&format!(
+                "seed {seed}, {} at {} ms: {}\n",
+                broken.promise, broken.at, broken.what
+            ));
         }
         text.push_str(&format!("{}\n", serde_json::to_string(&small).unwrap_or_default()));
     }
-    if out.write_all(text.as_bytes()).is_err() || broken > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if out.write_all(text.as_bytes()).is_err() || broken > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }

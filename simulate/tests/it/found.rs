@@ -1,5 +1,5 @@
-//! Worlds that once broke a promise, made as small as they can be: none does any more. Those of the first edition were found
-//! when the simulator was run against it; each is named after the promise.
+//! Worlds that once broke a promise, made as small as they can be: none does any more. Those of the
+//! first edition were found when the simulator was run against it; each is named after the promise.
 
 use std::fs;
 use std::path::Path;

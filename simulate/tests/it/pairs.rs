@@ -1,5 +1,5 @@
-//! Small worlds exhaustively: of two deliveries every interleaving of what they do outside, and in each of them every moment at
-//! which one of the invocations can be killed.
+//! Small worlds exhaustively: of two deliveries every interleaving of what they do outside, and in
+//! each of them every moment at which one of the invocations can be killed.
 
 use desk_handoff_simulate::run::play;
 use desk_handoff_simulate::scenario::{
@@ -73,7 +73,8 @@ fn every_interleaving(scenario: &Scenario) -> usize {
     unreachable!("the interleavings are finite")
 }
 
-/// Every interleaving, without a kill and with one at every moment of each of the first invocations.
+/// Every interleaving, without a kill and with one at every moment of each of the first
+/// invocations.
 fn every_crash(scenario: &Scenario, invocations: u32) -> usize {
     let mut count = every_interleaving(scenario);
     for attempt in 0..invocations {
@@ -93,7 +94,11 @@ fn every_crash(scenario: &Scenario, invocations: u32) -> usize {
 
 #[test]
 fn same_event_twice() {
-    let routes = [(Route::Direct, Route::Direct), (Route::Direct, Route::Webhook), (Route::Webhook, Route::Webhook)];
+    let routes = [
+        (Route::Direct, Route::Direct),
+        (Route::Direct, Route::Webhook),
+        (Route::Webhook, Route::Webhook),
+    ];
     for (one, other) in routes {
         let events = pair(handoff(one, "e", Named::Both, 0), handoff(other, "e", Named::Both, 0));
         assert!(every_crash(&events, KILLED) > 100);
@@ -103,7 +108,10 @@ fn same_event_twice() {
 #[test]
 fn two_events_of_one_conversation() {
     for other in [Route::Direct, Route::Webhook] {
-        let events = pair(handoff(Route::Direct, "one", Named::Both, 0), handoff(other, "two", Named::Both, 0));
+        let events = pair(
+            handoff(Route::Direct, "one", Named::Both, 0),
+            handoff(other, "two", Named::Both, 0),
+        );
         assert!(every_crash(&events, KILLED) > 1000);
     }
 }
@@ -111,21 +119,28 @@ fn two_events_of_one_conversation() {
 /// The two have nothing in common, so that it is enough to kill one of them.
 #[test]
 fn two_users_with_one_conversation_id() {
-    let users = pair(handoff(Route::Direct, "one", Named::Id, 0), handoff(Route::Direct, "two", Named::Id, 1));
+    let users = pair(
+        handoff(Route::Direct, "one", Named::Id, 0),
+        handoff(Route::Direct, "two", Named::Id, 1),
+    );
     assert!(every_crash(&users, 1) > 1000);
 }
 
 #[test]
 fn one_conversation_under_different_names() {
-    for (one, other) in [(Named::Id, Named::Both), (Named::Both, Named::Channel), (Named::Channel, Named::Both)] {
-        let names = pair(handoff(Route::Direct, "one", one, 0), handoff(Route::Webhook, "two", other, 0));
+    for (one, other) in
+        [(Named::Id, Named::Both), (Named::Both, Named::Channel), (Named::Channel, Named::Both)]
+    {
+        let names =
+            pair(handoff(Route::Direct, "one", one, 0), handoff(Route::Webhook, "two", other, 0));
         assert!(every_crash(&names, KILLED) > 1000);
     }
 }
 
 #[test]
 fn human_in_between() {
-    let acts = [Human::Edit("order-id".to_owned()), Human::Close, Human::PutBack("order-id".to_owned())];
+    let acts =
+        [Human::Edit("order-id".to_owned()), Human::Close, Human::PutBack("order-id".to_owned())];
     for does in acts {
         for route in [Route::Direct, Route::Webhook] {
             let human = Action::Human { user: 0, does: does.clone() };

@@ -1,4 +1,5 @@
-//! A bad line to AWS's services: every other answer is lost, after the service has done what was asked.
+//! A bad line to AWS's services: every other answer is lost, after the service has done what was
+//! asked.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ impl Lossy {
     /// A line whose first answer is lost, then every other one.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
+        let endpoint =
+            format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let lost = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&lost);
         tokio::spawn(async move {
@@ -50,8 +52,11 @@ async fn carry(mut client: TcpStream, whole: bool) -> io::Result<bool> {
     service.write_all(&request).await?;
     let answer = message(&mut service).await?;
     if whole {
-        let answer =
-            String::from_utf8(answer).expect("answers are JSON").replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        let answer = String::from_utf8(answer).expect("answers are JSON").replacen(
+            "\r\n",
+            "\r\nConnection: close\r\n",
+            1,
+        );
         client.write_all(answer.as_bytes()).await?;
     }
     Ok(!whole)
@@ -63,7 +68,9 @@ async fn message(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     loop {
         let text = String::from_utf8_lossy(&read).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+            let length = head
+                .split("\r\n")
+                .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 return Ok(read);
             }

@@ -1,5 +1,6 @@
-//! Real parts for the tests: AWS's services ([`moto`]), a bad line to them ([`lossy`]), and Lambda's Runtime Interface
-//! Emulator ([`rie`]); and a person at a shell to operate them ([`operator`]).
+//! Real parts for the tests: AWS's services ([`moto`]), a bad line to them ([`lossy`]), and
+//! Lambda's Runtime Interface Emulator ([`rie`]); and a person at a shell to operate them
+//! ([`operator`]).
 
 pub(crate) mod lossy;
 pub(crate) mod moto;

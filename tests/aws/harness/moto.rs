@@ -1,4 +1,5 @@
-//! AWS's services on this machine: one `moto` for the whole test process, started at the first call.
+//! AWS's services on this machine: one `moto` for the whole test process, started at the first
+//! call.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

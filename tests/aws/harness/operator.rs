@@ -1,7 +1,9 @@
-//! The operator: a `bash` with the real AWS command line, into which the commands of docs/operations.md are pasted.
+//! The operator: a `bash` with the real AWS command line, into which the commands of
+//! docs/operations.md are pasted.
 //!
-//! The page marks every block of commands with its name, and with the reason where it cannot be run here. One shell is kept
-//! for all that is pasted, as a person's would be. A command that fails is a failed test unless it is expected to.
+//! The page marks every block of commands with its name, and with the reason where it cannot be run
+//! here. One shell is kept for all that is pasted, as a person's would be. A command that fails is
+//! a failed test unless it is expected to.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,7 +39,8 @@ pub(crate) fn page() -> String {
 }
 
 fn read(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("the page is a file")
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
+        .expect("the page is a file")
 }
 
 /// Every block of the page, and of the one on security, which goes on in the same shell.
@@ -51,16 +54,20 @@ fn blocks_of(page: &str) -> Vec<Block> {
     let mut before = fences.next().expect("a split has a first part");
     fences
         .map(|rest| {
-            let marker = before
-                .lines()
-                .next_back()
-                .and_then(|line| line.strip_prefix("<!-- commands: ").and_then(|line| line.strip_suffix(" -->")));
+            let marker = before.lines().next_back().and_then(|line| {
+                line.strip_prefix("<!-- commands: ").and_then(|line| line.strip_suffix(" -->"))
+            });
             let marker = marker.unwrap_or_else(|| panic!("no marker above:\n{rest}"));
-            let (name, why) =
-                marker.split_once("; only on AWS: ").map_or((marker, None), |(name, why)| (name, Some(why)));
+            let (name, why) = marker
+                .split_once("; only on AWS: ")
+                .map_or((marker, None), |(name, why)| (name, Some(why)));
             let (commands, after) = rest.split_once("```\n").expect("a fence is closed");
             before = after;
-            Block { name: name.to_owned(), commands: commands.to_owned(), only_on_aws: why.map(str::to_owned) }
+            Block {
+                name: name.to_owned(),
+                commands: commands.to_owned(),
+                only_on_aws: why.map(str::to_owned),
+            }
         })
         .collect()
 }
@@ -92,13 +99,18 @@ impl Operator {
     pub(crate) fn new() -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let nth = STARTED.fetch_add(1, Ordering::Relaxed);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("operator-{}-{nth}", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("operator-{}-{nth}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder can be made");
         let mut bash = Command::new("bash")
             .env_clear()
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", aws().display()))
             .envs([("AWS_ENDPOINT_URL", moto::endpoint()), ("AWS_EC2_METADATA_DISABLED", "true")])
-            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_MAX_ATTEMPTS", "1")])
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+                ("AWS_MAX_ATTEMPTS", "1"),
+            ])
             .env("HOME", &folder)
             .current_dir(&folder)
             .stdin(Stdio::piped())
@@ -159,10 +171,15 @@ impl Operator {
     }
 
     async fn say(&self, commands: &str, typed: &[&str]) -> Said {
-        let text =
-            format!("{}\n{}", commands.trim_end(), typed.iter().map(|line| format!("{line}\n")).collect::<String>());
+        let text = format!(
+            "{}\n{}",
+            commands.trim_end(),
+            typed.iter().map(|line| format!("{line}\n")).collect::<String>()
+        );
         let shell = Arc::clone(&self.shell);
-        let said = tokio::task::spawn_blocking(move || shell.lock().expect("nothing panics at the shell").say(&text));
+        let said = tokio::task::spawn_blocking(move || {
+            shell.lock().expect("nothing panics at the shell").say(&text)
+        });
         said.await.expect("the shell answers")
     }
 }
@@ -170,7 +187,8 @@ impl Operator {
 impl Shell {
     fn say(&mut self, text: &str) -> Said {
         let input = self.bash.stdin.as_mut().expect("it is piped");
-        write!(input, "{PRELUDE}FAILED=\n{text}\nprintf '\\n{END}%s\\n' \"$FAILED\"\n").expect("the shell reads");
+        write!(input, "{PRELUDE}FAILED=\n{text}\nprintf '\\n{END}%s\\n' \"$FAILED\"\n")
+            .expect("the shell reads");
         let mut out = String::new();
         loop {
             let start = out.len();

@@ -1,7 +1,9 @@
-//! The Python environment that `make venv` installs, from which AWS's services and the Runtime Interface Emulator come.
+//! The Python environment that `make venv` installs, from which AWS's services and the Runtime
+//! Interface Emulator come.
 //!
-//! Nothing of it outlives the test process, however that ends: each is a child that ends when its standard input closes.
-//! The command line's tests share this file, so it looks for the repository above the package under test.
+//! Nothing of it outlives the test process, however that ends: each is a child that ends when its
+//! standard input closes. The command line's tests share this file, so it looks for the repository
+//! above the package under test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +17,11 @@ fn repository() -> &'static Path {
 pub(crate) fn venv() -> PathBuf {
     let default = || repository().join(".venv/aws");
     let venv = std::env::var_os("DESK_HANDOFF_VENV").map_or_else(default, PathBuf::from);
-    assert!(venv.join("bin/python").exists(), "{} has no Python environment: run `make venv`", venv.display());
+    assert!(
+        venv.join("bin/python").exists(),
+        "{} has no Python environment: run `make venv`",
+        venv.display()
+    );
     venv
 }
 

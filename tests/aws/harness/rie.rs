@@ -1,4 +1,5 @@
-//! Lambda's own Runtime Interface Emulator around a built `bootstrap`: the same runtime interface as on Lambda.
+//! Lambda's own Runtime Interface Emulator around a built `bootstrap`: the same runtime interface
+//! as on Lambda.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -21,10 +22,12 @@ pub(crate) struct Rie {
 }
 
 impl Rie {
-    /// Starts the emulator for `bootstrap`, which sees `environment`, what the emulator itself sets, and nothing of
-    /// this process's own. The function starts at the first [`invoke`](Self::invoke).
+    /// Starts the emulator for `bootstrap`, which sees `environment`, what the emulator itself
+    /// sets, and nothing of this process's own. The function starts at the first
+    /// [`invoke`](Self::invoke).
     ///
-    /// Region, dummy credentials and the template's time-out are there unless `environment` says otherwise.
+    /// Region, dummy credentials and the template's time-out are there unless `environment` says
+    /// otherwise.
     pub(crate) async fn start(bootstrap: impl AsRef<Path>, environment: &[(&str, &str)]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let nth = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -33,7 +36,8 @@ impl Rie {
         // Another process may take a free port first: then the emulator ends, and other ports do.
         for _ in 0..5 {
             let [invoke, runtime] = free_addresses();
-            let tether = spawn(bootstrap.as_ref().as_os_str(), environment, invoke, runtime, &output);
+            let tether =
+                spawn(bootstrap.as_ref().as_os_str(), environment, invoke, runtime, &output);
             let url = format!("http://{invoke}/2015-03-31/functions/function/invocations");
             let mut rie = Self { tether, url, output: output.clone(), client: client.clone() };
             if rie.accepts(invoke).await {
@@ -43,15 +47,23 @@ impl Rie {
         panic!("the emulator does not start: {}", fs::read_to_string(&output).unwrap_or_default());
     }
 
-    /// The function's answer. One that fails, ends or takes too long is answered by the emulator: an object with
-    /// `errorType`, or a line of text, which comes as a JSON string.
+    /// The function's answer. One that fails, ends or takes too long is answered by the emulator:
+    /// an object with `errorType`, or a line of text, which comes as a JSON string.
     pub(crate) async fn invoke(&mut self, event: &Value) -> Value {
-        let request = self.client.post(&self.url).timeout(Duration::from_secs(60)).body(event.to_string());
-        let answer = request.send().await.expect("the emulator answers").text().await.expect("the answer is text");
+        let request =
+            self.client.post(&self.url).timeout(Duration::from_secs(60)).body(event.to_string());
+        let answer = request
+            .send()
+            .await
+            .expect("the emulator answers")
+            .text()
+            .await
+            .expect("the answer is text");
         serde_json::from_str(&answer).unwrap_or(Value::String(answer))
     }
 
-    /// What the function and the emulator have printed so far: complete for every invocation that was answered.
+    /// What the function and the emulator have printed so far: complete for every invocation that
+    /// was answered.
     pub(crate) fn output(&self) -> String {
         fs::read_to_string(&self.output).expect("the output is a file of text")
     }
@@ -97,7 +109,11 @@ fn spawn(
         .args(["--runtime-api-address", &runtime.to_string()])
         .arg(bootstrap)
         .env_clear()
-        .envs([("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
+        .envs([
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ])
         .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "29")
         .envs(environment.iter().copied())
         .stdout(output.try_clone().expect("a file can be shared"))
@@ -120,6 +136,7 @@ fn emulator() -> PathBuf {
 /// Two addresses that nobody listened on a moment ago.
 fn free_addresses() -> [SocketAddr; 2] {
     // Both are held before either is let go, so that they differ.
-    let held = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
+    let held =
+        [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
     held.map(|listener| listener.local_addr().expect("a listener has an address"))
 }

@@ -1,4 +1,5 @@
-//! The page's other commands: settings, applications, fields, searches in the logs, and what is deleted in the end.
+//! The page's other commands: settings, applications, fields, searches in the logs, and what is
+//! deleted in the end.
 
 use super::Deployed;
 use crate::bootstrap::{APP, FIELDS, TOKEN};
@@ -55,12 +56,18 @@ async fn delete_everything(operator: &Operator) {
     operator.paste("delete-parameters", &[]).await;
     operator.run("NAME=signing-secret").await;
     operator.try_to("rotate-drop").await;
-    let left =
-        operator.run(r#"aws ssm get-parameters-by-path --path "$PARAMETERS" --query 'length(Parameters)'"#).await;
+    let left = operator
+        .run(r#"aws ssm get-parameters-by-path --path "$PARAMETERS" --query 'length(Parameters)'"#)
+        .await;
     assert_eq!(left.trim(), "0", "what cannot be read is not replaced by nothing");
     let queues = operator.run("aws sqs list-queues --queue-name-prefix operations-changes-").await;
     assert!(queues.contains("-handoffs.fifo") && !queues.contains("-dead.fifo"), "{queues}");
-    assert!(operator.run("aws dynamodb list-tables --output text").await.contains("operations-changes-ClaimsTable"));
+    assert!(
+        operator
+            .run("aws dynamodb list-tables --output text")
+            .await
+            .contains("operations-changes-ClaimsTable")
+    );
     operator.paste("delete-table", &[]).await;
     let tables = operator.run("aws dynamodb list-tables --output text").await;
     assert!(!tables.contains("operations-changes-ClaimsTable"), "{tables}");

@@ -15,8 +15,7 @@ pub(super) const PASTED: [&str; 2] = ["erase-item", "erase-letters"];
 
 fn handoff(user: &str, conversation: &str) -> Handoff {
     let place = json!({"id": conversation, "channel_url": format!("ch_{conversation}")});
-    let handoff =
-        json!({"user_id": user, "conversation": place, "context": {}, "ticket": {}, "event_id": conversation});
+    let handoff = json!({"user_id": user, "conversation": place, "context": {}, "ticket": {}, "event_id": conversation});
     serde_json::from_value(handoff).unwrap()
 }
 
@@ -29,8 +28,11 @@ async fn a_customers_traces_are_erased_by_the_pages_commands_and_nobody_elses_ar
     let (app, other) = (AppId::parse(APP).unwrap(), AppId::parse("ANOTHER-APP").unwrap());
     // The customer's own two are the last of twelve: one receive does not reach them.
     let others = (0..9).map(|number| (&app, "somebody", format!("{number}")));
-    let theirs =
-        [(&other, "ann", "9".to_owned()), (&app, "ann", "ann-1".to_owned()), (&app, "ann", "ann-2".to_owned())];
+    let theirs = [
+        (&other, "ann", "9".to_owned()),
+        (&app, "ann", "ann-1".to_owned()),
+        (&app, "ann", "ann-2".to_owned()),
+    ];
     for (app, user, conversation) in others.chain(theirs) {
         dead.send_entry(&Message::new(app, handoff(user, &conversation), false).entry()).await;
     }

@@ -1,4 +1,5 @@
-//! What the page says beside its commands: names, links, reasons and sums that must agree with the code and the template.
+//! What the page says beside its commands: names, links, reasons and sums that must agree with the
+//! code and the template.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,8 +16,12 @@ pub(super) fn file(name: &str) -> String {
 /// A heading as a link names it.
 fn anchors() -> BTreeSet<String> {
     let page = page();
-    let headings = page.lines().filter_map(|line| Some(line.split_once("# ")?.1).filter(|_| line.starts_with('#')));
-    let kept = |heading: &str| heading.chars().filter(|c| c.is_alphanumeric() || " -".contains(*c)).collect::<String>();
+    let headings = page
+        .lines()
+        .filter_map(|line| Some(line.split_once("# ")?.1).filter(|_| line.starts_with('#')));
+    let kept = |heading: &str| {
+        heading.chars().filter(|c| c.is_alphanumeric() || " -".contains(*c)).collect::<String>()
+    };
     headings.map(|heading| kept(heading).to_lowercase().replace(' ', "-")).collect()
 }
 
@@ -31,7 +36,10 @@ fn every_block_is_rehearsed_or_says_why_not() {
     let names: BTreeSet<&str> = blocks.iter().map(|block| &*block.name).collect();
     assert_eq!(names.len(), blocks.len(), "a name twice");
     let not: Vec<_> = blocks.iter().filter(|block| !rehearsed.contains(&*block.name)).collect();
-    assert!(not.iter().all(|block| block.only_on_aws.as_ref().is_some_and(|why| why.len() > 10)), "{not:#?}");
+    assert!(
+        not.iter().all(|block| block.only_on_aws.as_ref().is_some_and(|why| why.len() > 10)),
+        "{not:#?}"
+    );
     for block in &blocks {
         let checked = Command::new("bash").args(["-n", "-c", &block.commands]).output().unwrap();
         assert!(checked.status.success(), "{}: {checked:?}", block.name);
@@ -49,7 +57,13 @@ async fn what_runs_on_aws_only_is_at_least_what_the_command_line_takes() {
         .await;
     for block in blocks().iter().filter(|block| block.only_on_aws.is_some()) {
         let said = operator.try_to(&block.name).await;
-        for mark in ["usage:", "Unknown options", "Parameter validation failed", "Invalid choice", "Error parsing"] {
+        for mark in [
+            "usage:",
+            "Unknown options",
+            "Parameter validation failed",
+            "Invalid choice",
+            "Error parsing",
+        ] {
             assert!(!said.err.contains(mark), "{}: {}", block.name, said.err);
         }
     }
@@ -65,9 +79,11 @@ fn every_link_leads_somewhere_and_the_template_names_what_is_here() {
     }
     let asked = page.split("$(of ").skip(1).chain(page.split("\nof ").skip(1));
     let titles = template.split("\"title\": \"").skip(1).filter_map(|rest| rest.split('"').next());
-    let panels: Vec<&str> = page.lines().filter_map(|row| row.strip_prefix("| ")?.split(" |").next()).collect();
+    let panels: Vec<&str> =
+        page.lines().filter_map(|row| row.strip_prefix("| ")?.split(" |").next()).collect();
     for title in titles {
-        let told = |panel: &&str| title.starts_with(*panel) || panel.split(", ").any(|part| part == title);
+        let told =
+            |panel: &&str| title.starts_with(*panel) || panel.split(", ").any(|part| part == title);
         assert!(panels.iter().any(told), "the dashboard's panel {title}");
     }
     for name in asked.filter_map(|rest| rest.split([')', '\n']).next()) {
@@ -84,7 +100,7 @@ fn every_reason_on_the_page_is_one_that_the_code_gives() {
         "desk/error",
         "handoff/message",
         "process",
-        "seam",
+        "store",
         "secrets",
         "stack",
         "worker",
@@ -92,8 +108,10 @@ fn every_reason_on_the_page_is_one_that_the_code_gives() {
     let code: String = places.map(|place| file(&format!("src/{place}.rs")).to_lowercase()).concat();
     let page = page();
     let reasons = reasons_on(&page);
-    let parts =
-        reasons.iter().flat_map(|reason| reason.split(['…', '#'])).flat_map(|part| part.split(" did not do its "));
+    let parts = reasons
+        .iter()
+        .flat_map(|reason| reason.split(['…', '#']))
+        .flat_map(|part| part.split(" did not do its "));
     for part in parts.map(|part| part.trim().to_lowercase()).filter(|part| !part.is_empty()) {
         assert!(code.contains(&part), "{part}");
     }
@@ -106,7 +124,8 @@ fn reasons_on(page: &str) -> Vec<&str> {
     let first = table.lines().skip(2).filter_map(|row| row.split('|').nth(1));
     let postponed = rest.split_once("\n\n").unwrap().0;
     let quoted = first.chain([postponed]).flat_map(|cell| cell.split('`').skip(1).step_by(2));
-    let reasons: Vec<&str> = quoted.filter(|quoted| quoted.contains(' ') && !quoted.contains("when_missing")).collect();
+    let reasons: Vec<&str> =
+        quoted.filter(|quoted| quoted.contains(' ') && !quoted.contains("when_missing")).collect();
     assert!(reasons.len() > 16, "{reasons:?}");
     reasons
 }
@@ -115,10 +134,13 @@ fn reasons_on(page: &str) -> Vec<&str> {
 fn every_reason_that_the_code_gives_is_on_the_page() {
     let page = page();
     let reasons = reasons_on(&page);
-    let files = ["handoff/message", "process", "stack", "secrets", "worker", "desk/error", "api/problem"];
-    let code =
-        files.map(|name| file(&format!("src/{name}.rs")).split("\nmod tests").next().unwrap().to_owned()).concat();
-    // Errors that are handed on, Desk's, what is answered without any, and what a message waits for.
+    let files =
+        ["handoff/message", "process", "app", "secrets", "worker", "desk/error", "api/problem"];
+    let code = files
+        .map(|name| file(&format!("src/{name}.rs")).split("\nmod tests").next().unwrap().to_owned())
+        .concat();
+    // Errors that are handed on, Desk's, what is answered without any, and what a message waits
+    // for.
     let begins = ["#[error(\"", " => \"Desk ", "\"The application's parameter"];
     let mut given: Vec<String> = Vec::new();
     for begin in begins {
@@ -127,13 +149,15 @@ fn every_reason_that_the_code_gives_is_on_the_page() {
     }
     // A store that fails, by its name.
     let stores = ["src/claims/mod.rs", "src/aws/sqs.rs"].map(file);
-    let names =
-        stores.iter().map(|text| text.split_once("const NAME: &str = \"").unwrap().1.split('"').next().unwrap());
+    let names = stores
+        .iter()
+        .map(|text| text.split_once("const NAME: &str = \"").unwrap().1.split('"').next().unwrap());
     given.extend(names.map(|name| format!("{name} did not do its part")));
     assert!(given.len() > 17, "{given:?}");
     for text in given {
-        let told =
-            |reason: &&str| text.starts_with(reason.trim_end_matches('…')) || reason.trim_end_matches('…') == text;
+        let told = |reason: &&str| {
+            text.starts_with(reason.trim_end_matches('…')) || reason.trim_end_matches('…') == text
+        };
         assert!(reasons.iter().any(told), "{text}");
     }
 }
@@ -146,7 +170,8 @@ fn the_costs_add_up_and_are_those_of_the_template() {
     let mut tables = 0;
     for row in costs.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('*')).collect();
-        let numbers: Vec<f64> = cells[2..5].iter().filter_map(|cell| cell.replace(',', "").parse().ok()).collect();
+        let numbers: Vec<f64> =
+            cells[2..5].iter().filter_map(|cell| cell.replace(',', "").parse().ok()).collect();
         match numbers[..] {
             [units, price, cost] => {
                 assert!((units * price - cost).abs() <= 0.0051, "{row}");
@@ -162,6 +187,7 @@ fn the_costs_add_up_and_are_those_of_the_template() {
     assert_eq!((tables, sum), (2, 0.0));
     let template = file("template.yaml");
     assert!(template.contains("MemorySize: 256\n") && costs.contains("256 MB of memory"));
-    let watched = template.matches("MetricName: ").count() - template.matches("MetricTransformations:").count();
+    let watched = template.matches("MetricName: ").count()
+        - template.matches("MetricTransformations:").count();
     assert!(costs.contains(&format!("| metrics that alarms watch | {watched}.0 |")), "{watched}");
 }

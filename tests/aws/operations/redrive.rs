@@ -1,4 +1,5 @@
-//! A handoff that fails until it lies in the dead-letter queue, and comes back from there by the page's commands.
+//! A handoff that fails until it lies in the dead-letter queue, and comes back from there by the
+//! page's commands.
 
 use aws_sdk_sqs::types::Message;
 use desk_handoff::auth::sign;
@@ -12,7 +13,8 @@ use crate::harness::rie::Rie;
 use crate::queue::Queues;
 
 /// What is pasted, beside what [`Deployed`] needs.
-pub(super) const PASTED: [&str; 6] = ["first-look", "give-up", "look", "redrive", "redrive-by-hand", "rotate-desk"];
+pub(super) const PASTED: [&str; 6] =
+    ["first-look", "give-up", "look", "redrive", "redrive-by-hand", "rotate-desk"];
 /// A customer's value, which no command may print.
 const VALUE: &str = "canary7f3a";
 
@@ -37,7 +39,8 @@ pub(super) async fn work_off(queues: &Queues, worker: &mut Rie) {
         if messages.is_empty() {
             return;
         }
-        // One message at a time, as the event source delivers them; what lies behind a failed one is not tried.
+        // One message at a time, as the event source delivers them; what lies behind a failed one
+        // is not tried.
         let mut failed: Vec<&str> = Vec::new();
         for message in &messages {
             let group = group(message);
@@ -62,7 +65,11 @@ async fn is_done(message: &Message, worker: &mut Rie) -> bool {
 
 fn group(message: &Message) -> &str {
     use aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId;
-    message.attributes.as_ref().and_then(|attributes| attributes.get(&MessageGroupId)).map_or("", String::as_str)
+    message
+        .attributes
+        .as_ref()
+        .and_then(|attributes| attributes.get(&MessageGroupId))
+        .map_or("", String::as_str)
 }
 
 /// A message as Lambda shows it to the function.
@@ -79,13 +86,18 @@ impl Deployed {
     async fn dead_letters(&self) -> Vec<[String; 2]> {
         let look = self.operator.paste("look", &[]).await;
         assert!(!look.contains(VALUE), "a customer's value is printed: {look}");
-        let columns = look.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
-        columns.filter(|columns| columns.len() == 3).map(|columns| [columns[0].clone(), columns[2].clone()]).collect()
+        let columns =
+            look.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+        columns
+            .filter(|columns| columns.len() == 3)
+            .map(|columns| [columns[0].clone(), columns[2].clone()])
+            .collect()
     }
 
     fn order_ids(&self) -> Vec<String> {
         let tickets = self.cloud.desk.tickets();
-        let mut orders: Vec<String> = tickets.iter().map(|ticket| field(ticket, "order-id")).collect();
+        let mut orders: Vec<String> =
+            tickets.iter().map(|ticket| field(ticket, "order-id")).collect();
         orders.sort();
         orders
     }
@@ -93,7 +105,8 @@ impl Deployed {
 
 fn field(ticket: &Value, key: &str) -> String {
     let fields = ticket["customFields"].as_array().unwrap_or_else(|| panic!("{ticket:#}"));
-    let field = fields.iter().find(|field| field["key"] == key).unwrap_or_else(|| panic!("{ticket:#}"));
+    let field =
+        fields.iter().find(|field| field["key"] == key).unwrap_or_else(|| panic!("{ticket:#}"));
     field["value"].as_str().unwrap().to_owned()
 }
 
@@ -108,14 +121,19 @@ async fn hand_over(cloud: &Cloud) {
         let answer = receiver.invoke(&webhook(event, conversation, order, at)).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
     }
-    let poison = QueueEntry { group: "g".into(), deduplication: "d".into(), body: format!("no\thandoff\n{VALUE}") };
+    let poison = QueueEntry {
+        group: "g".into(),
+        deduplication: "d".into(),
+        body: format!("no\thandoff\n{VALUE}"),
+    };
     cloud.queues.send_entry(&poison).await;
 }
 
 /// The worker's log names each of these by its id, or an earlier one of its conversation.
 fn assert_told(dead: &[[String; 2]], log: &str) {
     let told = |[id, _]: &&[String; 2]| log.contains(&format!("\"message_id\":\"{id}\""));
-    let told: Vec<&String> = dead.iter().filter(told).map(|[_, conversation]| conversation).collect();
+    let told: Vec<&String> =
+        dead.iter().filter(told).map(|[_, conversation]| conversation).collect();
     assert!(dead.iter().all(|[_, conversation]| told.contains(&conversation)), "{dead:?}\n{log}");
 }
 
@@ -126,7 +144,10 @@ async fn what_failed_is_brought_back_done_once_and_in_its_order_by_the_pages_com
     hand_over(cloud).await;
     let mut before = cloud.function(worker()).await;
     work_off(&cloud.queues, &mut before).await;
-    assert_eq!((deployed.depths().await, cloud.desk.tickets().len()), (vec!["0 0".to_owned(), "4 0".to_owned()], 0));
+    assert_eq!(
+        (deployed.depths().await, cloud.desk.tickets().len()),
+        (vec!["0 0".to_owned(), "4 0".to_owned()], 0)
+    );
     let dead = deployed.dead_letters().await;
     assert_eq!(dead.len(), 4);
     assert_told(&dead, &before.output());
@@ -144,7 +165,9 @@ async fn what_failed_is_brought_back_done_once_and_in_its_order_by_the_pages_com
     let mut after = cloud.function(worker()).await;
     work_off(&cloud.queues, &mut after).await;
     assert_eq!(deployed.order_ids(), [format!("other {VALUE}"), format!("second {VALUE}")]);
-    let [[left, _]] = &deployed.dead_letters().await[..] else { panic!("the one that is no handoff comes back") };
+    let [[left, _]] = &deployed.dead_letters().await[..] else {
+        panic!("the one that is no handoff comes back")
+    };
     operator.paste("give-up", &[("THE-MESSAGE-ID", left)]).await;
     assert_eq!(deployed.depths().await, ["0 0", "0 0"]);
 

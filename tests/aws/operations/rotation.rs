@@ -1,12 +1,14 @@
 //! The signing secret is rotated by the page's commands while signed requests keep coming.
 //!
-//! The time of an invocation is an argument, so here five minutes are as many requests as fit into them, and no waiting.
+//! The time of an invocation is an argument, so here five minutes are as many requests as fit into
+//! them, and no waiting.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use desk_handoff::api;
+use desk_handoff::app::{App, Health, Invocation, PAUSE};
 use desk_handoff::auth::sign;
 use desk_handoff::aws::SharedClient;
 use desk_handoff::aws::dynamodb::Dynamodb;
@@ -16,8 +18,7 @@ use desk_handoff::config::Config;
 use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use desk_handoff::metrics::Metrics;
-use desk_handoff::secrets::{KEEP, Secrets};
-use desk_handoff::stack::{Health, Invocation, PAUSE, Stack};
+use desk_handoff::secrets::{CACHE_TTL, Secrets};
 use serde_json::json;
 
 use super::{Deployed, SIGNING_SECRET};
@@ -32,9 +33,10 @@ const NEW: &str = "the-new-signing-secret";
 /// Between two rounds of requests.
 const STEP: Duration = Duration::from_secs(60);
 
-/// Several instances of the receiver, each with its own copy of the secrets, and the sender's requests to them.
+/// Several instances of the receiver, each with its own copy of the secrets, and the sender's
+/// requests to them.
 struct Traffic {
-    receivers: Vec<Stack>,
+    receivers: Vec<App>,
     began: SystemTime,
     seconds: AtomicU64,
     /// What the senders sign with at the moment.
@@ -42,7 +44,7 @@ struct Traffic {
     sent: AtomicU64,
 }
 
-fn receiver(cloud: &Cloud) -> Stack {
+fn receiver(cloud: &Cloud) -> App {
     let prefix = format!("/{}", cloud.prefix);
     let lookup = |name: &str| match name {
         "APP_IDS" => Some(APP.to_owned()),
@@ -56,7 +58,7 @@ fn receiver(cloud: &Cloud) -> Stack {
     let claims = Box::new(Dynamodb::new(&aws, shared.clone(), TABLE.to_owned()));
     let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
     let transport = Box::new(HttpTransport(client));
-    Stack {
+    App {
         config,
         secrets,
         transport,
@@ -75,21 +77,25 @@ impl Traffic {
     async fn new(cloud: &Cloud) -> Self {
         let receivers = (0..3).map(|_| receiver(cloud)).collect();
         let (began, secrets) = (SystemTime::now(), Mutex::new(vec![SIGNING_SECRET]));
-        let traffic = Self { receivers, began, seconds: AtomicU64::new(0), secrets, sent: AtomicU64::new(0) };
+        let traffic =
+            Self { receivers, began, seconds: AtomicU64::new(0), secrets, sent: AtomicU64::new(0) };
         for receiver in &traffic.receivers {
             assert_eq!(traffic.send(receiver, SIGNING_SECRET).await, 200);
-            traffic.seconds.fetch_add(KEEP.as_secs() / 3, Ordering::Relaxed);
+            traffic.seconds.fetch_add(CACHE_TTL.as_secs() / 3, Ordering::Relaxed);
         }
         traffic
     }
 
     /// One signed webhook, at the traffic's own time.
-    async fn send(&self, receiver: &Stack, secret: &str) -> u16 {
+    async fn send(&self, receiver: &App, secret: &str) -> u16 {
         let nth = self.sent.fetch_add(1, Ordering::Relaxed);
         let body = json!({"event_id": format!("e-{nth}"), "conversation": {"id": nth.to_string(), "user_id": "u"}})
             .to_string();
         let request = http::Request::post("/webhooks/handoff");
-        let request = request.header("x-sendbird-signature", sign(body.as_bytes(), secret)).body(body.into()).unwrap();
+        let request = request
+            .header("x-sendbird-signature", sign(body.as_bytes(), secret))
+            .body(body.into())
+            .unwrap();
         let now = self.began + Duration::from_secs(self.seconds.load(Ordering::Relaxed));
         let invocation = Invocation::new("rotation", now, Duration::from_secs(20));
         api::handle(receiver, &request, &invocation).await.status().as_u16()
@@ -101,7 +107,11 @@ impl Traffic {
         for receiver in &self.receivers {
             for secret in &secrets {
                 let status = self.send(receiver, secret).await;
-                assert_eq!(status, 200, "rightly signed with {secret}, {:?} seconds on", self.seconds);
+                assert_eq!(
+                    status, 200,
+                    "rightly signed with {secret}, {:?} seconds on",
+                    self.seconds
+                );
             }
         }
     }
@@ -115,7 +125,10 @@ impl Traffic {
     }
 
     /// Requests keep coming for as long as the operator is at it.
-    async fn meanwhile<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+    async fn meanwhile<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
         let work = tokio::spawn(work);
         self.round().await;
         while !work.is_finished() {
@@ -150,18 +163,21 @@ async fn the_signing_secret_is_rotated_under_load_and_nothing_is_refused_that_wa
     let operator = deployed.operator.clone();
     traffic.meanwhile(async move { operator.answer("new-secret", NEW).await }).await;
     traffic.meanwhile(paste("rotate-add")).await;
-    assert_eq!(deployed.operator.run("secret signing-secret").await.trim(), format!("{NEW}\n{SIGNING_SECRET}"));
+    assert_eq!(
+        deployed.operator.run("secret signing-secret").await.trim(),
+        format!("{NEW}\n{SIGNING_SECRET}")
+    );
     assert!(traffic.answers(NEW).await.contains(&401), "this is why the page says to wait");
-    traffic.pass(KEEP).await;
+    traffic.pass(CACHE_TTL).await;
     traffic.sign_with(&[SIGNING_SECRET, NEW]);
-    traffic.pass(2 * KEEP).await;
+    traffic.pass(2 * CACHE_TTL).await;
     traffic.sign_with(&[NEW]);
     traffic.meanwhile(paste("rotate-drop")).await;
-    traffic.pass(KEEP).await;
+    traffic.pass(CACHE_TTL).await;
     assert_eq!(traffic.answers(SIGNING_SECRET).await, [401; 3], "the old one was dropped");
 
     traffic.meanwhile(paste("rotate-undo")).await;
-    traffic.pass(KEEP).await;
+    traffic.pass(CACHE_TTL).await;
     traffic.sign_with(&[SIGNING_SECRET, NEW]);
     traffic.round().await;
     deployed.has_pasted(&PASTED);

@@ -1,4 +1,5 @@
-//! The page's searches in the logs: each member that one names is in a line that the functions wrote, or AWS.
+//! The page's searches in the logs: each member that one names is in a line that the functions
+//! wrote, or AWS.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +13,18 @@ use crate::harness::operator::{blocks, page};
 use crate::harness::rie::Rie;
 
 /// What Lambda and CloudWatch write by themselves.
-const NOT_OURS: [&str; 6] = ["@timestamp", "@message", "@logStream", "type", "record.status", "record.errorType"];
+const NOT_OURS: [&str; 6] =
+    ["@timestamp", "@message", "@logStream", "type", "record.status", "record.errorType"];
 /// What the language of CloudWatch's searches is made of.
-const LANGUAGE: &str =
-    "and as asc bin by count desc fields filter in ispresent latest like limit max or sort stats sum";
+const LANGUAGE: &str = "and as asc bin by count desc fields filter in ispresent latest like limit max or sort stats sum";
 
 /// The searches of the page, as they are sent.
 fn searches() -> Vec<String> {
     let blocks = blocks();
-    let calls =
-        blocks.iter().filter(|block| block.name != "setup").flat_map(|block| block.commands.split("ask ").skip(1));
+    let calls = blocks
+        .iter()
+        .filter(|block| block.name != "setup")
+        .flat_map(|block| block.commands.split("ask ").skip(1));
     calls
         .filter_map(|call| {
             let (hours, rest) = call.split_once(' ')?;
@@ -32,7 +35,8 @@ fn searches() -> Vec<String> {
         .collect()
 }
 
-/// The names of the logs' members in a search: its words, without texts, patterns, the language, and names it gives itself.
+/// The names of the logs' members in a search: its words, without texts, patterns, the language,
+/// and names it gives itself.
 fn members(search: &str) -> BTreeSet<String> {
     let mut text = String::new();
     let mut within = None;
@@ -44,11 +48,18 @@ fn members(search: &str) -> BTreeSet<String> {
             None => text.push(c),
         }
     }
-    let words = text.split(|c: char| !(c.is_alphanumeric() || "_.@".contains(c))).filter(|word| !word.is_empty());
+    let words = text
+        .split(|c: char| !(c.is_alphanumeric() || "_.@".contains(c)))
+        .filter(|word| !word.is_empty());
     let words: Vec<&str> = words.collect();
-    let given: Vec<&str> = words.windows(2).filter(|pair| pair[0] == "as").map(|pair| pair[1]).collect();
-    let ours = words.iter().filter(|word| !LANGUAGE.split(' ').any(|known| known == **word) && !given.contains(word));
-    ours.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).map(|word| (*word).to_owned()).collect()
+    let given: Vec<&str> =
+        words.windows(2).filter(|pair| pair[0] == "as").map(|pair| pair[1]).collect();
+    let ours = words
+        .iter()
+        .filter(|word| !LANGUAGE.split(' ').any(|known| known == **word) && !given.contains(word));
+    ours.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|word| (*word).to_owned())
+        .collect()
 }
 
 /// Every member of every line of a log that is JSON.
@@ -58,7 +69,11 @@ fn logged(log: &str) -> BTreeSet<String> {
         Value::Object(inner) => inner.keys().map(|inner| format!("{name}.{inner}")).collect(),
         _ => vec![name.clone()],
     };
-    lines.flat_map(|line| line.as_object().into_iter().flatten().flat_map(within).collect::<Vec<_>>()).collect()
+    lines
+        .flat_map(|line| {
+            line.as_object().into_iter().flatten().flat_map(within).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn event(name: &str) -> Value {
@@ -69,12 +84,16 @@ fn event(name: &str) -> Value {
 /// How long the records of this event are, all together.
 fn records_of(event_id: &str, log: &str) -> usize {
     let own = format!("\"event_id\":\"{event_id}\"");
-    log.lines().filter(|line| line.starts_with("{\"_aws\":") && line.contains(&own)).map(str::len).sum()
+    log.lines()
+        .filter(|line| line.starts_with("{\"_aws\":") && line.contains(&own))
+        .map(str::len)
+        .sum()
 }
 
 /// The log of a function without parameters, and of one without its table.
 async fn failures(cloud: &Cloud, receiver: &mut Rie) -> String {
-    let mut blind = cloud.function_with(api(), &[("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")]).await;
+    let mut blind =
+        cloud.function_with(api(), &[("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")]).await;
     blind.invoke(&event("handoff.json")).await;
     receiver.invoke(&webhook("e9", "19", "order", "2025-07-30T08:35:25Z")).await;
     let mut forgetful = cloud.function_with(worker(), &[("TABLE_NAME", "no-such-table")]).await;
@@ -93,7 +112,15 @@ async fn the_searches_ask_for_what_the_logs_hold() {
     let mut log = receiver.output() + &worker.output();
     let size = records_of("e8", &log);
     let page = page();
-    let stated = page.split_once(" bytes together").unwrap().0.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+    let stated = page
+        .split_once(" bytes together")
+        .unwrap()
+        .0
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .parse::<usize>()
+        .unwrap();
     assert!(size.abs_diff(stated) < 150, "the records are of {size} bytes\n{log}");
     log.push_str(&failures(&cloud, &mut receiver).await);
     let template = file("template.yaml");

@@ -5,5 +5,8 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(service_fn(|_: LambdaEvent<Value>| async { Ok::<_, std::convert::Infallible>(Value::Null) })).await
+    run(service_fn(|_: LambdaEvent<Value>| async {
+        Ok::<_, std::convert::Infallible>(Value::Null)
+    }))
+    .await
 }

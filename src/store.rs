@@ -1,5 +1,5 @@
-//! What the seams to the outside share: parameters ([`crate::secrets`]), queue ([`crate::queue`]), claims
-//! ([`crate::claims`]).
+//! What the seams to the outside share: parameters ([`crate::secrets`]), queue ([`crate::queue`]),
+//! claims ([`crate::claims`]).
 
 use std::pin::Pin;
 

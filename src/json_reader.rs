@@ -1,7 +1,9 @@
-//! Reads a JSON value of unknown shape, and collects everything that is wrong with it, each with its path.
+//! Reads a JSON value of unknown shape, and collects everything that is wrong with it, each with
+//! its path.
 //!
-//! Pure. A problem never repeats a value: the value may be a customer's, or a token. Used for what strangers write: the
-//! body of a handoff ([`crate::handoff`]) and the `fields` parameter ([`crate::rules`]).
+//! Pure. A problem never repeats a value: the value may be a customer's, or a token. Used for what
+//! strangers write: the body of a handoff ([`crate::handoff`]) and the `fields` parameter
+//! ([`crate::rules`]).
 
 use std::fmt;
 
@@ -9,28 +11,32 @@ use serde_json::{Map, Value};
 
 /// What is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ReadError {
     /// Such as `data.conversation.user_id` or `fields[2].options`; empty for the whole.
     pub path: String,
     /// What is wrong there.
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
     }
 }
 
 /// Walks a value; what it cannot use it reports, and goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<ReadError>,
 }
 
 impl Reader {
     /// `value`, or every problem met on the way to it.
-    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<ReadError>> {
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),
             _ => Err(self.problems),
@@ -38,10 +44,14 @@ impl Reader {
     }
 
     pub(crate) fn report(&mut self, path: &str, message: impl Into<String>) {
-        self.problems.push(Problem { path: path.to_owned(), message: message.into() });
+        self.problems.push(ReadError { path: path.to_owned(), message: message.into() });
     }
 
-    pub(crate) fn object<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
+    pub(crate) fn object<'v>(
+        &mut self,
+        path: &str,
+        value: &'v Value,
+    ) -> Option<&'v Map<String, Value>> {
         if !value.is_object() {
             self.report(path, "must be an object");
         }
@@ -57,7 +67,10 @@ impl Reader {
     ) -> Option<&'v Map<String, Value>> {
         let parts = self.object(path, value)?;
         for name in parts.keys().filter(|name| !known.contains(&name.as_str())) {
-            self.report(&join(path, name), format!("is not known here; known are {}", known.join(", ")));
+            self.report(
+                &join(path, name),
+                format!("is not known here; known are {}", known.join(", ")),
+            );
         }
         Some(parts)
     }
@@ -86,7 +99,12 @@ impl Reader {
         Some(text)
     }
 
-    pub(crate) fn required<'v>(&mut self, path: &str, parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    pub(crate) fn required<'v>(
+        &mut self,
+        path: &str,
+        parts: &'v Map<String, Value>,
+        name: &str,
+    ) -> Option<&'v Value> {
         let value = present(parts, name);
         if value.is_none() {
             self.report(&join(path, name), "is required");
@@ -95,7 +113,8 @@ impl Reader {
     }
 }
 
-/// JSON as JavaScript writes it: half of a surrogate pair, as of a text that was cut within an emoji, stands for U+FFFD.
+/// JSON as JavaScript writes it: half of a surrogate pair, as of a text that was cut within an
+/// emoji, stands for U+FFFD.
 ///
 /// # Errors
 /// What is not JSON, with its place.
@@ -135,7 +154,8 @@ pub(crate) fn present<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&
 
 /// `a.b`, or `a["b c"]` where the name is not a plain word.
 pub(crate) fn join(path: &str, name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || "_-$".contains(char));
+    let plain = !name.is_empty()
+        && name.chars().all(|char| char.is_ascii_alphanumeric() || "_-$".contains(char));
     match (path, plain) {
         ("", true) => name.to_owned(),
         (_, true) => format!("{path}.{name}"),

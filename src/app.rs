@@ -1,4 +1,5 @@
-//! What both functions live on: settings, secrets, HTTP client, queue, claims; made once, kept as long as the process.
+//! What both functions live on: settings, secrets, HTTP client, queue, claims; made once, kept as
+//! long as the process.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,7 +29,7 @@ pub const PREFETCHED: usize = 4;
 
 /// What a function is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duty {
+pub enum Role {
     /// It takes requests, most of them for the queue.
     Receive,
     /// It works on what the queue holds.
@@ -36,7 +37,7 @@ pub enum Duty {
 }
 
 /// Everything that lives as long as the process.
-pub struct Stack {
+pub struct App {
     /// The environment's settings.
     pub config: Config,
     /// Credentials and rules.
@@ -55,12 +56,13 @@ pub struct Stack {
     pub pace: Option<Pace>,
     /// When a check of the configuration last failed.
     pub health: Health,
-    /// Whether a webhook's handoff waits for the ticket that Desk may be making itself (`grace_seconds`). A local run, whose
-    /// Desk makes none, does not.
+    /// Whether a webhook's handoff waits for the ticket that Desk may be making itself
+    /// (`grace_seconds`). A local run, whose Desk makes none, does not.
     pub waits_for_desk: bool,
 }
 
-/// How long a failed check of the configuration is not repeated, so that a caller who is not authenticated costs nothing.
+/// How long a failed check of the configuration is not repeated, so that a caller who is not
+/// authenticated costs nothing.
 pub const HEALTH_TTL: Duration = Duration::from_secs(10);
 
 /// When a check of the configuration last failed.
@@ -125,7 +127,7 @@ pub struct Invocation {
 
 /// Why a handoff is not done: it cannot even be begun, or it failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum JobError {
     /// A parameter of the application is missing or not usable.
     #[error("the parameter {0} is missing or not usable")]
     NotConfigured(&'static str),
@@ -151,7 +153,8 @@ impl Invocation {
 }
 
 impl Invocation {
-    /// The same, of a request that API Gateway received at this time, in milliseconds since 1970; 0 if it did not say.
+    /// The same, of a request that API Gateway received at this time, in milliseconds since 1970; 0
+    /// if it did not say.
     #[must_use]
     pub fn received_at(self, received: i64) -> Self {
         let received = if received > 0 { received } else { self.received };
@@ -159,34 +162,39 @@ impl Invocation {
     }
 }
 
-impl Stack {
-    /// Before the first event: fetches the parameters and opens the connections that it would have to wait for, while
-    /// Lambda lends a starting function more of the processor. What is not to be had in [`PREFETCH_TIME`] is left to
-    /// the first event; nothing fails here.
-    pub async fn prefetch(&self, duty: Duty, now: SystemTime) {
+impl App {
+    /// Before the first event: fetches the parameters and opens the connections that it would have
+    /// to wait for, while Lambda lends a starting function more of the processor. What is not to be
+    /// had in [`PREFETCH_TIME`] is left to the first event; nothing fails here.
+    pub async fn prefetch(&self, role: Role, now: SystemTime) {
         if !self.config.prefetch {
             return;
         }
         let app_ids = self.config.app_ids.iter().take(PREFETCHED);
         // Why it failed is in the log.
         let parameters = join_all(app_ids.map(|app_id| self.secrets.get(app_id, now)));
-        let connection = match duty {
-            Duty::Receive => self.queue.open(),
-            Duty::Work => self.claims.open(),
+        let connection = match role {
+            Role::Receive => self.queue.open(),
+            Role::Work => self.claims.open(),
         };
         if tokio::time::timeout(PREFETCH_TIME, join(parameters, connection)).await.is_err() {
             tracing::warn!("not everything could be fetched ahead in time");
         }
     }
 
-    /// Works one handoff out, and carries it out unless the mode is preview. The record learns what Desk cost, whatever
-    /// comes of it.
+    /// Works one handoff out, and carries it out unless the mode is preview. The record learns what
+    /// Desk cost, whatever comes of it.
     ///
     /// # Errors
-    /// [`Trouble`]; trying again is always safe.
-    pub async fn work(&self, job: Job<'_>, invocation: &Invocation, record: &mut Record) -> Result<Report, Trouble> {
+    /// [`JobError`]; trying again is always safe.
+    pub async fn work(
+        &self,
+        job: Job<'_>,
+        invocation: &Invocation,
+        record: &mut Record,
+    ) -> Result<Report, JobError> {
         let Job { app_id, credentials, handoff, mode, origin } = job;
-        let rules = credentials.rules.as_ref().map_err(|_| Trouble::NotConfigured("fields"))?;
+        let rules = credentials.rules.as_ref().map_err(|_| JobError::NotConfigured("fields"))?;
         let connection = Connection {
             transport: self.transport.as_ref(),
             config: &self.config,
@@ -197,7 +205,8 @@ impl Stack {
             pause: self.pause,
             pace: self.pace.as_ref().filter(|_| origin != Origin::Direct),
         };
-        let desk = Desk::new(connection, credentials).ok_or(Trouble::NotConfigured("desk-api-token"))?;
+        let desk =
+            Desk::new(connection, credentials).ok_or(JobError::NotConfigured("desk-api-token"))?;
         let worked = match mode {
             Mode::Preview => self.preview(&desk, rules, job, invocation).await,
             Mode::Live => {
