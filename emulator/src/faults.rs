@@ -14,13 +14,13 @@ pub struct Fault {
     call: Call,
     passes: u32,
     left: Option<u32>,
-    trouble: Trouble,
+    trouble: FaultKind,
 }
 
 impl Fault {
     /// A fault of this call; until [`with`](Self::with) says more, a 500 without a body.
     pub fn on(call: Call) -> Self {
-        let trouble = Trouble::Status { status: 500, headers: Vec::new(), body: String::new() };
+        let trouble = FaultKind::Status { status: 500, headers: Vec::new(), body: String::new() };
         Self { call, passes: 0, left: Some(1), trouble }
     }
 
@@ -47,7 +47,7 @@ impl Fault {
 
     /// What goes wrong.
     #[must_use]
-    pub fn with(mut self, trouble: Trouble) -> Self {
+    pub fn with(mut self, trouble: FaultKind) -> Self {
         self.trouble = trouble;
         self
     }
@@ -60,13 +60,13 @@ impl Fault {
 
     fn concerns(&self, call: Call, authorised: bool) -> bool {
         let aimed = self.call == Call::Any || self.call == call;
-        aimed && (authorised || matches!(self.trouble, Trouble::CutConnection))
+        aimed && (authorised || matches!(self.trouble, FaultKind::CutConnection))
     }
 }
 
 /// The trouble of the first fault that is due for this call, and one strike less of it. All others
 /// that concern the call count it as one that passed.
-pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Option<Trouble> {
+pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Option<FaultKind> {
     let mut due = None;
     for fault in faults.iter_mut().filter(|fault| fault.concerns(call, authorised)) {
         if fault.passes > 0 {
@@ -82,7 +82,7 @@ pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Opt
 
 /// What can go wrong. "Work" is what the call asks Desk to do.
 #[derive(Debug, Clone)]
-pub enum Trouble {
+pub enum FaultKind {
     /// 429; nothing is done.
     RateLimited {
         /// Seconds, in `Retry-After`.
@@ -130,7 +130,7 @@ pub enum Trouble {
     WrongTicket,
 }
 
-impl Trouble {
+impl FaultKind {
     /// The answer given instead of the work, for those that have one.
     #[track_caller]
     pub(crate) fn instead(&self, call: Call) -> Option<Answer> {

@@ -22,7 +22,7 @@
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
-//! use desk_emulator::{Call, Emulator, Fault, FieldDefinition, FieldKind, Seed, Setup, Trouble};
+//! use desk_emulator::{Call, Emulator, Fault, FieldDefinition, FieldKind, Seed, Setup, FaultKind};
 //!
 //! let desk = Emulator::start(Setup {
 //!     fields: vec![FieldDefinition::new("order-id", FieldKind::Text)],
@@ -30,7 +30,7 @@
 //! })
 //! .await?;
 //! let ticket = desk.seed_ticket(Seed { sendbird_id: "user_1".into(), ..Seed::default() });
-//! desk.inject(Fault::on(Call::ViewTicket).times(2).with(Trouble::CutConnection));
+//! desk.inject(Fault::on(Call::ViewTicket).times(2).with(FaultKind::CutConnection));
 //! // ... let the client under test work against desk.desk_url() and desk.chat_url() ...
 //! assert_eq!(desk.field(ticket, "order-id"), None);
 //! # Ok(())
@@ -62,7 +62,7 @@ pub use behaviour::{
 };
 pub use calls::Call;
 pub use chat::Message;
-pub use faults::{Fault, Trouble};
+pub use faults::{Fault, FaultKind};
 pub use fields::{FieldDefinition, FieldKind, stored};
 pub use groups::Group;
 pub use hand::Seed;

@@ -22,7 +22,7 @@ use crate::{
     behaviour::Behaviour,
     calls::{Call, Route},
     chat, customers,
-    faults::{self, Trouble},
+    faults::{self, FaultKind},
     fields::FieldDefinition,
     groups::{self, Group},
     line::{Door, Line},
@@ -216,7 +216,7 @@ impl Shared {
 
     async fn troubled(
         &self,
-        trouble: Trouble,
+        trouble: FaultKind,
         route: &Route,
         asked: &Asked,
         line: &Line,
@@ -225,21 +225,21 @@ impl Shared {
             return Some(instead);
         }
         match trouble {
-            Trouble::CutConnection => return None,
-            Trouble::Slow(wait) => self.wait(wait).await,
+            FaultKind::CutConnection => return None,
+            FaultKind::Slow(wait) => self.wait(wait).await,
             _ => {}
         }
         let answer = self.work(route, asked);
         match trouble {
-            Trouble::CutAfterWrite => return None,
-            Trouble::SilentAfterWrite => {
+            FaultKind::CutAfterWrite => return None,
+            FaultKind::SilentAfterWrite => {
                 self.wait(Duration::MAX).await;
                 return None;
             }
-            Trouble::CutBody => line.cut_in_body(),
-            Trouble::EmptyBody => return Some(answer.emptied()),
-            Trouble::OversizedBody(size) => return Some(answer.padded(size)),
-            Trouble::WrongTicket => {
+            FaultKind::CutBody => line.cut_in_body(),
+            FaultKind::EmptyBody => return Some(answer.emptied()),
+            FaultKind::OversizedBody(size) => return Some(answer.padded(size)),
+            FaultKind::WrongTicket => {
                 return Some(self.state().with_wrong_ticket(route.call, answer));
             }
             _ => {}

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk_emulator::{Call, Fault, Trouble};
+use desk_emulator::{Call, Fault, FaultKind};
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ async fn come(world: &World, moment: Moment, batch: &[Received]) {
         Moment::TicketMade => world.desk.requests().len(),
     };
     // The worker hangs between the write and its record of it.
-    world.desk.inject(Fault::on(Call::CreateTicket).with(Trouble::SilentAfterWrite));
+    world.desk.inject(Fault::on(Call::CreateTicket).with(FaultKind::SilentAfterWrite));
     let channels: Vec<String> = batch.iter().filter_map(channel).collect();
     let made = || {
         let requests = world.desk.requests();

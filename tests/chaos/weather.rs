@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use desk_emulator::{Call, Fault, Trouble};
+use desk_emulator::{Call, Fault, FaultKind};
 use fastrand::Rng;
 
 use crate::world::World;
@@ -42,20 +42,21 @@ fn fault(rng: &mut Rng) -> Fault {
     Fault::on(call).after(rng.u32(0..4)).with(trouble(rng))
 }
 
-fn trouble(rng: &mut Rng) -> Trouble {
-    let status = |status| Trouble::Status { status, headers: Vec::new(), body: String::new() };
+fn trouble(rng: &mut Rng) -> FaultKind {
+    let status = |status| FaultKind::Status { status, headers: Vec::new(), body: String::new() };
     match rng.u8(0..24) {
-        0..4 => {
-            Trouble::RateLimited { retry_after: Some(rng.u64(0..=1)), ratelimit_retry_after: None }
-        }
+        0..4 => FaultKind::RateLimited {
+            retry_after: Some(rng.u64(0..=1)),
+            ratelimit_retry_after: None,
+        },
         4..8 => status(500),
-        8..11 => Trouble::Html { status: 502 },
-        11..14 => Trouble::CutConnection,
-        14..18 => Trouble::CutAfterWrite,
-        18..20 => Trouble::CutBody,
-        20..22 => Trouble::EmptyBody,
-        22 => Trouble::Slow(Duration::from_millis(rng.u64(100..1500))),
-        _ => Trouble::SilentAfterWrite,
+        8..11 => FaultKind::Html { status: 502 },
+        11..14 => FaultKind::CutConnection,
+        14..18 => FaultKind::CutAfterWrite,
+        18..20 => FaultKind::CutBody,
+        20..22 => FaultKind::EmptyBody,
+        22 => FaultKind::Slow(Duration::from_millis(rng.u64(100..1500))),
+        _ => FaultKind::SilentAfterWrite,
     }
 }
 
@@ -63,10 +64,10 @@ fn trouble(rng: &mut Rng) -> Trouble {
 /// up, then it says so.
 pub(crate) async fn outage(world: &World) {
     let all = |trouble| world.desk.inject(Fault::on(Call::Any).always().with(trouble));
-    all(Trouble::CutConnection);
+    all(FaultKind::CutConnection);
     until(|| world.progress() >= 0.25).await;
     world.desk.clear_faults();
-    all(Trouble::Html { status: 503 });
+    all(FaultKind::Html { status: 503 });
     until(|| {
         world.progress() >= 0.5 && world.desk.requests().len() > 2 * world.sizes.conversations
     })

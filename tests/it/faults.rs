@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use desk_emulator::{
-    Call, Emulator, Fault, FieldDefinition, FieldKind, Reaction, Seed, Setup, StrangeRelated,
-    Trouble,
+    Call, Emulator, Fault, FaultKind, FieldDefinition, FieldKind, Reaction, Seed, Setup,
+    StrangeRelated,
 };
 use desk_emulator::{UnknownGroup, ValueUnit, WriteAnswer};
 use desk_handoff::claims::Memory;
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use crate::world::{World, planted};
 
-fn html(status: u16) -> Trouble {
-    Trouble::Html { status }
+fn html(status: u16) -> FaultKind {
+    FaultKind::Html { status }
 }
 
-fn limit(retry_after: Option<u64>, ratelimit_retry_after: Option<u64>) -> Trouble {
-    Trouble::RateLimited { retry_after, ratelimit_retry_after }
+fn limit(retry_after: Option<u64>, ratelimit_retry_after: Option<u64>) -> FaultKind {
+    FaultKind::RateLimited { retry_after, ratelimit_retry_after }
 }
 
 fn on_channel() -> Seed {
@@ -53,7 +53,7 @@ async fn a_limit_longer_than_the_time_left_is_passed_on() {
 async fn a_look_up_that_fails_is_repeated_and_then_a_failure_never_not_found() {
     for call in [Call::ListTickets, Call::ListCustomers] {
         let world = World::new().await.without_queue();
-        let trouble = || Trouble::Status { status: 500, headers: vec![], body: String::new() };
+        let trouble = || FaultKind::Status { status: 500, headers: vec![], body: String::new() };
         world.desk.inject(Fault::on(call).times(3).with(trouble()));
         world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
         let world = World::new().await.without_queue();
@@ -81,16 +81,16 @@ async fn a_page_of_html_keeps_its_status() {
 async fn a_slow_desk_is_a_504_within_the_time_that_there_is() {
     let mut world = World::new().await.without_queue();
     world.time = Duration::from_millis(600);
-    world
-        .desk
-        .inject(Fault::on(Call::ListTickets).always().with(Trouble::Slow(Duration::from_secs(60))));
+    world.desk.inject(
+        Fault::on(Call::ListTickets).always().with(FaultKind::Slow(Duration::from_secs(60))),
+    );
     world.hand_over(json!({"order-id": "1"})).await.is(504, "desk-timeout");
     assert_eq!(world.writes(), 0);
 }
 
 #[tokio::test]
 async fn a_cut_connection_is_tried_again_where_that_is_harmless() {
-    for trouble in [Trouble::CutConnection, Trouble::CutBody] {
+    for trouble in [FaultKind::CutConnection, FaultKind::CutBody] {
         let world = World::new().await.without_queue();
         let id = world.desk.seed_ticket(on_channel());
         world.desk.inject(Fault::on(Call::ListTickets).times(2).with(trouble.clone()));
@@ -105,7 +105,7 @@ async fn a_cut_connection_is_tried_again_where_that_is_harmless() {
 #[tokio::test]
 async fn create_in_doubt_is_not_repeated_for_a_minute() {
     let world = World::new().await.without_queue();
-    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::CutConnection));
+    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(FaultKind::CutConnection));
     let body = crate::world::handoff(json!({"order-id": "1"}));
     world.post("/handoffs", &body).await.is(504, "ticket-in-doubt");
     world.post_later("/handoffs", &body, 58).await.is(504, "ticket-in-doubt");
@@ -117,7 +117,7 @@ async fn create_in_doubt_is_not_repeated_for_a_minute() {
 #[tokio::test]
 async fn a_create_whose_answer_is_lost_is_found_and_gone_on_with() {
     for trouble in
-        [Trouble::CutAfterWrite, Trouble::CutBody, Trouble::EmptyBody, Trouble::WrongTicket]
+        [FaultKind::CutAfterWrite, FaultKind::CutBody, FaultKind::EmptyBody, FaultKind::WrongTicket]
     {
         let world = World::new().await.without_queue();
         world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(trouble.clone()));
@@ -137,7 +137,7 @@ async fn a_create_whose_answer_is_lost_is_found_and_gone_on_with() {
 async fn a_create_that_desk_did_in_silence_is_found_by_the_next_try() {
     let mut world = World::new().await.without_queue();
     world.time = Duration::from_millis(700);
-    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::SilentAfterWrite));
+    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(FaultKind::SilentAfterWrite));
     world.hand_over(json!({"order-id": "1"})).await.is(504, "desk-timeout");
     world.time = Duration::from_secs(20);
     world.hand_over(json!({"order-id": "1", "cart-items": 2})).await.is(200, "updated");
@@ -155,7 +155,7 @@ async fn a_ticket_made_in_silence_is_found_by_its_title_whatever_that_was_to_be(
             "conversation": {"id": "77", "user_id": "user_1"}, "context": {"order-id": "1"}, "ticket": {"title": wish}
         });
         world.time = Duration::from_millis(700);
-        world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::SilentAfterWrite));
+        world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(FaultKind::SilentAfterWrite));
         world.post("/handoffs", &body).await.is(504, "desk-timeout");
         world.time = Duration::from_secs(20);
         assert_eq!(world.post("/handoffs", &body).await.status, 201);
@@ -203,7 +203,7 @@ async fn a_value_that_desk_spells_in_its_own_way_stays_ours() {
 
 #[tokio::test]
 async fn a_customer_made_in_silence_is_used() {
-    for trouble in [Trouble::CutAfterWrite, Trouble::EmptyBody] {
+    for trouble in [FaultKind::CutAfterWrite, FaultKind::EmptyBody] {
         let world = World::new().await.without_queue();
         world.desk.inject(Fault::on(Call::CreateCustomer).times(1).with(trouble));
         world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
@@ -227,12 +227,12 @@ async fn another_ticket_than_the_one_asked_for_is_never_used() {
     let theirs = world.desk.seed_ticket(Seed { sendbird_id: "user_2".into(), ..Seed::default() });
     let before = world.desk.ticket(theirs);
     for call in [Call::ViewTicket, Call::PatchFields] {
-        world.desk.inject(Fault::on(call).times(1).with(Trouble::WrongTicket));
+        world.desk.inject(Fault::on(call).times(1).with(FaultKind::WrongTicket));
         let mut body = crate::world::handoff(json!({"order-id": "1"}));
         body["ticket"] = json!({"id": ours});
         world.post("/handoffs", &body).await.is(502, "desk-unavailable");
     }
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::WrongTicket));
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::WrongTicket));
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     assert_ne!(answer.body["ticket"]["id"], json!(theirs));
     assert_eq!(world.desk.ticket(theirs), before);
@@ -244,7 +244,7 @@ async fn a_create_answered_with_another_conversations_ticket_is_looked_for() {
     let mut body = crate::world::handoff(json!({"order-id": "theirs"}));
     body["conversation"] = json!({"id": "2", "channel_url": "ch_ai_2", "user_id": "user_1"});
     let theirs = world.post("/handoffs", &body).await.ticket_id();
-    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(Trouble::WrongTicket));
+    world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(FaultKind::WrongTicket));
     let ours = world.hand_over(json!({"order-id": "ours"})).await;
     assert_ne!(ours.ticket_id(), theirs);
     assert_eq!(
@@ -355,7 +355,7 @@ async fn a_redirect_is_not_followed_and_the_token_stays_at_home() {
     for call in [Call::ListTickets, Call::CreateTicket] {
         world.desk.clear_faults();
         world.desk.inject(
-            Fault::on(call).always().with(Trouble::Redirect { location: location.clone() }),
+            Fault::on(call).always().with(FaultKind::Redirect { location: location.clone() }),
         );
         let answer = world.hand_over(json!({"order-id": "1"})).await;
         answer.is(502, "desk-unavailable");
@@ -369,7 +369,7 @@ async fn a_redirect_is_not_followed_and_the_token_stays_at_home() {
 async fn an_endless_answer_is_cut_off() {
     let world = World::new().await.without_queue();
     world.desk.inject(
-        Fault::on(Call::ListTickets).always().with(Trouble::OversizedBody(9 * 1024 * 1024)),
+        Fault::on(Call::ListTickets).always().with(FaultKind::OversizedBody(9 * 1024 * 1024)),
     );
     world.hand_over(json!({"order-id": "1"})).await.is(502, "desk-unavailable");
     assert_eq!(world.writes(), 0);
@@ -379,7 +379,7 @@ async fn an_endless_answer_is_cut_off() {
 #[tokio::test]
 async fn failed_opening_message_is_repeated() {
     for trouble in
-        [html(503), Trouble::CutConnection, limit(Some(3600), None), Trouble::CutAfterWrite]
+        [html(503), FaultKind::CutConnection, limit(Some(3600), None), FaultKind::CutAfterWrite]
     {
         let world = World::new().await;
         world.desk.inject(Fault::on(Call::PostMessage).times(4).with(trouble.clone()));
@@ -399,7 +399,7 @@ async fn failed_opening_message_is_repeated() {
 #[tokio::test]
 async fn refused_opening_message_costs_only_itself() {
     let world = World::new().await;
-    let refusal = Trouble::Status { status: 400, headers: vec![], body: String::new() };
+    let refusal = FaultKind::Status { status: 400, headers: vec![], body: String::new() };
     world.desk.inject(Fault::on(Call::PostMessage).always().with(refusal));
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     answer.is(201, "created");
@@ -419,7 +419,7 @@ async fn refused_opening_message_costs_only_itself() {
 async fn desks_own_words_about_a_value_reach_nobody() {
     let world = World::new().await.without_queue();
     let body = json!({"code": "desk400104", "detail": planted("is no order")}).to_string();
-    world.desk.inject(Fault::on(Call::CreateTicket).always().with(Trouble::Status {
+    world.desk.inject(Fault::on(Call::CreateTicket).always().with(FaultKind::Status {
         status: 400,
         headers: vec![],
         body,

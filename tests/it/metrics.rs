@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
-use desk_emulator::{Call, Fault, Trouble};
+use desk_emulator::{Call, Fault, FaultKind};
 use desk_handoff::emf::Emf;
 use desk_handoff::fields::Outcome;
 use desk_handoff::metrics::{
@@ -129,7 +129,7 @@ async fn a_handoff_that_fills_nothing_says_so() {
 #[tokio::test]
 async fn a_failed_handoff_is_recorded_with_what_desk_cost() {
     let world = World::new().await.without_queue();
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::Html { status: 502 }));
     world.hand_over(json!({"order-id": planted("1")})).await.is(502, "desk-unavailable");
     let line = world.only_record();
     let read = read(&line);
@@ -167,7 +167,7 @@ async fn message_behind_failed_one_has_no_record() {
         body["event_id"] = json!(id);
         world.post("/webhooks/handoff", &body).await.is(200, "queued");
     }
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::Html { status: 502 }));
     let entries = world.queue.entries();
     let messages: Vec<_> =
         entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 1)).collect();
@@ -217,7 +217,7 @@ async fn a_health_check_leaves_no_record() {
 #[tokio::test]
 async fn every_line_of_a_handoff_says_whose_it_is() {
     let world = World::new().await.without_queue();
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::Html { status: 502 }));
     let mut body = handoff(json!({"order-id": planted("1")}));
     body["event_id"] = json!("event-of-the-log-test");
     world.post("/handoffs", &body).await.is(502, "desk-unavailable");

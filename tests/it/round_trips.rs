@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use desk_emulator::{Call, Fault, FieldDefinition, FieldKind, Seed, Trouble};
+use desk_emulator::{Call, Fault, FaultKind, FieldDefinition, FieldKind, Seed};
 use serde_json::{Value, json};
 
 use crate::world::{World, handoff};
@@ -16,7 +16,7 @@ const SLOW: Duration = Duration::from_millis(400);
 fn slow(world: &World) {
     world.desk.clear_requests();
     for call in [Call::ListTickets, Call::ListCustomers, Call::ViewTicket] {
-        world.desk.inject(Fault::on(call).always().with(Trouble::Slow(SLOW)));
+        world.desk.inject(Fault::on(call).always().with(FaultKind::Slow(SLOW)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::SqsEvent;
-use desk_emulator::{Call, Fault, Setup, Trouble};
+use desk_emulator::{Call, Fault, FaultKind, Setup};
 use desk_handoff::app::Invocation;
 use desk_handoff::worker;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ async fn failed_message_stops_later_ones() {
     }
     let entries = world.queue.entries();
     assert_eq!(entries[0].group, entries[1].group, "of one customer");
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 502 }));
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::Html { status: 502 }));
     let messages: Vec<(&str, &str, u32)> =
         entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 2)).collect();
     assert_eq!(failures(&world, &messages).await, ["m0", "m1"]);
@@ -195,7 +195,7 @@ async fn what_desk_asks_for_is_respected_between_deliveries() {
     let world = World::new().await;
     world.post("/webhooks/handoff", &event("e1", "ch", json!({}))).await;
     let entry = world.queue.entries().remove(0);
-    let trouble = Trouble::RateLimited { retry_after: Some(300), ratelimit_retry_after: None };
+    let trouble = FaultKind::RateLimited { retry_after: Some(300), ratelimit_retry_after: None };
     world.desk.inject(Fault::on(Call::ListTickets).always().with(trouble));
     failures(&world, &[(&entry.body, &entry.group, 1)]).await;
     assert_eq!(world.queue.postponed(), [("r0".to_owned(), 300)]);

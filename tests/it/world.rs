@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use desk_emulator::{Call, Emulator, Fault, FieldDefinition, Setup, Trouble};
+use desk_emulator::{Call, Emulator, Fault, FaultKind, FieldDefinition, Setup};
 use desk_handoff::api::handle;
 use desk_handoff::app::{App, Health, Invocation};
 use desk_handoff::auth::sign;
@@ -264,7 +264,7 @@ impl World {
 
     /// From now on Desk writes fields, and its answer to that is of no use.
     pub(crate) fn fail_after_fields(&self) {
-        self.desk.inject(Fault::on(Call::PatchFields).always().with(Trouble::CutAfterWrite));
+        self.desk.inject(Fault::on(Call::PatchFields).always().with(FaultKind::CutAfterWrite));
     }
 
     /// How often Desk was asked this.

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use desk_emulator::{Call, Fault, Seed, Trouble};
+use desk_emulator::{Call, Fault, FaultKind, Seed};
 use serde_json::{Value, json};
 
 use crate::cloud::{CANARY, Cloud, REGION, SIGNING, TOKEN, at_moto, stand_in};
@@ -112,7 +112,7 @@ async fn refused_token_and_failing_desk_are_reported() {
     );
     cloud.desk.rotate_desk_token(TOKEN);
     let body = format!("<p>{TOKEN}</p>");
-    let page = Trouble::Status { status: 404, headers: Vec::new(), body };
+    let page = FaultKind::Status { status: 404, headers: Vec::new(), body };
     cloud.desk.inject(Fault::on(Call::Any).always().with(page));
     let failed = cloud.examine(&[]).await;
     assert_eq!(

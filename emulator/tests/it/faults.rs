@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use desk_emulator::{Call, Fault, Seed, Trouble};
+use desk_emulator::{Call, Fault, FaultKind, Seed};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ async fn create(world: &World) -> reqwest::Result<Response> {
     world.request(Method::POST, "/tickets").json(&body).send().await
 }
 
-fn spoil(world: &World, call: Call, trouble: Trouble) {
+fn spoil(world: &World, call: Call, trouble: FaultKind) {
     world.desk.inject(Fault::on(call).with(trouble));
 }
 
@@ -35,7 +35,7 @@ async fn a_rate_limit_names_the_seconds_and_does_nothing() {
     spoil(
         &world,
         Call::CreateTicket,
-        Trouble::RateLimited { retry_after: Some(2), ratelimit_retry_after: Some(3) },
+        FaultKind::RateLimited { retry_after: Some(2), ratelimit_retry_after: Some(3) },
     );
     let limited = create(&world).await.unwrap();
     assert_eq!(limited.status(), 429);
@@ -47,7 +47,7 @@ async fn a_rate_limit_names_the_seconds_and_does_nothing() {
     spoil(
         &world,
         Call::CreateTicket,
-        Trouble::RateLimited { retry_after: None, ratelimit_retry_after: None },
+        FaultKind::RateLimited { retry_after: None, ratelimit_retry_after: None },
     );
     let limited = create(&world).await.unwrap();
     assert_eq!((limited.status().as_u16(), header(&limited, "retry-after")), (429, None));
@@ -59,17 +59,25 @@ async fn a_rate_limit_names_the_seconds_and_does_nothing() {
 async fn a_status_or_a_proxys_page_comes_instead_of_the_work() {
     let world = world().await;
     let headers = vec![("X-Request-Id".to_owned(), "7".to_owned())];
-    spoil(&world, Call::CreateTicket, Trouble::Status { status: 503, headers, body: "{}".into() });
+    spoil(
+        &world,
+        Call::CreateTicket,
+        FaultKind::Status { status: 503, headers, body: "{}".into() },
+    );
     let answer = create(&world).await.unwrap();
     assert_eq!((answer.status().as_u16(), header(&answer, "x-request-id")), (503, Some("7")));
-    spoil(&world, Call::CreateTicket, Trouble::Html { status: 502 });
+    spoil(&world, Call::CreateTicket, FaultKind::Html { status: 502 });
     let answer = create(&world).await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), header(&answer, "content-type")),
         (502, Some("text/html"))
     );
     assert!(answer.text().await.unwrap().starts_with("<html>"));
-    spoil(&world, Call::CreateTicket, Trouble::Redirect { location: "http://example.com/".into() });
+    spoil(
+        &world,
+        Call::CreateTicket,
+        FaultKind::Redirect { location: "http://example.com/".into() },
+    );
     let answer = create(&world).await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), header(&answer, "location")),
@@ -81,12 +89,12 @@ async fn a_status_or_a_proxys_page_comes_instead_of_the_work() {
 #[tokio::test]
 async fn a_slow_call_is_done_in_the_end_unless_the_client_gives_up() {
     let mut world = world().await;
-    spoil(&world, Call::CreateTicket, Trouble::Slow(Duration::from_millis(20)));
+    spoil(&world, Call::CreateTicket, FaultKind::Slow(Duration::from_millis(20)));
     let begun = Instant::now();
     assert_eq!(create(&world).await.unwrap().status(), 201);
     assert!(begun.elapsed() >= Duration::from_millis(20));
     world.http = client(Duration::from_millis(100));
-    spoil(&world, Call::CreateTicket, Trouble::Slow(Duration::from_secs(60)));
+    spoil(&world, Call::CreateTicket, FaultKind::Slow(Duration::from_secs(60)));
     assert!(create(&world).await.unwrap_err().is_timeout());
     assert_eq!((tickets(&world), statuses(&world)), (1, vec![Some(201), None]));
 }
@@ -94,18 +102,18 @@ async fn a_slow_call_is_done_in_the_end_unless_the_client_gives_up() {
 #[tokio::test]
 async fn a_connection_cut_before_the_work_does_nothing_even_without_a_token() {
     let world = world().await;
-    spoil(&world, Call::CreateTicket, Trouble::CutConnection);
+    spoil(&world, Call::CreateTicket, FaultKind::CutConnection);
     let error = create(&world).await.unwrap_err();
     assert!(error.is_request() && !error.is_timeout(), "{error:?}");
     assert_eq!((tickets(&world), statuses(&world)), (0, vec![None]));
-    spoil(&world, Call::ListTickets, Trouble::CutConnection);
+    spoil(&world, Call::ListTickets, FaultKind::CutConnection);
     assert!(try_got(world.http.get(format!("{}/tickets", world.desk.desk_url()))).await.is_err());
 }
 
 #[tokio::test]
 async fn a_connection_cut_after_the_work_leaves_the_ticket() {
     let world = world().await;
-    spoil(&world, Call::CreateTicket, Trouble::CutAfterWrite);
+    spoil(&world, Call::CreateTicket, FaultKind::CutAfterWrite);
     let error = create(&world).await.unwrap_err();
     assert!(error.is_request() && !error.is_timeout(), "{error:?}");
     assert_eq!((tickets(&world), statuses(&world)), (1, vec![None]));
@@ -115,7 +123,7 @@ async fn a_connection_cut_after_the_work_leaves_the_ticket() {
 async fn silence_after_the_work_leaves_the_ticket_and_the_client_waiting() {
     let mut world = world().await;
     world.http = client(Duration::from_millis(100));
-    spoil(&world, Call::CreateTicket, Trouble::SilentAfterWrite);
+    spoil(&world, Call::CreateTicket, FaultKind::SilentAfterWrite);
     assert!(create(&world).await.unwrap_err().is_timeout());
     assert_eq!((tickets(&world), statuses(&world)), (1, vec![None]));
     world.http = client(Duration::from_secs(5));
@@ -125,7 +133,7 @@ async fn silence_after_the_work_leaves_the_ticket_and_the_client_waiting() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_the_silent() {
     let world = world().await;
-    spoil(&world, Call::CreateTicket, Trouble::SilentAfterWrite);
+    spoil(&world, Call::CreateTicket, FaultKind::SilentAfterWrite);
     let waiting = create(&world);
     let stop = async {
         while world.desk.tickets().is_empty() {
@@ -141,7 +149,7 @@ async fn a_stop_does_not_wait_for_the_silent() {
 #[tokio::test]
 async fn a_cut_body_comes_with_its_head_and_its_first_half() {
     let world = world().await;
-    spoil(&world, Call::CreateTicket, Trouble::CutBody);
+    spoil(&world, Call::CreateTicket, FaultKind::CutBody);
     let mut answer = create(&world).await.unwrap();
     assert_eq!(answer.status(), 201);
     let whole = usize::try_from(answer.content_length().unwrap()).unwrap();
@@ -161,10 +169,10 @@ async fn a_cut_body_comes_with_its_head_and_its_first_half() {
 #[tokio::test]
 async fn an_empty_or_an_oversized_body_comes_after_the_work() {
     let world = world().await;
-    spoil(&world, Call::CreateTicket, Trouble::EmptyBody);
+    spoil(&world, Call::CreateTicket, FaultKind::EmptyBody);
     let answer = create(&world).await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().len()), (201, 0));
-    spoil(&world, Call::CreateTicket, Trouble::OversizedBody(1_000_000));
+    spoil(&world, Call::CreateTicket, FaultKind::OversizedBody(1_000_000));
     let answer = create(&world).await.unwrap().text().await.unwrap();
     assert_eq!(answer.len(), 1_000_000);
     assert!(serde_json::from_str::<Value>(&answer).unwrap()["id"].is_u64());
@@ -175,7 +183,7 @@ async fn an_empty_or_an_oversized_body_comes_after_the_work() {
 async fn a_wrong_ticket_is_another_one_or_an_invented_one() {
     let world = world().await;
     let asked = world.desk.seed_ticket(Seed::default());
-    world.desk.inject(Fault::on(Call::Any).always().with(Trouble::WrongTicket));
+    world.desk.inject(Fault::on(Call::Any).always().with(FaultKind::WrongTicket));
     let (status, invented) = world.get(&format!("/tickets/{asked}")).await;
     assert_eq!(status, 200);
     assert!(world.desk.ticket(invented["id"].as_u64().unwrap()).is_none());
@@ -196,7 +204,7 @@ async fn a_wrong_ticket_is_another_one_or_an_invented_one() {
 async fn a_fault_lets_pass_strikes_and_is_used_up() {
     let world = world().await;
     let fault = Fault::on(Call::ListTickets).after(1).times(2);
-    world.desk.inject(fault.with(Trouble::Html { status: 500 }));
+    world.desk.inject(fault.with(FaultKind::Html { status: 500 }));
     let mut seen = Vec::new();
     for _ in 0..5 {
         seen.push(world.get("/tickets").await.0);
@@ -208,8 +216,8 @@ async fn a_fault_lets_pass_strikes_and_is_used_up() {
 #[tokio::test]
 async fn faults_of_one_call_come_in_their_order_until_they_are_cleared() {
     let world = world().await;
-    spoil(&world, Call::Any, Trouble::Html { status: 502 });
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(Trouble::Html { status: 503 }));
+    spoil(&world, Call::Any, FaultKind::Html { status: 502 });
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::Html { status: 503 }));
     let unauthorised = world.http.get(format!("{}/tickets", world.desk.desk_url()));
     assert_eq!(got(unauthorised).await.0, 401, "the token comes before the faults");
     assert_eq!(world.get("/tickets").await.0, 502);
