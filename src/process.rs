@@ -350,7 +350,8 @@ impl<'a> Work<'a> {
         mut closed: Vec<Ticket>,
         listed: Vec<Ticket>,
     ) -> Result<Found, ProcessError> {
-        let mut seen: Vec<u64> = listed.iter().map(|ticket| ticket.id).collect();
+        let listed_ids: Vec<u64> = listed.iter().map(|ticket| ticket.id).collect();
+        let mut seen = listed_ids.clone();
         seen.extend(named.iter().chain(&closed).map(|ticket| ticket.id));
         seen.extend(self.customer.known_tickets());
         let known_closed: Vec<u64> = closed.iter().map(|ticket| ticket.id).collect();
@@ -364,6 +365,9 @@ impl<'a> Work<'a> {
         let mut open = named.into_iter().next();
         if open.is_none() {
             open = self.fresh(matcher, candidates, &mut closed, &mut others).await?;
+        }
+        if open.is_none() {
+            open = self.unlisted(matcher, &listed_ids).await?;
         }
         if let Some(open) = &open {
             others.retain(|id| *id != open.id);
@@ -392,6 +396,24 @@ impl<'a> Work<'a> {
             }
             others.retain(|id| *id != candidate.id);
             closed.extend(Some(shown).filter(|_| is_ours));
+        }
+        Ok(None)
+    }
+
+    /// The open ticket that is remembered besides the latest and that no list shows yet. A handoff
+    /// that is the first to carry both names of its conversation finds two that are remembered.
+    async fn unlisted(
+        &mut self,
+        matcher: &TicketMatcher<'_>,
+        listed: &[u64],
+    ) -> Result<Option<Ticket>, ProcessError> {
+        let known = &self.customer.conversation(&self.names).tickets;
+        let earlier = known.iter().rev().skip(1).map(|ticket| ticket.id);
+        for id in earlier.filter(|id| !listed.contains(id)) {
+            let shown = self.desk.ticket(id).await?;
+            if let Some(shown) = shown.filter(|shown| shown.open && matcher.may_be_taken(shown)) {
+                return Ok(Some(shown));
+            }
         }
         Ok(None)
     }

@@ -112,7 +112,12 @@ impl Marks {
             }
         }
         let priority = shown.priority.as_deref().unwrap_or_default();
-        if priority != Priority::Medium.as_str() || self.0.contains_key(PRIORITY) {
+        // Desk gives MEDIUM to every ticket: that is nobody's value, unless a try of ours may have
+        // written it.
+        let is_default = priority == Priority::Medium.as_str()
+            && !self.0.contains_key(PRIORITY)
+            && recognise.doubtful(PRIORITY, priority).is_none();
+        if !is_default {
             self.settle_text(PRIORITY, priority, recognise);
         }
         let team = shown.team.as_deref().unwrap_or_default();

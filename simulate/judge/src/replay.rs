@@ -118,6 +118,8 @@ struct Handed {
     enqueued: bool,
     /// The work on it came to its end.
     worked: bool,
+    /// When that was.
+    worked_at: Option<Millis>,
     dead: bool,
     accepted: Option<String>,
     dropped: BTreeSet<String>,
@@ -183,7 +185,10 @@ impl<'a> Replay<'a> {
             What::Answered(number, status, body) => self.answered(*number, *status, body),
             What::Enqueued(number) => self.with(*number, |handed| handed.enqueued = true),
             What::Deleted(number) => {
-                self.with(*number, |handed| handed.worked = true);
+                let now = self.now;
+                self.with(*number, |handed| {
+                    (handed.worked, handed.worked_at) = (true, Some(now));
+                });
                 self.deleted(*number);
             }
             What::DeadLettered(number) => self.with(*number, |handed| handed.dead = true),
@@ -272,6 +277,7 @@ impl<'a> Replay<'a> {
             filled_on: BTreeSet::new(),
             enqueued: false,
             worked: false,
+            worked_at: None,
             dead: false,
             accepted: None,
             dropped: BTreeSet::new(),
@@ -797,9 +803,21 @@ impl<'a> Replay<'a> {
             _ if self.was_dropped(handed, key) => true,
             // A human typed it over ours.
             Some(held) if held.by == By::Human && was_there(ticket, key, text) => true,
-            Some(held) => self.may_stand(handed, held),
+            Some(held) => self.is_forgotten(ticket) || self.may_stand(handed, held),
             None => ticket.fields.len() >= 20,
         })
+    }
+
+    /// Whether nothing is remembered of a ticket of ours: who made it could not remember it, and the
+    /// conversation has another one.
+    fn is_forgotten(&self, ticket: &Ticket) -> bool {
+        let By::Us(number) = ticket.by else { return false };
+        let is_cut = self.attempts.get(&number).is_some_and(Attempt::is_cut);
+        let mut others = self.tickets.values().filter(|other| other.by != ticket.by);
+        is_cut
+            && others.any(|other| {
+                other.user == ticket.user && self.is_same(&ticket.user, &ticket.names, &other.names)
+            })
     }
 
     /// Whether Desk refused or dropped this key of it, or of the first sending of its bytes.
@@ -875,9 +893,12 @@ impl<'a> Replay<'a> {
             return;
         }
         self.judge_preview(number, body);
+        let now = self.now;
         self.with(number, |handed| {
             handed.accepted = Some(word.clone());
-            handed.worked |= word != "queued";
+            if word != "queued" {
+                (handed.worked, handed.worked_at) = (true, Some(now));
+            }
         });
         self.judge_word(number, &word, body);
     }
@@ -1140,7 +1161,8 @@ impl<'a> Replay<'a> {
             || (one_of.sent.repeats.is_some() && one_of.sent.repeats == other_of.sent.repeats);
         let apart = |one: &Handed, other: &Handed| {
             // What is done is remembered from then on.
-            let done = one.done.and_then(|done| i64::try_from(done).ok()).map(|done| EPOCH + done);
+            let done = one.done.max(one.worked_at);
+            let done = done.and_then(|done| i64::try_from(done).ok()).map(|done| EPOCH + done);
             other.sent.received - one.sent.received.max(done.unwrap_or(i64::MIN))
         };
         let is_soon = apart(one_of, other_of) < SAME_BYTES && apart(other_of, one_of) < SAME_BYTES;
