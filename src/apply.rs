@@ -149,8 +149,8 @@ pub async fn complete(
     matched: &Matched,
 ) -> Written {
     let mut writer = Writer::new(desk, created.ticket.clone(), rest.outcomes.clone());
-    // All that a new ticket holds came with the call.
-    writer.before.fields = None;
+    // All that a new ticket holds came with the call; one that was made bare holds nothing.
+    writer.before.fields = (!created.with_values).then(BTreeMap::new);
     writer.answered = created.ticket.fields.clone().unwrap_or_default();
     if created.with_values {
         rest.write.clear();
@@ -297,17 +297,21 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Whether one of these fields holds another value than at the look that the plan was made by,
-    /// and not ours.
-    fn is_overtaken(&self, values: &[Sent]) -> bool {
-        let (Some(before), Some(now)) = (&self.before.fields, &self.ticket.fields) else {
-            return false;
+    /// Whether one of these holds another value than at the look that the plan was made by, and not
+    /// ours: somebody is at work on the ticket.
+    fn is_overtaken(&self, wanted: &[Sent]) -> bool {
+        let (before, now) = (&self.before, &self.ticket);
+        let has_changed = |wanted: &Sent| match wanted {
+            Sent::Value(_, value) => {
+                let shown = before.fields.as_ref().zip(now.fields.as_ref());
+                let key = value.key.as_str();
+                shown.is_some_and(|(before, now)| before.get(key) != now.get(key))
+            }
+            Sent::Priority(_) => before.priority != now.priority,
+            Sent::Team(_) => before.team != now.team,
+            Sent::Related(_) => false,
         };
-        values.iter().any(|value| {
-            let Sent::Value(_, wanted) = value else { return false };
-            let key = wanted.key.as_str();
-            before.get(key) != now.get(key) && !value.is_held(&self.ticket)
-        })
+        wanted.iter().any(|wanted| has_changed(wanted) && !wanted.is_held(now))
     }
 
     async fn write_value(&mut self, value: Sent, cut: Sent) -> Result<(), Stop> {
@@ -333,6 +337,9 @@ impl<'a> Writer<'a> {
     }
 
     async fn write_priority(&mut self, priority: Priority) -> Result<(), Stop> {
+        if self.is_overtaken(&[Sent::Priority(priority)]) {
+            return Err(Stop::Overtaken);
+        }
         let answer = self.desk.set_priority(self.ticket.id, priority).await;
         if !self.settle(vec![Sent::Priority(priority)], answer).await? {
             self.outcomes.priority = Outcome::Rejected;
@@ -342,10 +349,14 @@ impl<'a> Writer<'a> {
 
     /// The answer to a transfer shows no ticket: that it names the ticket as moved is all there is.
     async fn write_team(&mut self, team: TeamKey) -> Result<(), Stop> {
+        let text = team.as_str().to_owned();
+        let wanted = Sent::Team(team.clone());
+        if self.is_overtaken(std::slice::from_ref(&wanted)) {
+            return Err(Stop::Overtaken);
+        }
         let answer = self.desk.transfer(self.ticket.id, &team).await;
         let is_moved = answer.as_ref().is_ok_and(|moved| *moved);
-        let text = team.as_str().to_owned();
-        if self.settle(vec![Sent::Team(team)], answer.map(|_| None)).await? && is_moved {
+        if self.settle(vec![wanted], answer.map(|_| None)).await? && is_moved {
             self.ticket.team = Some(text);
         } else {
             self.sent.retain(|sent| !matches!(sent, Sent::Team(_)));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use desk_emulator::Seed;
 use desk_handoff::app::App;
 use desk_handoff_judge::history::{
-    self, AttemptNumber, By, HandoffNumber, History, Millis, Sent, What,
+    self, AttemptNumber, By, HandoffNumber, History, Millis, PRIORITY, Sent, What,
 };
 use desk_handoff_judge::{Broken, judge};
 use serde_json::{Map, Value, json};
@@ -336,7 +336,11 @@ impl Play {
     }
 
     fn body(&self, handoff: Handoff, number: HandoffNumber) -> Body {
-        let kinds = |key: &str| if key == "items" { "integer" } else { "text" };
+        let kinds = |key: &str| match key {
+            "items" => "integer",
+            "urgency" => "priority",
+            _ => "text",
+        };
         let fact =
             |key: &String| (key.clone(), Value::from(history::value(number, key, kinds(key))));
         let context: Map<String, Value> = handoff.keys.iter().map(fact).collect();
@@ -434,6 +438,15 @@ impl Play {
         let newest = tickets.iter().filter(is_theirs).rfind(fits);
         let Some(id) = newest.and_then(|ticket| ticket["id"].as_u64()) else { return };
         match does {
+            Human::Edit(key) if key == PRIORITY => {
+                let number = usize::try_from(self.world.now() % 4).unwrap_or_default();
+                desk.set_priority(id, history::value(number, key, "priority"));
+            }
+            Human::PutBack(key) if key == PRIORITY => {
+                if let Some(former) = self.world.former(id, key) {
+                    desk.set_priority(id, former);
+                }
+            }
             Human::Edit(key) => desk.edit_field(id, key, format!("human {}", self.world.now())),
             Human::Agree(key, number) => {
                 let bodies = self.bodies();

@@ -5,6 +5,7 @@
 //! and its answer is lost"), so that a scenario keeps its meaning when the code makes its calls in
 //! another way.
 
+use desk_handoff_judge::history::PRIORITY;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -305,7 +306,7 @@ pub enum Store {
 
 /// The keys that senders use: some that match, one through an alias, one through `from`, and some
 /// that match nothing.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "order-id",
     "tier",
     "memberTier",
@@ -315,6 +316,7 @@ const KEYS: [&str; 9] = [
     "phone_number",
     "authToken",
     "colour",
+    "urgency",
 ];
 
 /// The rules of most worlds.
@@ -376,6 +378,9 @@ fn rules(rng: &mut fastrand::Rng) -> Value {
     if rng.u8(0..4) == 0 {
         ticket["title"] =
             pick(rng, &["Handoff {handoff_at}", "{user.id}", "{conversation.id}"]).into();
+    }
+    if rng.bool() {
+        ticket["priority"] = json!({"from": "urgency"});
     }
     usual_rules(ticket)
 }
@@ -454,10 +459,11 @@ fn handoff(rng: &mut fastrand::Rng, users: u8, conversations: u8) -> Handoff {
 
 fn human(rng: &mut fastrand::Rng, sent: usize) -> Human {
     let key = pick(rng, &["order-id", "tier", "note"]).to_owned();
+    let or_priority = pick(rng, &[key.as_str(), key.as_str(), PRIORITY]).to_owned();
     match rng.u8(0..8) {
-        0 | 1 => Human::Edit(key),
+        0 | 1 => Human::Edit(or_priority),
         2 => Human::Agree(key, rng.usize(0..sent.max(1) + 1)),
-        3 => Human::PutBack(key),
+        3 => Human::PutBack(or_priority),
         4 => Human::Close,
         5 => Human::Reopen,
         6 => Human::DefaultPriority,

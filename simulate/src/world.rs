@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use desk_emulator::{Behaviour, Emulator, FieldDefinition, FieldKind, Reaction, Seed, Setup};
 use desk_emulator::{StrangeRelated, WriteAnswer};
 use desk_handoff_judge::history::{
-    AttemptNumber, By, CallKind, EPOCH, HandoffNumber, History, Millis, Shown, What,
+    AttemptNumber, By, CallKind, EPOCH, HandoffNumber, History, Millis, PRIORITY, Shown, What,
 };
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
@@ -556,6 +556,13 @@ impl World {
         }
     }
 
+    /// What the ticket holds.
+    fn held(&self, id: u64) -> BTreeMap<String, String> {
+        let tickets = self.desk.tickets();
+        let ticket = tickets.iter().find(|ticket| ticket["id"] == id);
+        ticket.map(|ticket| snapshot(ticket).fields).unwrap_or_default()
+    }
+
     /// Values that Desk did not store of a write that it took.
     fn note_dropped(
         &self,
@@ -564,7 +571,7 @@ impl World {
         response: &http::Response<Vec<u8>>,
         ticket: Option<u64>,
     ) {
-        if !matches!(call, Call::Create | Call::PatchFields) {
+        if !matches!(call, Call::Create | Call::PatchFields | Call::Update) {
             return;
         }
         let fields = sent_fields(sent);
@@ -576,8 +583,9 @@ impl World {
         if !is_ok && fields.len() != 1 {
             return;
         }
+        let held = self.held(id);
         for (key, value) in fields {
-            if self.desk.field(id, &key).as_deref().map(str::trim) != Some(value.trim()) {
+            if held.get(&key).map(|text| text.trim()) != Some(value.trim()) {
                 self.record(What::Dropped(id, key, value));
             }
         }
@@ -594,7 +602,8 @@ impl World {
         let refused =
             matches!(trouble, Some(Trouble::Refused | Trouble::Forbidden | Trouble::NotFound));
         let fields = sent_fields(request.body());
-        if let (true, Call::PatchFields, Some(id)) = (refused && fields.len() == 1, call, ticket) {
+        let is_single = fields.len() == 1 && matches!(call, Call::PatchFields | Call::Update);
+        if let (true, Some(id)) = (refused && is_single, ticket) {
             for (key, value) in fields {
                 self.record(What::Dropped(id, key, value));
             }
@@ -769,8 +778,10 @@ fn snapshot(ticket: &Value) -> Snapshot {
     let pair = |field: &Value| {
         Some((field["key"].as_str()?.to_owned(), field["value"].as_str()?.to_owned()))
     };
+    let priority = ticket["priority"].as_str().filter(|priority| !priority.is_empty());
+    let priority = priority.map(|priority| (PRIORITY.to_owned(), priority.to_owned()));
     Snapshot {
-        fields: fields.filter_map(pair).collect(),
+        fields: fields.filter_map(pair).chain(priority).collect(),
         is_open: ticket["status2"] != "CLOSED",
         messages: ticket["messageCount"].as_u64().unwrap_or(0),
     }
@@ -786,11 +797,14 @@ fn related(ticket: &Value) -> Vec<String> {
 /// The tickets in a response.
 fn shown(body: &Value) -> Vec<Shown> {
     let one = |ticket: &Value| {
-        let fields = ticket.get("customFields").is_some().then(|| snapshot(ticket).fields);
+        let mut fields = snapshot(ticket).fields;
+        let priority = fields.remove(PRIORITY);
+        let fields = ticket.get("customFields").is_some().then_some(fields);
         Some(Shown {
             ticket: ticket["id"].as_u64()?,
             is_open: ticket["status2"] != "CLOSED",
             fields,
+            priority,
         })
     };
     match body["results"].as_array() {
@@ -809,5 +823,7 @@ fn sent_fields(body: &[u8]) -> Vec<(String, String)> {
     let text = body["customFields"].as_str().unwrap_or("{}");
     let fields: Value = serde_json::from_str(text).unwrap_or_default();
     let pairs = fields.as_object().into_iter().flatten();
-    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    let texts = pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    let priority = body["priority"].as_str().map(|text| (PRIORITY.to_owned(), text.to_owned()));
+    texts.chain(priority).collect()
 }

@@ -18,11 +18,16 @@ pub type AttemptNumber = usize;
 /// Part of every value that a sender sends: it must turn up nowhere but in Desk.
 pub const CANARY: &str = "canary7f3a";
 
+/// The name under which the priority of a ticket stands beside its fields. Desk gives MEDIUM to
+/// every ticket, so that this value counts as empty until we have written one.
+pub const PRIORITY: &str = "$priority";
+
 /// The value that this handoff sends under this key.
 pub fn value(handoff: HandoffNumber, key: &str, kind: &str) -> String {
     match kind {
         // With zeros before it, which Desk may leave out.
         "integer" => format!("00{}", 1_000_000 + handoff as u64 * 1000 + key.len() as u64),
+        "priority" => ["LOW", "HIGH", "MEDIUM", "URGENT"][handoff % 4].to_owned(),
         "link" => format!("https://{CANARY}.example/{handoff}/{key}"),
         _ => format!("v{handoff}.{key}.{CANARY}"),
     }
@@ -93,6 +98,20 @@ pub struct Shown {
     pub is_open: bool,
     /// Its field values; `None` if the response did not show them.
     pub fields: Option<BTreeMap<String, String>>,
+    /// Its priority.
+    pub priority: Option<String>,
+}
+
+impl Shown {
+    /// What it shows of this field, or of the priority.
+    pub fn text(&self, key: &str) -> Option<&String> {
+        if key == PRIORITY { self.priority.as_ref() } else { self.fields.as_ref()?.get(key) }
+    }
+
+    /// Whether it shows what stands in this field, or that nothing does.
+    pub fn shows(&self, key: &str) -> bool {
+        if key == PRIORITY { self.priority.is_some() } else { self.fields.is_some() }
+    }
 }
 
 /// Which call of Desk or Chat.

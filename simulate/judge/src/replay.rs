@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::history::{
-    AttemptNumber, By, CANARY, CallKind, EPOCH, HandoffNumber, History, Millis, Route, Sent, Shown,
-    What,
+    AttemptNumber, By, CANARY, CallKind, EPOCH, HandoffNumber, History, Millis, PRIORITY, Route,
+    Sent, Shown, What,
 };
 use crate::{Broken, Wanted, wanted};
 
@@ -232,13 +232,7 @@ impl<'a> Replay<'a> {
             What::Messaged(ticket, by) => self.messaged(*ticket, *by),
             What::Called(attempt, kind) => self.called(*attempt, *kind),
             What::Returned { .. } => self.returned(what),
-            What::Dropped(_, key, text) => {
-                if let Some(origin) = origin(text, &self.handoffs) {
-                    self.with(origin, |handed| {
-                        handed.dropped.insert(key.clone());
-                    });
-                }
-            }
+            What::Dropped(_, key, text) => self.dropped(key, text),
             What::Output(text) => {
                 if text.contains(CANARY) {
                     self.breaks("S13", format!("a value is in an output: {text}"));
@@ -257,6 +251,21 @@ impl<'a> Replay<'a> {
             | What::FaultsEnded
             | What::Quiet
             | What::Probed => {}
+        }
+    }
+
+    fn dropped(&mut self, key: &str, text: &str) {
+        let origins: Vec<HandoffNumber> = if key == PRIORITY {
+            // Whose it is, its text does not say: all are meant that are being worked on.
+            let running = self.attempts.values().filter(|attempt| attempt.ended.is_none());
+            running.map(|attempt| attempt.handoff).collect()
+        } else {
+            origin(text, &self.handoffs).into_iter().collect()
+        };
+        for origin in origins {
+            self.with(origin, |handed| {
+                handed.dropped.insert(key.to_owned());
+            });
         }
     }
 
@@ -459,7 +468,9 @@ impl<'a> Replay<'a> {
         if let By::Us(number) = by {
             self.judge_write(id, key, text, number);
         }
-        let origin = origin(text, &self.handoffs);
+        let origin = self.origin(key, text, by);
+        // Of a ticket that we make without a word about its priority, Desk chooses it.
+        let by = if key == PRIORITY && origin.is_none() && by != By::Human { By::Desk } else { by };
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&id) else { return };
         if let By::Us(_) = by {
@@ -477,9 +488,21 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// The handoff that a value comes from. A priority says it only through who wrote it.
+    fn origin(&self, key: &str, text: &str, by: By) -> Option<HandoffNumber> {
+        if key != PRIORITY {
+            return origin(text, &self.handoffs);
+        }
+        let By::Us(number) = by else { return None };
+        let handoff = self.attempts.get(&number)?.handoff;
+        let handed = self.handoffs.get(&handoff)?;
+        let is_wanted = handed.wanted.fields.get(PRIORITY).is_some_and(|wanted| wanted == text);
+        is_wanted.then(|| handed.sent.repeats.unwrap_or(handoff))
+    }
+
     /// S1, S2, S5, S6, S7, S9, S12 of a field that we set.
     fn judge_write(&mut self, id: u64, key: &str, text: &str, number: AttemptNumber) {
-        let Some(from) = origin(text, &self.handoffs) else { return };
+        let Some(from) = self.origin(key, text, By::Us(number)) else { return };
         let (Some(ticket), Some(handed)) = (self.tickets.get(&id), self.handoffs.get(&from)) else {
             return;
         };
@@ -505,7 +528,12 @@ impl<'a> Replay<'a> {
         if ticket.shown_closed.is_some() && !ticket.is_open {
             broken.push(("S5", format!("{about}, which a response had shown closed")));
         }
-        if let Some(held) = ticket.fields.get(key).filter(|held| !is_same_text(&held.text, text)) {
+        let held = ticket.fields.get(key).filter(|held| !is_same_text(&held.text, text));
+        let is_empty = |held: &&Held| {
+            Self::is_default(ticket, key, held)
+                || (key == PRIORITY && held.text == "MEDIUM" && self.has_cut(&user))
+        };
+        if let Some(held) = held.filter(|held| !is_empty(held)) {
             let is_humans = held.by == By::Human;
             let shown_at = self.attempts.get(&number).and_then(|attempt| attempt.shown_at.get(&id));
             if rule == "never" && shown_at.is_some_and(|shown| held.since <= *shown) {
@@ -724,18 +752,21 @@ impl<'a> Replay<'a> {
         let Some(ticket) = self.tickets.get_mut(&seen.ticket) else { return };
         ticket.shown = true;
         ticket.shown_closed = if seen.is_open { None } else { ticket.shown_closed.or(Some(now)) };
-        let Some(fields) = &seen.fields else { return };
-        for (key, text) in fields {
-            if last_of_ours(ticket, key).is_some_and(|last| is_same_text(last, text)) {
-                ticket.unseen.remove(key);
-            }
+        let shows_ours = |key: &String| {
+            let (shown, last) = (seen.text(key), last_of_ours(ticket, key));
+            shown.zip(last).is_some_and(|(shown, last)| is_same_text(shown, last))
+        };
+        let confirmed: Vec<String> =
+            ticket.unseen.keys().filter(|key| shows_ours(key)).cloned().collect();
+        for key in confirmed {
+            ticket.unseen.remove(&key);
         }
 
         let humans: Vec<String> = ticket
             .fields
             .iter()
             .filter(|(key, held)| {
-                held.by == By::Human && held.since <= at && fields.get(*key) == Some(&held.text)
+                held.by == By::Human && held.since <= at && seen.text(key) == Some(&held.text)
             })
             .filter(|(key, held)| {
                 last_of_ours(ticket, key).is_none_or(|last| !is_same_text(last, &held.text))
@@ -803,9 +834,36 @@ impl<'a> Replay<'a> {
             _ if self.was_dropped(handed, key) => true,
             // A human typed it over ours.
             Some(held) if held.by == By::Human && was_there(ticket, key, text) => true,
-            Some(held) => self.is_forgotten(ticket) || self.may_stand(handed, held),
+            Some(held) if Self::is_default(ticket, key, held) => self.has_cut(&ticket.user),
+            Some(held) if key == PRIORITY && self.is_shared(handed, held) => true,
+            Some(held) => self.may_stand(handed, held),
             None => ticket.fields.len() >= 20,
         })
+    }
+
+    /// Whether a handoff of the same conversation that is not older wanted the priority that stands
+    /// there.
+    fn is_shared(&self, handed: &Handed, held: &Held) -> bool {
+        self.handoffs.values().any(|other| {
+            let wants_it = other.wanted.fields.get(PRIORITY) == Some(&held.text);
+            wants_it
+                && other.attempts > 0
+                && other.sent.user == handed.sent.user
+                && !is_newer(&handed.sent, &other.sent)
+                && self.is_same(&other.sent.user, &other.names, &handed.names)
+        })
+    }
+
+    /// Whether it is Desk's own priority, which counts as empty until we have written one. A human may
+    /// have chosen it, too: nobody can know.
+    fn is_default(ticket: &Ticket, key: &str, held: &Held) -> bool {
+        let is_medium = key == PRIORITY && held.text == "MEDIUM";
+        is_medium && !matches!(held.by, By::Us(_)) && !ticket.ours.contains_key(key)
+    }
+
+    /// Whether an attempt for this customer was cut: what it wrote or had seen may be forgotten.
+    fn has_cut(&self, user: &str) -> bool {
+        self.attempts.values().any(|attempt| attempt.user == user && attempt.is_cut())
     }
 
     /// Whether nothing is remembered of a ticket of ours: who made it could not remember it, and the
@@ -1076,7 +1134,7 @@ impl<'a> Replay<'a> {
     ) -> Vec<(&'static str, String)> {
         let handed = &self.handoffs[&number];
         let mut broken = Vec::new();
-        if handed.done.is_none() {
+        if handed.done.is_none() && !self.is_forgotten(ticket) {
             broken.push(("A1", format!("handoff {number} was answered {word} and is not done")));
         }
         let maker = match ticket.by {
@@ -1115,8 +1173,8 @@ impl<'a> Replay<'a> {
         let text = handed.wanted.fields.get(field)?;
         let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
         let shown =
-            last.and_then(|attempt| attempt.shown.get(&id)).and_then(|shown| shown.fields.as_ref());
-        let last_shown = shown.and_then(|fields| fields.get(field));
+            last.and_then(|attempt| attempt.shown.get(&id)).filter(|shown| shown.shows(field));
+        let last_shown = shown.and_then(|shown| shown.text(field));
         let shows_it = last_shown.is_some_and(|shown| is_same_text(shown, text));
         let held = ticket.fields.get(field).is_some_and(|held| is_same_text(&held.text, text));
         let was_sent = self.was_dropped(handed, field) || was_sent(ticket, field, text);
@@ -1358,6 +1416,7 @@ impl<'a> Replay<'a> {
             let better = of_ticket.iter().find(|handed| {
                 handed.wanted.fields.get(key).is_some_and(|text| !is_same_text(text, &held.text))
                     && is_newer(&handed.sent, &origin.sent)
+                    && !(key == PRIORITY && self.is_shared(handed, held))
                     && !self.was_dropped(handed, key)
                     && handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own") != "never"
                     && handed.done.is_some_and(|done| done >= held.since)

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::history::PRIORITY;
+
 /// What a handoff wants.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
@@ -46,6 +48,12 @@ pub fn wanted(rules: &Value, context: &Map<String, Value>) -> Wanted {
                 }
             }
         }
+    }
+    if let Some(source) = rules["ticket"]["priority"]["from"].as_str().filter(|key| !denied(key))
+        && let Some(priority) = context.get(source).and_then(Value::as_str)
+    {
+        wanted.fields.insert(PRIORITY.to_owned(), priority.to_owned());
+        wanted.fills.insert(source.to_owned(), PRIORITY.to_owned());
     }
     for key in context.keys() {
         if denied(key) {
