@@ -500,6 +500,13 @@ impl<'a> Work<'a> {
         }
         if change.outcomes.priority == Outcome::Unchanged {
             known.marks.renew(PRIORITY, stamp);
+            // Desk's own MEDIUM: no older handoff may replace what this one wants to stand there.
+            if known.marks.get(PRIORITY).is_none()
+                && let Some(priority) = ticket.priority.as_deref()
+            {
+                let digest = self.customer.digest(PRIORITY, priority);
+                known.marks.confirm(PRIORITY, digest, stamp);
+            }
         }
         if change.outcomes.team == Outcome::Unchanged {
             known.marks.renew(TEAM, stamp);
@@ -527,7 +534,9 @@ impl<'a> Work<'a> {
             related: related.as_deref(),
         };
         match apply::create(self.desk, full).await {
-            Ok(created) if self.may_be_new(&created.ticket, &found) => self.created(created).await,
+            Ok(created) if self.is_new(&created.ticket, &title, &found).await? => {
+                self.created(created).await
+            }
             Ok(created) => {
                 // It says nothing of the one that was made.
                 tracing::warn!(
@@ -551,12 +560,29 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether a ticket can be the one that was made just now: it is open, was not there before,
-    /// and has a channel of its own (desk-wire section 3.3).
-    fn may_be_new(&self, ticket: &Ticket, found: &Found) -> bool {
+    /// Whether a ticket is the one that was made just now: it is open, was not there before, and has
+    /// a channel of its own (desk-wire section 3.3).
+    async fn is_new(
+        &self,
+        ticket: &Ticket,
+        title: &str,
+        found: &Found,
+    ) -> Result<bool, ProcessError> {
         let is_on_channel =
             ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel));
-        ticket.open && !is_on_channel && !found.seen.contains(&ticket.id)
+        if !ticket.open || is_on_channel || found.seen.contains(&ticket.id) {
+            return Ok(false);
+        }
+
+        // Desk may spell titles in its own way, so another title alone proves nothing.
+        let has_title = |ticket: &Ticket| ticket.title.as_deref() == Some(title);
+        if has_title(ticket) {
+            return Ok(true);
+        }
+        let listed = self.desk.tickets_of_customer(&self.handoff.user_id).await?;
+        let is_ours =
+            |listed: &Ticket| listed.open && has_title(listed) && !found.seen.contains(&listed.id);
+        Ok(!listed.iter().any(is_ours))
     }
 
     /// Even a bare ticket is refused: the number that is remembered of the customer may not be good
@@ -587,6 +613,7 @@ impl<'a> Work<'a> {
         self.customer.settle_doubts(&self.names);
 
         let rest = self.change(ticket);
+        self.renew(ticket, &rest);
         let written = apply::complete(self.desk, created, rest, self.matched).await;
         if let Some(Stop::Closed) = written.stopped
             && written.ticket.open

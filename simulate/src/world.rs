@@ -380,8 +380,8 @@ impl World {
         let sent = request.body().clone();
         let response = self.desk.call(request);
 
-        if let (Call::PatchFields, Some(id), true) = (call, ticket, response.status().is_success())
-        {
+        let is_change = matches!(call, Call::PatchFields | Call::Update);
+        if let (true, Some(id), true) = (is_change, ticket, response.status().is_success()) {
             self.note_repeated(id, &sent, before);
         }
         if !is_read {

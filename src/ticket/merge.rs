@@ -325,6 +325,16 @@ mod tests {
     }
 
     #[test]
+    fn default_priority_that_we_may_have_written_is_ours() {
+        let shown = Ticket { priority: Some("MEDIUM".to_owned()), ..showing(&[]) };
+        let mut marks = Marks::default();
+        marks.settle(&shown, &Texts::default());
+        assert_eq!(marks.get(PRIORITY), None, "Desk gives it to every ticket");
+        marks.settle(&shown, &Texts(BTreeMap::from([(PRIORITY, vec!["MEDIUM"])])));
+        assert_eq!(marks.get(PRIORITY), Some(&ours("MEDIUM", 5)));
+    }
+
+    #[test]
     fn doubtful_value_that_stands_there_is_ours() {
         let texts = Texts(BTreeMap::from([("tier", vec!["silver"])]));
         for mut marks in [confirmed("gold"), Marks::default()] {

@@ -130,6 +130,14 @@ struct Handed {
     place: usize,
 }
 
+impl Handed {
+    /// Whether it was done on this ticket when the work on it ended.
+    fn was_done_on(&self, ticket: u64) -> bool {
+        let is_in_time = self.done.zip(self.worked_at).is_some_and(|(done, ended)| done <= ended);
+        is_in_time && self.done_on.contains(&ticket)
+    }
+}
+
 #[derive(Debug)]
 struct LostCreate {
     user: String,
@@ -529,9 +537,20 @@ impl<'a> Replay<'a> {
             broken.push(("S5", format!("{about}, which a response had shown closed")));
         }
         let held = ticket.fields.get(key).filter(|held| !is_same_text(&held.text, text));
+        // What Desk gives every ticket is what a newer handoff wanted, too.
+        if let Some(held) = held.filter(|held| Self::is_default(ticket, key, held))
+            && !self.has_cut(&user)
+            && !self.is_wanted_by_older(handed, held)
+            && let Some(newer) = self.wanting(handed, held).find(|other| other.was_done_on(id))
+            && is_newer(&newer.sent, &handed.sent)
+        {
+            broken.push(("S9", format!("{about} over Desk's own that a newer handoff wanted")));
+        }
+        let is_unknown =
+            self.has_cut(&user) || self.lost_creates.iter().any(|lost| lost.ticket == Some(id));
         let is_empty = |held: &&Held| {
             Self::is_default(ticket, key, held)
-                || (key == PRIORITY && held.text == "MEDIUM" && self.has_cut(&user))
+                || (key == PRIORITY && held.text == "MEDIUM" && is_unknown)
         };
         if let Some(held) = held.filter(|held| !is_empty(held)) {
             let is_humans = held.by == By::Human;
@@ -548,7 +567,10 @@ impl<'a> Replay<'a> {
             }
             let newer =
                 held.origin.filter(|_| !is_humans).and_then(|origin| self.handoffs.get(&origin));
-            if let Some(newer) = newer.filter(|newer| is_newer(&newer.sent, &handed.sent)) {
+            // A priority is also that of every other handoff that wanted it.
+            let is_of_older = key == PRIORITY && self.is_wanted_by_older(handed, held);
+            let newer = newer.filter(|newer| is_newer(&newer.sent, &handed.sent) && !is_of_older);
+            if let Some(newer) = newer {
                 let what =
                     format!("{about} over a newer handoff's, received at {}", newer.sent.received);
                 broken.push(("S9", what));
@@ -834,8 +856,13 @@ impl<'a> Replay<'a> {
             _ if self.was_dropped(handed, key) => true,
             // A human typed it over ours.
             Some(held) if held.by == By::Human && was_there(ticket, key, text) => true,
-            Some(held) if Self::is_default(ticket, key, held) => self.has_cut(&ticket.user),
             Some(held) if key == PRIORITY && self.is_shared(handed, held) => true,
+            // Under `never`, what another handoff wanted there stays.
+            Some(held) if Self::is_default(ticket, key, held) => {
+                let is_kept = handed.sent.rules["ticket"]["overwrite"] == "never"
+                    && self.wanting(handed, held).next().is_some();
+                is_kept || self.has_cut(&ticket.user)
+            }
             Some(held) => self.may_stand(handed, held),
             None => ticket.fields.len() >= 20,
         })
@@ -844,12 +871,24 @@ impl<'a> Replay<'a> {
     /// Whether a handoff of the same conversation that is not older wanted the priority that stands
     /// there.
     fn is_shared(&self, handed: &Handed, held: &Held) -> bool {
-        self.handoffs.values().any(|other| {
-            let wants_it = other.wanted.fields.get(PRIORITY) == Some(&held.text);
-            wants_it
+        self.wanting(handed, held).any(|other| !is_newer(&handed.sent, &other.sent))
+    }
+
+    /// Whether one that is not newer wanted it.
+    fn is_wanted_by_older(&self, handed: &Handed, held: &Held) -> bool {
+        self.wanting(handed, held).any(|other| !is_newer(&other.sent, &handed.sent))
+    }
+
+    /// The other handoffs of the conversation that wanted this priority.
+    fn wanting<'h>(
+        &'h self,
+        handed: &'h Handed,
+        held: &'h Held,
+    ) -> impl Iterator<Item = &'h Handed> {
+        self.handoffs.values().filter(|other| {
+            other.wanted.fields.get(PRIORITY) == Some(&held.text)
                 && other.attempts > 0
                 && other.sent.user == handed.sent.user
-                && !is_newer(&handed.sent, &other.sent)
                 && self.is_same(&other.sent.user, &other.names, &handed.names)
         })
     }
