@@ -56,6 +56,12 @@ def judge():
     return promises, f"{played[1]} worlds" if played else "no answer"
 
 
+def pattern(text):
+    """The text, however its lines are broken: rustfmt decides that, and may end a list with a comma."""
+    tokens = re.findall(r"\w+|\S", text)
+    return re.compile(r"\s*".join(",?\\s*" * (token in ")]}") + re.escape(token) for token in tokens))
+
+
 def plant(defect):
     """Returns what was found, or why nothing could be."""
     before = {}
@@ -63,9 +69,11 @@ def plant(defect):
         for file, old, new in defect["edits"]:
             text = (COPY / file).read_text()
             before.setdefault(file, text)
-            if text.count(old) != 1:
-                return None, f"the text is there {text.count(old)} times: {old!r}"
-            (COPY / file).write_text(text.replace(old, new))
+            places = list(pattern(old).finditer(text))
+            if len(places) != 1:
+                return None, f"the text is there {len(places)} times: {old!r}"
+            [place] = places
+            (COPY / file).write_text(text[: place.start()] + new.strip() + text[place.end() :])
         built = build()
         if built.returncode:
             return None, "does not build: " + " ".join(built.stderr.split())[:200]
