@@ -298,20 +298,22 @@ impl<'a> Writer<'a> {
     }
 
     /// Whether one of these holds another value than at the look that the plan was made by, and not
-    /// ours: somebody is at work on the ticket.
+    /// through us: somebody is at work on the ticket.
     fn is_overtaken(&self, wanted: &[Sent]) -> bool {
         let (before, now) = (&self.before, &self.ticket);
-        let has_changed = |wanted: &Sent| match wanted {
+        wanted.iter().any(|wanted| match wanted {
+            // An earlier request of the same values may have been carried out.
             Sent::Value(_, value) => {
                 let shown = before.fields.as_ref().zip(now.fields.as_ref());
                 let key = value.key.as_str();
-                shown.is_some_and(|(before, now)| before.get(key) != now.get(key))
+                let has_changed =
+                    shown.is_some_and(|(before, now)| before.get(key) != now.get(key));
+                has_changed && !wanted.is_held(now)
             }
             Sent::Priority(_) => before.priority != now.priority,
             Sent::Team(_) => before.team != now.team,
             Sent::Related(_) => false,
-        };
-        wanted.iter().any(|wanted| has_changed(wanted) && !wanted.is_held(now))
+        })
     }
 
     async fn write_value(&mut self, value: Sent, cut: Sent) -> Result<(), Stop> {
