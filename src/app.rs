@@ -17,7 +17,7 @@ use crate::process::{self, ProcessError, Task};
 use crate::queue::Queue;
 use crate::report::Report;
 use crate::rules::Rules;
-use crate::secrets::{Credentials, Secrets};
+use crate::secrets::{Credentials, DESK_API_TOKEN, FIELDS, Secrets};
 
 /// The first pause before a Desk call is repeated.
 pub const PAUSE: Duration = Duration::from_millis(200);
@@ -194,7 +194,7 @@ impl App {
         record: &mut Record,
     ) -> Result<Report, JobError> {
         let Job { app_id, credentials, handoff, mode, origin } = job;
-        let rules = credentials.rules.as_ref().map_err(|_| JobError::NotConfigured("fields"))?;
+        let rules = credentials.rules.as_ref().map_err(|_| JobError::NotConfigured(FIELDS))?;
         let connection = Connection {
             transport: self.transport.as_ref(),
             config: &self.config,
@@ -206,7 +206,7 @@ impl App {
             pace: self.pace.as_ref().filter(|_| origin != Origin::Direct),
         };
         let desk =
-            Desk::new(connection, credentials).ok_or(JobError::NotConfigured("desk-api-token"))?;
+            Desk::new(connection, credentials).ok_or(JobError::NotConfigured(DESK_API_TOKEN))?;
         let worked = match mode {
             Mode::Preview => self.preview(&desk, rules, job, invocation).await,
             Mode::Live => {

@@ -19,6 +19,19 @@ use crate::json_reader::ReadError;
 use crate::rules::Rules;
 use crate::store::{BoxFuture, StoreError};
 
+/// The parameter that holds Desk's API token.
+pub const DESK_API_TOKEN: &str = "desk-api-token";
+/// The one with the token for Chat, which only the opening message needs.
+pub const CHAT_API_TOKEN: &str = "chat-api-token";
+/// The one with the secrets of `x-sendbird-signature`.
+pub const SIGNING_SECRET: &str = "signing-secret";
+/// The one with the tokens of `Authorization: Bearer`.
+pub const BEARER_TOKEN: &str = "bearer-token";
+/// The one with the secrets of Standard Webhooks.
+pub const STANDARD_WEBHOOKS_SECRET: &str = "standard-webhooks-secret";
+/// The one with the `fields` document.
+pub const FIELDS: &str = "fields";
+
 /// How long a copy is used without asking again.
 pub const CACHE_TTL: Duration = Duration::from_secs(5 * 60);
 /// How long to go on with the kept copy after a refresh has failed.
@@ -47,7 +60,7 @@ pub struct Parameter {
 
 /// Neither the store nor a kept copy could say anything of the application.
 #[derive(Debug, thiserror::Error)]
-#[error("the application's parameters cannot be had")]
+#[error("the application's parameters are unavailable")]
 pub struct Unavailable;
 
 /// What an application's parameters hold.
@@ -78,14 +91,14 @@ impl Credentials {
         };
         for Parameter { name, value } in parameters {
             match name.as_str() {
-                "desk-api-token" => read.desk_tokens = lines(&value),
-                "chat-api-token" => read.chat_token = lines(&value).into_iter().next(),
-                "signing-secret" => read.keys.signing = read.live("signing-secret", &value),
-                "bearer-token" => read.keys.bearer = read.live("bearer-token", &value),
-                "standard-webhooks-secret" => {
-                    read.keys.standard_webhooks = read.live("standard-webhooks-secret", &value);
+                DESK_API_TOKEN => read.desk_tokens = lines(&value),
+                CHAT_API_TOKEN => read.chat_token = lines(&value).into_iter().next(),
+                SIGNING_SECRET => read.keys.signing = read.live(SIGNING_SECRET, &value),
+                BEARER_TOKEN => read.keys.bearer = read.live(BEARER_TOKEN, &value),
+                STANDARD_WEBHOOKS_SECRET => {
+                    read.keys.standard_webhooks = read.live(STANDARD_WEBHOOKS_SECRET, &value);
                 }
-                "fields" => read.rules = Rules::parse(value.expose_secret()).map(Arc::new),
+                FIELDS => read.rules = Rules::parse(value.expose_secret()).map(Arc::new),
                 _ => {}
             }
         }
@@ -105,11 +118,11 @@ impl Credentials {
     pub fn missing(&self) -> Option<&'static str> {
         let Keys { signing, bearer, standard_webhooks } = &self.keys;
         if self.desk_tokens.is_empty() {
-            Some("desk-api-token")
+            Some(DESK_API_TOKEN)
         } else if signing.is_empty() && bearer.is_empty() && standard_webhooks.is_empty() {
             Some("signing-secret, bearer-token or standard-webhooks-secret")
         } else if self.rules.is_err() {
-            Some("fields")
+            Some(FIELDS)
         } else {
             None
         }

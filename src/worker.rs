@@ -41,7 +41,7 @@ pub enum MessageError {
     /// Its application is not served here.
     #[error("the application is not served here")]
     UnknownApplication,
-    /// The application's parameters cannot be had.
+    /// The application's parameters are unavailable.
     #[error(transparent)]
     Unavailable(#[from] crate::secrets::Unavailable),
     /// The invocation is about to end.

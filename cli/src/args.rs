@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use desk_handoff::config::AppId;
 
-use crate::local::APP_ID;
+use crate::settings::APP_ID;
 
 /// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and
 /// no Sendbird account, and with `send`, `learn` and `doctor` against what is deployed.
@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Send(Send),
     /// Print a first fields file from what recent tickets of your Desk show
     Learn(Learn),
-    /// Examine an application's parameters and Desk, and say what to mend
+    /// Examine an application's parameters and Desk, and say what to fix
     Doctor(Doctor),
 }
 
@@ -180,7 +180,7 @@ Reads the application's parameters through your own `aws` command line, with its
 credentials and profiles (ssm:GetParametersByPath, and the right to decrypt; with
 ssm:DescribeParameters it knows a key of your own in what it prints), and the newest
 100 tickets of Desk. Changes nothing; prints no secret and no customer's value.
-A fault costs handoffs or fields and ends with 1; a remark alone ends with 0.")]
+An error costs handoffs or fields and ends with 1; a warning alone ends with 0.")]
 pub(crate) struct Doctor {
     /// The Sendbird application
     #[arg(long, value_name = "ID", value_parser = app_id)]
@@ -197,7 +197,7 @@ pub(crate) struct Doctor {
     /// Passed on to `aws`
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
-    /// Print one JSON document: the findings, and how many of them are faults
+    /// Print one JSON document: the findings, and how many of them are errors
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -5,60 +5,25 @@
 //! against the embedded Desk of desk-emulator over real HTTP. What is local is where the settings
 //! come from, and a queue and claims in memory. This file chooses the command and the exit code: 0
 //! done; 1 the work failed, or what came of it is bad (`run` and `send` were refused, `check` and
-//! `doctor` found a fault, `preview --strict` a key left out); 2 wrong use.
+//! `doctor` found an error, `preview --strict` a key left out); 2 wrong use.
 
-mod answer;
 mod args;
-mod check;
-mod doctor;
-mod explain;
-mod fields;
-mod file;
-mod findings;
-mod fit;
-mod greeting;
-mod learn;
+mod commands;
+mod error;
+mod input;
 mod local;
-mod mend;
-mod out;
-mod outcomes;
-mod parameters;
-mod preview;
-mod queue;
-mod ran;
+mod output;
 mod remote;
-mod run;
-mod secret;
-mod send;
-mod serve;
-mod shown;
-mod ssm;
-mod ticket;
-mod worker;
+mod settings;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
-use crate::out::Out;
-
-/// How a command ended that could do its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Done,
-    /// The work is done and the finding is bad: a refusal, a problem, a key left out.
-    Found,
-}
-
-/// Why a command could not do its work.
-#[derive(Debug)]
-enum Failure {
-    /// The caller must change the call or the file.
-    Use(String),
-    /// Something else is in the way.
-    Work(String),
-}
+use crate::commands::{check, doctor, learn, preview, run, send, serve};
+use crate::error::{CliError, End};
+use crate::output::Out;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -75,10 +40,10 @@ fn main() -> ExitCode {
     };
     let code = match &ended {
         Ok(End::Done) => 0,
-        Ok(End::Found) | Err(Failure::Work(_)) => 1,
-        Err(Failure::Use(_)) => 2,
+        Ok(End::Found) | Err(CliError::Work(_)) => 1,
+        Err(CliError::Use(_)) => 2,
     };
-    if let Err(Failure::Use(text) | Failure::Work(text)) = &ended {
+    if let Err(CliError::Use(text) | CliError::Work(text)) = &ended {
         out.error(text);
     }
     match out.finish() {

@@ -89,7 +89,7 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// When the address cannot be had.
+    /// When the address is in use.
     pub async fn start_on(address: SocketAddr, setup: Setup) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;

@@ -33,12 +33,12 @@ async fn a_healthy_application_needs_no_mending() {
     cloud.desk.seed_ticket(ticket(&[("order-id", CANARY), ("cart-items", "3")]));
     let ended = cloud.examine(&[]).await;
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.out.starts_with("Nothing to mend.\n"), "{ended:?}");
+    assert!(ended.out.starts_with("Nothing to fix.\n"), "{ended:?}");
     assert_eq!(ended.line("parameters"), "parameters desk-api-token, fields, signing-secret");
     assert_eq!(ended.line("Desk"), "Desk takes the token, and shows 1 recent ticket");
     let names = ["desk-api-token", "fields", "signing-secret"];
     let expected =
-        json!({"findings": [], "faults": 0, "remarks": 0, "parameters": names, "tickets": 1});
+        json!({"findings": [], "errors": 0, "warnings": 0, "parameters": names, "tickets": 1});
     assert_eq!(cloud.examine(&["--json"]).await.json(), expected);
     assert_eq!(cloud.desk.unknown_requests(), Vec::<String>::new());
 }
@@ -53,10 +53,10 @@ async fn application_without_parameters_lists_what_is_missing() {
         "desk-api-token: is missing",
         "signing-secret: is missing",
     ];
-    for (line, start) in about(&ended, "fault").iter().zip(starts) {
+    for (line, start) in about(&ended, "error").iter().zip(starts) {
         assert!(line.starts_with(start), "{ended:?}");
     }
-    assert!(about(&ended, "remark")[0].starts_with("fields: is missing"), "{ended:?}");
+    assert!(about(&ended, "warning")[0].starts_with("fields: is missing"), "{ended:?}");
     assert!(ended.out.contains(
         "cargo handoff learn --app-id APP-1 --token-env DESK_API_TOKEN > fields.json && "
     ));
@@ -84,16 +84,16 @@ async fn unfitting_fields_document_is_reported_key_by_key() {
     ]));
     let ended = cloud.examine(&[]).await;
     assert_eq!(ended.code, 1);
-    let faults = [
+    let errors = [
         "fields: order-id: of 2 values shown, 1 is no integer: it looks like text",
         "fields: tier: of 2 values shown, 1 is not among its options, and would not be sent",
     ];
-    let remarks = [
+    let warnings = [
         "fields: no recent ticket shows the field nowhere: is this its key in Settings > Desk > Ticket fields?",
         "fields: tickets show the field summary, which it does not list (text, by what they show)",
     ];
-    assert_eq!(about(&ended, "fault"), faults);
-    assert_eq!(about(&ended, "remark"), remarks);
+    assert_eq!(about(&ended, "error"), errors);
+    assert_eq!(about(&ended, "warning"), warnings);
     let mends =
         ended.out.matches("cargo handoff check fields.json && aws ssm put-parameter").count();
     assert_eq!(mends, 1, "what mends several findings is told once: {ended:?}");
@@ -107,7 +107,7 @@ async fn refused_token_and_failing_desk_are_reported() {
     let refused = cloud.examine(&[]).await;
     assert_eq!(refused.code, 1);
     assert_eq!(
-        about(&refused, "fault"),
+        about(&refused, "error"),
         ["desk-api-token: Desk refused the token (recent tickets, status 401, code desk401100)"]
     );
     cloud.desk.rotate_desk_token(TOKEN);
@@ -116,7 +116,7 @@ async fn refused_token_and_failing_desk_are_reported() {
     cloud.desk.inject(Fault::on(Call::Any).always().with(page));
     let failed = cloud.examine(&[]).await;
     assert_eq!(
-        about(&failed, "fault"),
+        about(&failed, "error"),
         ["Desk: Desk refused the call (recent tickets, status 404)"]
     );
     assert!(failed.out.contains("Desk        not examined further\n"), "{failed:?}");
@@ -142,7 +142,7 @@ async fn paste(printed: &str) -> Ended {
 
 #[tokio::test]
 async fn the_commands_that_it_prints_mend_what_it_found() {
-    let cloud = Cloud::new("/doctor-mend").await;
+    let cloud = Cloud::new("/doctor-fix").await;
     cloud.put("String", "desk-api-token", &format!("{TOKEN}\n")).await;
     cloud.put("SecureString", "signing-secret", &format!("{SIGNING}\n{SIGNING}")).await;
     cloud.put("SecureString", "signing_secret", SIGNING).await;
@@ -151,21 +151,21 @@ async fn the_commands_that_it_prints_mend_what_it_found() {
     let findings: Vec<Value> = serde_json::from_value(sick.json()["findings"].clone()).unwrap();
     let found: Vec<_> =
         findings.iter().map(|found| (found["level"].as_str(), found["about"].as_str())).collect();
-    let (fault, remark) = (Some("fault"), Some("remark"));
+    let (error, warning) = (Some("error"), Some("warning"));
     let expected = [
-        (fault, Some("desk-api-token")),
-        (remark, Some("signing-secret")),
-        (remark, Some("signing_secret")),
+        (error, Some("desk-api-token")),
+        (warning, Some("signing-secret")),
+        (warning, Some("signing_secret")),
     ];
     assert_eq!((sick.code, found), (1, expected.to_vec()));
-    assert_eq!(findings[0]["mend"].as_str().unwrap().matches(WAIT).count(), 1, "{findings:?}");
+    assert_eq!(findings[0]["fix"].as_str().unwrap().matches(WAIT).count(), 1, "{findings:?}");
     assert!(findings[0]["finding"].as_str().unwrap().contains("still in $VALUE"), "{findings:?}");
     for found in &findings {
-        let ended = paste(found["mend"].as_str().unwrap()).await;
+        let ended = paste(found["fix"].as_str().unwrap()).await;
         assert_eq!(ended.code, 0, "{found}: {ended:?}");
     }
-    let mended = cloud.examine(&[]).await;
-    assert!(mended.out.starts_with("Nothing to mend.\n"), "{mended:?}");
+    let fixed = cloud.examine(&[]).await;
+    assert!(fixed.out.starts_with("Nothing to fix.\n"), "{fixed:?}");
 }
 
 #[tokio::test]
@@ -179,12 +179,12 @@ async fn new_desk_token_comes_first_and_keeps_customers_key() {
     let refused = cloud.examine(&["--json"]).await;
     let found = &refused.json()["findings"][0];
     assert_eq!((refused.code, &found["about"]), (1, &json!("desk-api-token")), "{found}");
-    let ended = paste(found["mend"].as_str().unwrap()).await;
+    let ended = paste(found["fix"].as_str().unwrap()).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     let stored = cloud.get("desk-api-token").await;
     assert_eq!(stored["Value"], json!(format!("{TOKEN}\nrevoked-canary7f3a\nformer-canary7f3a")));
     assert_eq!(cloud.key("desk-api-token").await, json!("alias/a key of ours"));
-    assert!(cloud.examine(&[]).await.out.starts_with("Nothing to mend.\n"));
+    assert!(cloud.examine(&[]).await.out.starts_with("Nothing to fix.\n"));
 }
 
 #[tokio::test]
@@ -203,8 +203,8 @@ async fn unknown_keys_are_reported() {
     ]);
     let ended = meanwhile(command).await;
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert_eq!(about(&ended, "remark").len(), 1, "{ended:?}");
-    assert!(about(&ended, "remark")[0].contains("which keys encrypt the secrets"), "{ended:?}");
+    assert_eq!(about(&ended, "warning").len(), 1, "{ended:?}");
+    assert!(about(&ended, "warning")[0].contains("which keys encrypt the secrets"), "{ended:?}");
     assert!(ended.out.contains("add --key-id KEY to each put-parameter"), "{ended:?}");
 }
 

@@ -1,0 +1,5 @@
+//! What a command is given: FILE, the fields file, a secret.
+
+pub(crate) mod fields;
+pub(crate) mod file;
+pub(crate) mod secret;

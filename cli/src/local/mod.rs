@@ -1,0 +1,151 @@
+//! The shipped code, set up on this machine: receiver and worker as they are, settings and
+//! parameters from here, queue and claims in memory, an embedded Desk.
+//!
+//! Nothing is made up on the way: requests go through `api::handle`, messages through
+//! `worker::work`, and Desk is met over real HTTP. The signing secret is published, so it proves
+//! nothing anywhere but here.
+
+pub(crate) mod queue;
+pub(crate) mod worker;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use desk_emulator::{Emulator, Group, Setup};
+use desk_handoff::app::{App, Health, Invocation, PAUSE};
+use desk_handoff::auth::{Keys, authenticate, sign};
+use desk_handoff::claims::Memory;
+use desk_handoff::config::{AppId, Config};
+use desk_handoff::desk::transport::HttpTransport;
+use desk_handoff::handoff::{self, BadBody, Event};
+use desk_handoff::metrics::Metrics;
+use desk_handoff::secrets::{self, CHAT_API_TOKEN, DESK_API_TOKEN, Secrets};
+use desk_handoff::{api, http_client};
+use http::{HeaderMap, HeaderValue};
+use lambda_http::{Body, Request, Response};
+use tokio::runtime::Runtime;
+
+use crate::error::CliError;
+use crate::input::fields::Fields;
+use crate::local::queue::MemoryQueue;
+use crate::settings::{Parameters, SIGNATURE, SIGNING_SECRET};
+
+/// As API Gateway gives a function.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(29);
+
+/// The shipped code, ready for requests and for what they put on the queue.
+pub(crate) struct Local {
+    pub(crate) app: App,
+    /// The stack's own.
+    pub(crate) queue: MemoryQueue,
+    invocations: AtomicU64,
+}
+
+/// The tokens for Desk and Chat, and where those are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Desk {
+    pub(crate) url: String,
+    pub(crate) token: String,
+    /// Without one, where the shipped code looks by itself.
+    pub(crate) chat_url: Option<String>,
+    pub(crate) chat_token: Option<String>,
+}
+
+impl Local {
+    /// Sets up the shipped code for one application in front of this Desk.
+    pub(crate) fn new(desk: &Desk, fields: &Fields, app_id: &AppId) -> Result<Self, CliError> {
+        let config = Config::from_lookup(|name| match name {
+            "APP_IDS" => Some(app_id.to_string()),
+            "DESK_BASE_URL" => Some(desk.url.clone()),
+            "CHAT_BASE_URL" => desk.chat_url.clone(),
+            _ => None,
+        });
+        let config = config?;
+        let client = http_client::new()
+            .map_err(|error| CliError::Work(format!("there is no HTTP client: {error}")))?;
+        let secrets = Secrets::new(Box::new(parameters(desk, fields)), &config);
+        let queue = MemoryQueue::default();
+        let (claims, metrics) = (Box::new(Memory::default()), Metrics::new(Box::new(())));
+        let transport = Box::new(HttpTransport(client));
+        let app = App {
+            config,
+            secrets,
+            transport,
+            queue: Box::new(queue.clone()),
+            claims,
+            metrics,
+            pause: PAUSE,
+            pace: None,
+            health: Health::default(),
+            waits_for_desk: false,
+        };
+        Ok(Self { app, queue, invocations: AtomicU64::new(0) })
+    }
+
+    /// What the deployed function would answer.
+    pub(crate) async fn answer(&self, request: &Request) -> Response<Body> {
+        api::handle(&self.app, request, &self.invocation(TIME_TO_ANSWER)).await
+    }
+
+    /// What Lambda would say of an invocation that has so much time.
+    pub(crate) fn invocation(&self, time: Duration) -> Invocation {
+        let number = self.invocations.fetch_add(1, Ordering::Relaxed) + 1;
+        Invocation::new(format!("local-{number}"), SystemTime::now(), time)
+    }
+}
+
+/// What a command waits in.
+pub(crate) fn runtime() -> Result<Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| CliError::Work(format!("cannot start: {error}")))
+}
+
+/// An embedded Desk that has these fields, and the teams that the texts speak of.
+pub(crate) async fn embedded_desk(fields: &Fields) -> Result<(Emulator, Desk), CliError> {
+    let groups =
+        vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
+    let setup = Setup { fields: fields.definitions(), groups, ..Setup::default() };
+    let (token, chat_token) = (setup.desk_token.clone(), Some(setup.chat_token.clone()));
+    let started = Emulator::start(setup).await;
+    let emulator = started
+        .map_err(|error| CliError::Work(format!("the embedded Desk cannot start: {error}")))?;
+    let desk =
+        Desk { url: emulator.desk_url(), token, chat_url: Some(emulator.chat_url()), chat_token };
+    Ok((emulator, desk))
+}
+
+/// The signature of a body, as a header's value.
+pub(crate) fn signature(body: &[u8]) -> HeaderValue {
+    HeaderValue::from_str(&sign(body, SIGNING_SECRET)).expect("a signature is hexadecimal")
+}
+
+/// What the shipped code reads in a body, with no request and no Desk.
+pub(crate) fn understand(
+    body: &[u8],
+    app_id: &AppId,
+    idempotency_key: Option<&str>,
+) -> Result<Event, BadBody> {
+    let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
+    let headers =
+        HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE), signature(body))]);
+    let body =
+        authenticate(body, &headers, &keys, SystemTime::now()).expect("it was signed just now");
+    handoff::parse(body, app_id, idempotency_key, now_in_millis())
+}
+
+/// Milliseconds since 1970.
+fn now_in_millis() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What SSM would hold of this application.
+fn parameters(desk: &Desk, fields: &Fields) -> Parameters {
+    let mut values = vec![
+        (DESK_API_TOKEN, desk.token.clone()),
+        (secrets::SIGNING_SECRET, SIGNING_SECRET.to_owned()),
+        (secrets::FIELDS, fields.text.clone()),
+    ];
+    values.extend(desk.chat_token.clone().map(|token| (CHAT_API_TOKEN, token)));
+    Parameters(values)
+}

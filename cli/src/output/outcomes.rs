@@ -1,0 +1,88 @@
+//! The outcome of every key: a table to look over, and below it a sentence for every key that is
+//! not filled.
+
+use desk_handoff::fields::{Entry, Private};
+use desk_handoff::rules::Rules;
+
+use crate::output::answer::outcome_name;
+use crate::output::explain::{Tone, WITHOUT_FIELDS, advice, meaning, target};
+use crate::output::{Out, cell, toned};
+
+/// What the last column of the table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// The outcome's meaning.
+    Meaning,
+    /// The value that would be sent.
+    Value,
+}
+
+pub(crate) fn show(heading: &str, lines: &[Entry], rules: &Rules, out: &mut Out, last: Last) {
+    if lines.is_empty() {
+        out.heading("The context is empty: there is no key to match");
+        return;
+    }
+    out.heading(heading);
+    let rows = lines.iter().map(|line| {
+        let (meaning, tone) = meaning(line.outcome);
+        let last = match last {
+            Last::Meaning => cell(meaning),
+            Last::Value => cell(line.value.as_ref().map_or("", Private::expose)),
+        };
+        vec![
+            cell(visible(&line.key)),
+            toned(&outcome_name(line.outcome), tone),
+            cell(target(line, rules).word()),
+            last,
+        ]
+    });
+    let name = if last == Last::Meaning { "meaning" } else { "value" };
+    out.table(&["key", "outcome", "→ field", name], rows.collect());
+}
+
+/// The same for an answer from elsewhere, whose rules are not known here. Of a preview, which has
+/// the values, nothing is in the ticket yet.
+pub(crate) fn tell_answered(heading: &str, lines: &[Entry], out: &mut Out, last: Last) {
+    if lines.is_empty() {
+        return;
+    }
+    out.heading(heading);
+    let row = |line: &Entry| {
+        let (meaning, tone) = meaning(line.outcome);
+        let said = match (&line.hint, &line.value) {
+            (Some(hint), _) => format!("{meaning}: {hint}?"),
+            (None, value) if last == Last::Value && tone == Tone::Good => {
+                value.as_ref().map_or(String::new(), |value| value.expose().to_owned())
+            }
+            (None, _) => meaning.to_owned(),
+        };
+        let field = line.field.as_deref().unwrap_or_default();
+        vec![
+            cell(visible(&line.key)),
+            toned(&outcome_name(line.outcome), tone),
+            cell(field),
+            cell(said),
+        ]
+    };
+    let name = if last == Last::Meaning { "meaning" } else { "value or meaning" };
+    out.table(&["key", "outcome", "→ field", name], lines.iter().map(row).collect());
+}
+
+/// Why, for each key that there is something to say of, and for all of them.
+pub(crate) fn tell_why(lines: &[Entry], rules: &Rules, out: &mut Out) {
+    let reasons: Vec<_> =
+        lines.iter().filter_map(|line| Some((visible(&line.key), advice(line, rules)?))).collect();
+    if !reasons.is_empty() {
+        out.heading("Why, and what to do");
+        out.pairs(reasons);
+    }
+    if rules.fields.is_none() {
+        out.heading("No list of fields");
+        out.text(WITHOUT_FIELDS);
+    }
+}
+
+/// A key as it can be seen, also where there is nothing to see.
+fn visible(key: &str) -> &str {
+    if key.trim().is_empty() { "(blank)" } else { key }
+}

@@ -1,0 +1,226 @@
+//! SSM by the operator's own `aws` command line, which knows profiles, single sign-on and roles;
+//! this program is built without the AWS SDK.
+//!
+//! What `aws` prints holds decrypted secrets, so none of it is ever repeated, errors included: they
+//! are told apart by what `aws` says.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::process::{Command, Stdio};
+
+use desk_handoff::secrets::Parameter;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::error::CliError;
+
+/// The operator's `aws`, and where it is to look.
+pub(crate) struct Aws<'a> {
+    pub(crate) region: Option<&'a str>,
+    pub(crate) profile: Option<&'a str>,
+}
+
+/// A parameter as it is stored.
+pub(crate) struct Stored {
+    /// Below the path.
+    pub(crate) name: String,
+    /// `String`, `StringList` or `SecureString`.
+    pub(crate) kind: String,
+    pub(crate) value: SecretString,
+}
+
+/// Without `Debug`: it holds secrets.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listing {
+    parameters: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    name: String,
+    #[serde(rename = "Type")]
+    kind: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Descriptions {
+    parameters: Vec<Described>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Described {
+    name: String,
+    key_id: Option<String>,
+}
+
+/// The key that SSM takes if none is named.
+const AWS_KEY: &str = "alias/aws/ssm";
+
+impl Stored {
+    /// As the function's own reading takes it.
+    pub(crate) fn parameter(&self) -> Parameter {
+        Parameter { name: self.name.clone(), value: self.value.clone() }
+    }
+}
+
+impl Aws<'_> {
+    /// Every parameter directly under `path` (which ends with a slash), decrypted, by name. `aws`
+    /// turns the pages.
+    pub(crate) fn parameters(&self, path: &str) -> Result<Vec<Stored>, CliError> {
+        let mut command = Command::new("aws");
+        command.args([
+            "ssm",
+            "get-parameters-by-path",
+            "--path",
+            path,
+            "--with-decryption",
+            "--output",
+            "json",
+        ]);
+        command.args(self.options()).stdin(Stdio::null());
+        let output = command.output().map_err(|error| not_started(&error))?;
+        if !output.status.success() {
+            return Err(CliError::Work(self.why(&String::from_utf8_lossy(&output.stderr), path)));
+        }
+        // The error of the parser may quote what it read.
+        let listing: Listing = serde_json::from_slice(&output.stdout).map_err(|_| {
+            CliError::Work("`aws` printed something else than a list of parameters".to_owned())
+        })?;
+        let stored = |listed: Listed| {
+            let name = listed.name.strip_prefix(path).unwrap_or(&listed.name).to_owned();
+            Stored { name, kind: listed.kind, value: listed.value.into() }
+        };
+        let mut all: Vec<_> = listing.parameters.into_iter().map(stored).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(all)
+    }
+
+    /// Which of the parameters directly under `path` a key of the customer's own encrypts; `None`
+    /// if it cannot be learnt.
+    pub(crate) fn customer_keys(&self, path: &str) -> Option<BTreeMap<String, String>> {
+        let filter = format!("Key=Path,Values={}", path.trim_end_matches('/'));
+        let mut command = Command::new("aws");
+        command.args([
+            "ssm",
+            "describe-parameters",
+            "--parameter-filters",
+            &filter,
+            "--output",
+            "json",
+        ]);
+        let output = command.args(self.options()).stdin(Stdio::null()).output().ok()?;
+        let listing: Descriptions =
+            serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())?;
+        let own = |described: Described| {
+            let key = described.key_id.filter(|key| key != AWS_KEY)?;
+            Some((described.name.strip_prefix(path)?.to_owned(), key))
+        };
+        Some(listing.parameters.into_iter().filter_map(own).collect())
+    }
+
+    /// A command to paste: the words, with this region and profile.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let options = self.options().map(|option| format!(" {}", quoted(option)));
+        format!("aws ssm {words}{}", options.collect::<String>())
+    }
+
+    fn options(&self) -> impl Iterator<Item = &str> {
+        let region = self.region.into_iter().flat_map(|region| ["--region", region]);
+        region.chain(self.profile.into_iter().flat_map(|profile| ["--profile", profile]))
+    }
+
+    /// What went wrong, read from what `aws` said.
+    fn why(&self, said: &str, path: &str) -> String {
+        let names = self
+            .command(&format!("get-parameters-by-path --path {path} --query 'Parameters[].Name'"));
+        let known = |mark: &str| said.contains(mark);
+        let code = said
+            .split_once("An error occurred (")
+            .and_then(|(_, rest)| Some(rest.split_once(')')?.0));
+        let code = code.filter(|code| {
+            code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        // A denial names the caller's role, so it is looked at first: such a name may hold any of
+        // the other marks.
+        match code {
+            Some("AccessDeniedException") if known("KMS") || known("ciphertext") => format!(
+                "AWS lets these credentials list {path}, and not decrypt what is there: they need kms:Decrypt for the key"
+            ),
+            Some("AccessDeniedException") => {
+                format!(
+                    "AWS denies access: these credentials need ssm:GetParametersByPath for {path}"
+                )
+            }
+            _ if known("Unable to locate credentials") => NO_CREDENTIALS.to_owned(),
+            _ if known("must specify a region") => {
+                "`aws` knows no region: give the stack's with --region, or set AWS_DEFAULT_REGION"
+                    .to_owned()
+            }
+            _ if known("config profile") && known("could not be found") => {
+                "`aws` has no such profile: `aws configure list-profiles` names them".to_owned()
+            }
+            _ if ["expired", "SSO Token", "SSO session"].into_iter().any(known) => {
+                EXPIRED.to_owned()
+            }
+            _ if known("Could not connect to the endpoint") || known("timeout on endpoint") => {
+                "`aws` cannot reach SSM: is the region right, and the network there?".to_owned()
+            }
+            Some(
+                "UnrecognizedClientException"
+                | "InvalidClientTokenId"
+                | "InvalidSignatureException",
+            ) => {
+                "AWS does not know these credentials: `aws sts get-caller-identity` must work first"
+                    .to_owned()
+            }
+            Some(code) => format!("AWS refused the call with {code}; see what it says: {names}"),
+            None => format!(
+                "`aws` failed, and what it printed is not repeated here; see what it says: {names}"
+            ),
+        }
+    }
+}
+
+const NO_CREDENTIALS: &str =
+    "`aws` finds no credentials: `aws configure`, `aws sso login` or --profile gives it some";
+const EXPIRED: &str =
+    "the credentials of `aws` have expired: sign in again (`aws sso login`, with your profile)";
+
+fn not_started(error: &std::io::Error) -> CliError {
+    CliError::Work(match error.kind() {
+        ErrorKind::NotFound => {
+            "there is no `aws` on the PATH: the doctor reads SSM through the AWS command line \
+             (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html)"
+                .to_owned()
+        }
+        _ => format!("`aws` cannot be started: {error}"),
+    })
+}
+
+/// As a shell takes it for one word.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@".contains(&byte));
+    if plain && !word.is_empty() {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_for_a_shell_is_quoted_where_it_must_be() {
+        assert_eq!(quoted("eu-central-1"), "eu-central-1");
+        assert_eq!(quoted("of ours"), "'of ours'");
+        assert_eq!(quoted("it's; x"), r"'it'\''s; x'");
+        assert_eq!(quoted(""), "''");
+    }
+}
