@@ -1,6 +1,6 @@
-//! The knobs: every point where the wire facts leave open what a live Desk does. The defaults are
-//! the likeliest reading, and the stricter one where two are equally likely. A knob changes what
-//! the work itself does; what goes wrong on the way is a fault, not a knob.
+//! Every point where the wire facts leave open what a live Desk does, each a setting. The defaults
+//! are the likeliest reading, and the stricter one where two are equally likely. A setting changes
+//! what the work itself does; what goes wrong on the way is a fault.
 
 use std::{collections::BTreeSet, time::Duration};
 

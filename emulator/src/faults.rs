@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{answers::Answer, calls::Call};
+use crate::call::Call;
+use crate::http::reply::Reply;
 
 /// Something that goes wrong with a call: once and at once, unless said otherwise.
 #[derive(Debug, Clone)]
@@ -14,14 +15,14 @@ pub struct Fault {
     call: Call,
     passes: u32,
     left: Option<u32>,
-    trouble: FaultKind,
+    kind: FaultKind,
 }
 
 impl Fault {
     /// A fault of this call; until [`with`](Self::with) says more, a 500 without a body.
     pub fn on(call: Call) -> Self {
-        let trouble = FaultKind::Status { status: 500, headers: Vec::new(), body: String::new() };
-        Self { call, passes: 0, left: Some(1), trouble }
+        let kind = FaultKind::Status { status: 500, headers: Vec::new(), body: String::new() };
+        Self { call, passes: 0, left: Some(1), kind }
     }
 
     /// Lets so many calls pass first.
@@ -47,24 +48,24 @@ impl Fault {
 
     /// What goes wrong.
     #[must_use]
-    pub fn with(mut self, trouble: FaultKind) -> Self {
-        self.trouble = trouble;
+    pub fn with(mut self, kind: FaultKind) -> Self {
+        self.kind = kind;
         self
     }
 
     /// Panics if it could not be sent.
     #[track_caller]
     pub(crate) fn check(&self) {
-        let _ = self.trouble.instead(self.call);
+        let _ = self.kind.instead(self.call);
     }
 
     fn concerns(&self, call: Call, authorised: bool) -> bool {
         let aimed = self.call == Call::Any || self.call == call;
-        aimed && (authorised || matches!(self.trouble, FaultKind::CutConnection))
+        aimed && (authorised || matches!(self.kind, FaultKind::CutConnection))
     }
 }
 
-/// The trouble of the first fault that is due for this call, and one strike less of it. All others
+/// The kind of the first fault that is due for this call, and one strike less of it. All others
 /// that concern the call count it as one that passed.
 pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Option<FaultKind> {
     let mut due = None;
@@ -73,7 +74,7 @@ pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Opt
             fault.passes -= 1;
         } else if due.is_none() && fault.left != Some(0) {
             fault.left = fault.left.map(|left| left - 1);
-            due = Some(fault.trouble.clone());
+            due = Some(fault.kind.clone());
         }
     }
     faults.retain(|fault| fault.left != Some(0));
@@ -133,7 +134,7 @@ pub enum FaultKind {
 impl FaultKind {
     /// The answer given instead of the work, for those that have one.
     #[track_caller]
-    pub(crate) fn instead(&self, call: Call) -> Option<Answer> {
+    pub(crate) fn instead(&self, call: Call) -> Option<Reply> {
         match self {
             Self::RateLimited { retry_after, ratelimit_retry_after } => {
                 let headers = [
@@ -147,17 +148,17 @@ impl FaultKind {
             }
             Self::Status { status, headers, body } => {
                 let plain =
-                    Answer::new(*status, body.clone()).with("content-type", "application/json");
+                    Reply::new(*status, body.clone()).with("content-type", "application/json");
                 Some(headers.iter().fold(plain, |answer, (name, value)| answer.with(name, value)))
             }
             Self::Html { status } => {
                 let page = format!(
                     "<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
                 );
-                Some(Answer::new(*status, page).with("content-type", "text/html"))
+                Some(Reply::new(*status, page).with("content-type", "text/html"))
             }
             Self::Redirect { location } => {
-                Some(Answer::new(307, String::new()).with("location", location))
+                Some(Reply::new(307, String::new()).with("location", location))
             }
             Self::Slow(_)
             | Self::CutConnection
@@ -171,11 +172,11 @@ impl FaultKind {
     }
 }
 
-fn too_many(call: Call) -> Answer {
+fn too_many(call: Call) -> Reply {
     let body = if call.is_chat() {
         json!({"error": true, "code": 500_910, "message": "Rate limit exceeded."})
     } else {
         json!({"code": "desk429100", "detail": "Request was throttled."})
     };
-    Answer::json(429, &body)
+    Reply::json(429, &body)
 }

@@ -5,19 +5,18 @@
 //! instead of in production. It keeps everything in memory, needs no account, and never talks to
 //! anyone.
 //!
-//! The way of a request, in the order of the rooms:
+//! A request passes the modules in this order:
 //!
-//! * [`server`]: accepts it on a [`line`](mod@line) that can be cut, logs it, checks the token,
-//!   applies the fault;
-//! * [`asked`]: the request as read; [`calls`]: which call of the API it is; [`log`]: what came and
-//!   what was answered;
-//! * [`tickets`], [`customers`], [`groups`], [`chat`]: one function a call, over [`state`];
-//! * [`ticket`] and [`fields`]: the ticket, and Desk's own rules for its field values;
-//! * [`answers`]: pages, refusals and everything else that is sent back; [`clock`]: the times in
-//!   it.
+//! * `server` accepts it on an `http::connection` that can be cut, and applies the fault;
+//! * `http::request` is the request as read, `call` says which call of the API it is, `http::log`
+//!   keeps what came and what was answered;
+//! * `endpoint` checks the token and routes the call to its handler, one function a call in
+//!   `handlers`, over `model::state`;
+//! * `model::ticket` and `model::fields` hold the ticket and Desk's own rules for its values;
+//! * `http::reply` is what is sent back, also of a `refusal`.
 //!
-//! Beside it: [`behaviour`] (what a live Desk may do one way or the other), [`faults`] (what goes
-//! wrong) and [`hand`] (what people and the world do: seed, edit, assign, close, write the first
+//! Beside them: [`Behaviour`] (what a live Desk may do one way or the other), [`Fault`] (what goes
+//! wrong), and `control` (what people and the world do: seed, edit, assign, close, write the first
 //! message).
 //!
 //! ```
@@ -36,35 +35,27 @@
 //! # Ok(())
 //! # }
 //! ```
-#![allow(rustdoc::private_intra_doc_links)] // The map names the private rooms too.
-
-mod answers;
-mod asked;
 mod behaviour;
-mod calls;
-mod chat;
-mod clock;
-mod customers;
+mod call;
+mod control;
+mod endpoint;
 mod faults;
-mod fields;
-mod groups;
-mod hand;
-mod line;
-mod log;
+mod handlers;
+mod http;
+mod model;
+mod refusal;
 mod server;
-mod state;
-mod ticket;
-mod tickets;
 
 pub use behaviour::{
     Behaviour, ExistingCustomer, NestedFields, Reaction, StrangeRelated, TooLong, Transfer,
     UnknownGroup, ValueUnit, WriteAnswer,
 };
-pub use calls::Call;
-pub use chat::Message;
+pub use call::Call;
+pub use control::Seed;
 pub use faults::{Fault, FaultKind};
-pub use fields::{FieldDefinition, FieldKind, stored};
-pub use groups::Group;
-pub use hand::Seed;
-pub use log::Seen;
-pub use server::{Emulator, Setup};
+pub use http::log::Seen;
+pub use model::fields::{FieldDefinition, FieldKind, stored};
+pub use model::group::Group;
+pub use model::message::Message;
+pub use model::setup::Setup;
+pub use server::Emulator;

@@ -16,54 +16,17 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::sleep};
 
-use crate::{
-    answers::{Answer, Refusal},
-    asked::Asked,
-    behaviour::Behaviour,
-    calls::{Call, Route},
-    chat, customers,
-    faults::{self, FaultKind},
-    fields::FieldDefinition,
-    groups::{self, Group},
-    line::{Door, Line},
-    state::State,
-    tickets,
-};
-
-/// What a Desk starts with.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// The token in `SENDBIRDDESKAPITOKEN`.
-    pub desk_token: String,
-    /// The token in Chat's `Api-Token`.
-    pub chat_token: String,
-    /// The ticket fields that are defined.
-    pub fields: Vec<FieldDefinition>,
-    /// The customer fields that are defined.
-    pub customer_fields: Vec<FieldDefinition>,
-    /// The teams.
-    pub groups: Vec<Group>,
-    /// The knobs.
-    pub behaviour: Behaviour,
-}
-
-impl Default for Setup {
-    /// No fields; the Default team, `vip` and `support`.
-    fn default() -> Self {
-        Self {
-            desk_token: "emulator-desk-token".to_owned(),
-            chat_token: "emulator-chat-token".to_owned(),
-            fields: Vec::new(),
-            customer_fields: Vec::new(),
-            groups: vec![
-                Group::default_team(),
-                Group::new("VIP", "vip"),
-                Group::new("Support", "support"),
-            ],
-            behaviour: Behaviour::default(),
-        }
-    }
-}
+use crate::call::{Call, Route};
+use crate::endpoint;
+use crate::faults;
+use crate::faults::FaultKind;
+use crate::handlers::wrong_ticket::with_wrong_ticket;
+use crate::http::connection::{Connection, CuttableListener};
+use crate::http::reply::Reply;
+use crate::http::request::ApiRequest;
+use crate::model::setup::Setup;
+use crate::model::state::State;
+use crate::refusal::Refusal;
 
 /// A Desk that is up, until it is dropped or stopped.
 #[derive(Debug)]
@@ -97,8 +60,10 @@ impl Emulator {
         let state = Mutex::new(State::new(format!("http://{address}"), setup));
         let shared = Arc::new(Shared { state, over: over.clone() });
         let routes = Router::new().fallback(serve).with_state(Arc::clone(&shared));
-        let server =
-            axum::serve(Door(listener), routes.into_make_service_with_connect_info::<Line>());
+        let server = axum::serve(
+            CuttableListener(listener),
+            routes.into_make_service_with_connect_info::<Connection>(),
+        );
         let server =
             server.with_graceful_shutdown(async move { while over.changed().await.is_ok() {} });
         Ok(Self { shared, address, running, task: Some(tokio::spawn(server.into_future())) })
@@ -116,9 +81,9 @@ impl Emulator {
 
     /// Does what the request asks for and answers, at once.
     pub fn call(&self, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
-        let asked = Asked::whole(request);
-        let number = self.shared.state().log.arrived(&asked);
-        let answer = self.shared.done(&asked);
+        let request = ApiRequest::whole(request);
+        let number = self.shared.state().log.arrived(&request);
+        let answer = self.shared.done(&request);
         self.shared.state().log.answered(number, answer.status.as_u16());
         answer.into_whole()
     }
@@ -162,18 +127,18 @@ struct Shared {
 
 async fn serve(
     Extract(shared): Extract<Arc<Shared>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
-    let asked = Asked::read(request).await;
-    let number = shared.state().log.arrived(&asked);
-    match shared.answer(&asked, &line).await {
+    let request = ApiRequest::read(request).await;
+    let number = shared.state().log.arrived(&request);
+    match shared.answer(&request, &connection).await {
         Some(answer) => {
             shared.state().log.answered(number, answer.status.as_u16());
             answer.into_response()
         }
         None => {
-            line.cut();
+            connection.cut();
             Response::default()
         }
     }
@@ -185,62 +150,62 @@ impl Shared {
     }
 
     /// What is answered; `None`: nothing, and the connection is closed.
-    async fn answer(&self, asked: &Asked, line: &Line) -> Option<Answer> {
+    async fn answer(&self, request: &ApiRequest, connection: &Connection) -> Option<Reply> {
         // An error means that the emulator is no more: a request on a connection left open comes
         // too late.
         self.over.has_changed().ok()?;
-        let Some(route) = Route::find(&asked.method, asked.uri.path()) else {
-            self.state().log.unknown(asked);
+        let Some(route) = Route::find(&request.method, request.uri.path()) else {
+            self.state().log.unknown(request);
             return Some(Refusal::not_found().answer(Call::Any));
         };
-        let authorised = is_authorised(&self.state(), route.call, asked);
-        let trouble = faults::take(&mut self.state().faults, route.call, authorised);
-        match trouble {
-            Some(trouble) => self.troubled(trouble, &route, asked, line).await,
-            None if authorised => Some(self.work(&route, asked)),
+        let authorised = endpoint::is_authorised(&self.state(), route.call, request);
+        let kind = faults::take(&mut self.state().faults, route.call, authorised);
+        match kind {
+            Some(kind) => self.troubled(kind, &route, request, connection).await,
+            None if authorised => Some(self.work(&route, request)),
             None => Some(Refusal::unauthorised().answer(route.call)),
         }
     }
 
     /// The answer of a Desk with which nothing goes wrong.
-    fn done(&self, asked: &Asked) -> Answer {
-        let Some(route) = Route::find(&asked.method, asked.uri.path()) else {
-            self.state().log.unknown(asked);
+    fn done(&self, request: &ApiRequest) -> Reply {
+        let Some(route) = Route::find(&request.method, request.uri.path()) else {
+            self.state().log.unknown(request);
             return Refusal::not_found().answer(Call::Any);
         };
-        if !is_authorised(&self.state(), route.call, asked) {
+        if !endpoint::is_authorised(&self.state(), route.call, request) {
             return Refusal::unauthorised().answer(route.call);
         }
-        self.work(&route, asked)
+        self.work(&route, request)
     }
 
     async fn troubled(
         &self,
-        trouble: FaultKind,
+        kind: FaultKind,
         route: &Route,
-        asked: &Asked,
-        line: &Line,
-    ) -> Option<Answer> {
-        if let Some(instead) = trouble.instead(route.call) {
+        request: &ApiRequest,
+        connection: &Connection,
+    ) -> Option<Reply> {
+        if let Some(instead) = kind.instead(route.call) {
             return Some(instead);
         }
-        match trouble {
+        match kind {
             FaultKind::CutConnection => return None,
             FaultKind::Slow(wait) => self.wait(wait).await,
             _ => {}
         }
-        let answer = self.work(route, asked);
-        match trouble {
+        let answer = self.work(route, request);
+        match kind {
             FaultKind::CutAfterWrite => return None,
             FaultKind::SilentAfterWrite => {
                 self.wait(Duration::MAX).await;
                 return None;
             }
-            FaultKind::CutBody => line.cut_in_body(),
+            FaultKind::CutBody => connection.cut_in_body(),
             FaultKind::EmptyBody => return Some(answer.emptied()),
             FaultKind::OversizedBody(size) => return Some(answer.padded(size)),
             FaultKind::WrongTicket => {
-                return Some(self.state().with_wrong_ticket(route.call, answer));
+                return Some(with_wrong_ticket(&self.state(), route.call, answer));
             }
             _ => {}
         }
@@ -256,38 +221,8 @@ impl Shared {
         }
     }
 
-    fn work(&self, route: &Route, asked: &Asked) -> Answer {
-        let done = dispatch(&mut self.state(), route, asked);
+    fn work(&self, route: &Route, request: &ApiRequest) -> Reply {
+        let done = endpoint::dispatch(&mut self.state(), route, request);
         done.unwrap_or_else(|refusal| refusal.answer(route.call))
-    }
-}
-
-fn is_authorised(state: &State, call: Call, asked: &Asked) -> bool {
-    let (header, token) = if call.is_chat() {
-        ("api-token", &state.chat_token)
-    } else {
-        ("sendbirddeskapitoken", &state.desk_token)
-    };
-    asked.header(header) == Some(token)
-}
-
-fn dispatch(state: &mut State, route: &Route, asked: &Asked) -> Result<Answer, Refusal> {
-    match route.call {
-        Call::Any => Err(Refusal::not_found()),
-        Call::ListTickets => tickets::list(state, asked),
-        Call::ViewTicket => tickets::view(state, route),
-        Call::CreateTicket => tickets::create(state, asked),
-        Call::UpdateTicket => tickets::update(state, route, asked),
-        Call::PatchFields => tickets::patch_fields(state, route, asked),
-        Call::CloseTicket => tickets::close(state, route, asked),
-        Call::CancelTicket => tickets::cancel(state, route),
-        Call::TransferToGroup => tickets::transfer_to_group(state, asked),
-        Call::ListCustomers => customers::list(state, asked),
-        Call::ViewCustomer => customers::view(state, route),
-        Call::CreateCustomer => customers::create(state, asked),
-        Call::PatchCustomerFields => customers::patch_fields(state, route, asked),
-        Call::ListGroups => groups::list(state, asked),
-        Call::ViewGroup => groups::view(state, route),
-        Call::PostMessage => chat::post(state, route, asked),
     }
 }

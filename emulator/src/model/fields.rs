@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::{
-    answers::Refusal,
-    behaviour::{Behaviour, NestedFields, Reaction, TooLong, ValueUnit},
-};
+use crate::behaviour::{Behaviour, NestedFields, Reaction, TooLong, ValueUnit};
+use crate::refusal::Refusal;
 
 const LONGEST_KEY: usize = 20;
 const LONGEST_VALUE: usize = 190;
@@ -158,7 +156,7 @@ impl Rules<'_> {
     }
 }
 
-/// What a Desk with these ticket fields and these knobs stores of the `customFields` of a call
+/// What a Desk with these ticket fields and this behaviour stores of the `customFields` of a call
 /// about a new ticket.
 ///
 /// # Errors

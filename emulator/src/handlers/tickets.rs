@@ -5,17 +5,17 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{
-    answers::{Answer, Refusal, page},
-    asked::{Asked, Parameters},
-    behaviour::{StrangeRelated, Transfer, UnknownGroup, WriteAnswer},
-    calls::Route,
-    fields::Values,
-    state::State,
-    ticket::{ACTIVE, CLOSED, PENDING, PRIORITIES, STATUSES, Ticket},
-};
+use crate::behaviour::{StrangeRelated, Transfer, UnknownGroup, WriteAnswer};
+use crate::call::Route;
+use crate::handlers::page::page;
+use crate::http::reply::Reply;
+use crate::http::request::{ApiRequest, Parameters};
+use crate::model::fields::Values;
+use crate::model::state::State;
+use crate::model::ticket::{ACTIVE, CLOSED, PENDING, PRIORITIES, STATUSES, Ticket};
+use crate::refusal::Refusal;
 
-type Outcome = Result<Answer, Refusal>;
+type Outcome = Result<Reply, Refusal>;
 
 const LONGEST_TITLE: usize = 100;
 const MOST_RELATED: usize = 3;
@@ -33,8 +33,8 @@ const FILTERS: [&str; 9] = [
     "end_date",
 ];
 
-pub(crate) fn list(state: &mut State, asked: &Asked) -> Outcome {
-    let parameters = asked.parameters(&FILTERS, &state.behaviour);
+pub(crate) fn list(state: &mut State, request: &ApiRequest) -> Outcome {
+    let parameters = request.parameters(&FILTERS, &state.behaviour);
     if let Some(status) =
         parameters.get("status2").filter(|status| !STATUSES.contains(&status.as_str()))
     {
@@ -57,7 +57,7 @@ pub(crate) fn list(state: &mut State, asked: &Asked) -> Outcome {
     if parameters.contains_key("q") {
         found.truncate(MOST_FOUND_BY_KEYWORD);
     }
-    Ok(page(state, asked, &parameters, found))
+    Ok(page(state, request, &parameters, found))
 }
 
 fn is_asked_for(state: &State, ticket: &Ticket, parameters: &Parameters) -> bool {
@@ -84,7 +84,7 @@ pub(crate) fn view(state: &mut State, route: &Route) -> Outcome {
         .id()
         .and_then(|id| state.tickets.get(&id))
         .filter(|ticket| ticket.is_visible(lookups));
-    Ok(Answer::ok(&state.show(ticket.ok_or_else(Refusal::not_found)?)))
+    Ok(Reply::ok(&state.show(ticket.ok_or_else(Refusal::not_found)?)))
 }
 
 #[derive(Deserialize)]
@@ -98,8 +98,8 @@ struct NewTicket {
     custom_fields: Option<Value>,
 }
 
-pub(crate) fn create(state: &mut State, asked: &Asked) -> Outcome {
-    let new: NewTicket = asked.json()?;
+pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
+    let new: NewTicket = request.json()?;
     if new.channel_name.is_empty() || new.channel_name.chars().count() > LONGEST_TITLE {
         return Err(Refusal::invalid(format!(
             "channelName: 1 to {LONGEST_TITLE} characters are expected."
@@ -126,7 +126,7 @@ pub(crate) fn create(state: &mut State, asked: &Asked) -> Outcome {
     }
     let shown = state.show(&ticket);
     state.tickets.insert(ticket.id, ticket);
-    Ok(Answer::json(state.behaviour.create_status, &shown))
+    Ok(Reply::json(state.behaviour.create_status, &shown))
 }
 
 fn group(state: &State, key: &str) -> Result<Option<usize>, Refusal> {
@@ -168,9 +168,9 @@ struct Changes {
     related_channel_urls: Option<String>,
 }
 
-pub(crate) fn update(state: &mut State, route: &Route, asked: &Asked) -> Outcome {
+pub(crate) fn update(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     let id = changeable(state, route)?;
-    let changes: Changes = asked.json()?;
+    let changes: Changes = request.json()?;
     let priority = changes.priority.map(valid_priority).transpose()?;
     let related =
         changes.related_channel_urls.map(|urls| valid_related(state, &urls)).transpose()?;
@@ -190,9 +190,9 @@ struct FieldChanges {
     custom_fields: Value,
 }
 
-pub(crate) fn patch_fields(state: &mut State, route: &Route, asked: &Asked) -> Outcome {
+pub(crate) fn patch_fields(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     let id = changeable(state, route)?;
-    let changes: FieldChanges = asked.json()?;
+    let changes: FieldChanges = request.json()?;
     let merged = state.ticket_rules().merged(&state.tickets[&id].fields, &changes.custom_fields)?;
     state.ticket_mut(id).fields = merged;
     Ok(written(state, id))
@@ -205,11 +205,11 @@ struct Closing {
     close_message: String,
 }
 
-pub(crate) fn close(state: &mut State, route: &Route, asked: &Asked) -> Outcome {
+pub(crate) fn close(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     let id = changeable(state, route)?;
-    let closing: Closing = asked.json()?;
+    let closing: Closing = request.json()?;
     state.ticket_mut(id).close(closing.close_comment, closing.close_message);
-    Ok(Answer::ok(&state.show(&state.tickets[&id])))
+    Ok(Reply::ok(&state.show(&state.tickets[&id])))
 }
 
 pub(crate) fn cancel(state: &mut State, route: &Route) -> Outcome {
@@ -219,7 +219,7 @@ pub(crate) fn cancel(state: &mut State, route: &Route) -> Outcome {
         return Err(Refusal::invalid("The ticket is not assigned."));
     }
     ticket.cancel();
-    Ok(Answer::ok(&state.show(&state.tickets[&id])))
+    Ok(Reply::ok(&state.show(&state.tickets[&id])))
 }
 
 #[derive(Deserialize)]
@@ -230,8 +230,8 @@ struct Move {
     group_key: String,
 }
 
-pub(crate) fn transfer_to_group(state: &mut State, asked: &Asked) -> Outcome {
-    let wanted: Move = asked.json()?;
+pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outcome {
+    let wanted: Move = request.json()?;
     if wanted.status != PENDING {
         return Err(Refusal::invalid("status: PENDING is expected."));
     }
@@ -247,7 +247,7 @@ pub(crate) fn transfer_to_group(state: &mut State, asked: &Asked) -> Outcome {
             moved.push(id);
         }
     }
-    Ok(Answer::ok(&json!({"transferredTickets": moved})))
+    Ok(Reply::ok(&json!({"transferredTickets": moved})))
 }
 
 /// The id in the path, if it is that of a ticket which may be changed.
@@ -259,12 +259,12 @@ fn changeable(state: &State, route: &Route) -> Result<u64, Refusal> {
     Ok(ticket.id)
 }
 
-fn written(state: &State, id: u64) -> Answer {
+fn written(state: &State, id: u64) -> Reply {
     let shown = state.show(&state.tickets[&id]);
     match state.behaviour.write_answer {
-        WriteAnswer::Full => Answer::ok(&shown),
-        WriteAnswer::Empty => Answer::ok(&shown).emptied(),
-        WriteAnswer::WithoutFields => Answer::ok(&without_fields(shown)),
+        WriteAnswer::Full => Reply::ok(&shown),
+        WriteAnswer::Empty => Reply::ok(&shown).emptied(),
+        WriteAnswer::WithoutFields => Reply::ok(&without_fields(shown)),
     }
 }
 

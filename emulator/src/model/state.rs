@@ -1,4 +1,4 @@
-//! Everything the emulated Desk knows, and what its rooms ask of it. One lock guards it, which the
+//! Everything the emulated Desk knows, and what the handlers ask of it. One lock guards it, which the
 //! server holds for one call at a time. It takes ids from where they stand and never removes a
 //! ticket or a customer.
 
@@ -7,22 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{
-    answers::Answer,
-    behaviour::Behaviour,
-    calls::Call,
-    chat::Message,
-    customers::Customer,
-    faults::Fault,
-    fields::{FieldDefinition, Rules},
-    groups::Group,
-    log::Log,
-    server::Setup,
-    ticket::{Ticket, Visible},
-};
+use crate::behaviour::Behaviour;
+use crate::faults::Fault;
+use crate::http::log::Log;
+use crate::model::customer::Customer;
+use crate::model::fields::{FieldDefinition, Rules};
+use crate::model::group::Group;
+use crate::model::message::Message;
+use crate::model::setup::Setup;
+use crate::model::ticket::{Ticket, Visible};
 
 const FIRST_TICKET: u64 = 7_455_126;
-const FIRST_CUSTOMER: u64 = 5_556_923;
+pub(crate) const FIRST_CUSTOMER: u64 = 5_556_923;
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -138,36 +134,5 @@ impl State {
             json!({"channel_url": url, "name": named.map_or("", |other| &other.title)})
         });
         channels.collect()
-    }
-
-    /// The answer to this call with another ticket in the place of those asked for.
-    pub(crate) fn with_wrong_ticket(&self, call: Call, right: Answer) -> Answer {
-        match call {
-            Call::ListTickets => {
-                let wrong = self.other_than(&right);
-                Answer::ok(&json!({"count": 1, "next": null, "previous": null, "results": [wrong]}))
-            }
-            Call::ViewTicket | Call::CreateTicket | Call::UpdateTicket | Call::PatchFields => {
-                Answer::ok(&self.other_than(&right))
-            }
-            Call::CloseTicket | Call::CancelTicket => Answer::ok(&self.other_than(&right)),
-            _ => right,
-        }
-    }
-
-    /// A ticket that is not in this answer: one of the state's, or an invented one.
-    fn other_than(&self, right: &Answer) -> Value {
-        let right: Value = serde_json::from_str(&right.body).unwrap_or_default();
-        let one = right.get("id").and_then(Value::as_u64);
-        let many = right.get("results").and_then(Value::as_array).into_iter().flatten();
-        let asked: Vec<u64> = many.filter_map(|ticket| ticket["id"].as_u64()).chain(one).collect();
-        match self.tickets.values().find(|ticket| !asked.contains(&ticket.id)) {
-            Some(ticket) => self.show(ticket),
-            None => {
-                let stranger = Customer::new(FIRST_CUSTOMER - 1, "somebody-else".to_owned());
-                let ticket = self.blank_ticket(stranger.id, "Somebody else's ticket".to_owned());
-                ticket.json(stranger.json(), Value::Null, &json!([]))
-            }
-        }
     }
 }

@@ -1,22 +1,20 @@
-//! The hand of people and of the world: what happens at a Desk without its API, and what a test
-//! wants to know of it. It takes no rule of the API for its own: a hand may store any value and
-//! seed any status. A ticket that does not exist is a mistake in the test, and panics.
+//! What happens at a Desk without its API: people and the world act, and a test asks what is there.
+//! It takes no rule of the API for its own: it may store any value and seed any status. A ticket
+//! that does not exist is a mistake in the test, and panics.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{
-    behaviour::Behaviour,
-    chat::Message,
-    clock,
-    customers::Customer,
-    faults::Fault,
-    fields::Values,
-    log::Seen,
-    server::Emulator,
-    ticket::{CLOSED, INITIALIZED, PENDING, PROACTIVE},
-};
+use crate::behaviour::Behaviour;
+use crate::faults::Fault;
+use crate::http::log::Seen;
+use crate::model::clock;
+use crate::model::customer::Customer;
+use crate::model::fields::Values;
+use crate::model::message::Message;
+use crate::model::ticket::{CLOSED, INITIALIZED, PENDING, PROACTIVE};
+use crate::server::Emulator;
 
 /// A ticket that is there without the API: made by Desk itself at a handoff, or by a person.
 #[derive(Debug, Clone)]
@@ -62,9 +60,9 @@ impl Emulator {
         self.state().desk_token = token.into();
     }
 
-    /// Turns knobs. `turn` must not ask the emulator for anything: it waits already.
-    pub fn set_behaviour(&self, turn: impl FnOnce(&mut Behaviour)) {
-        turn(&mut self.state().behaviour);
+    /// Changes what this Desk does. `change` must not ask the emulator for anything: it waits already.
+    pub fn set_behaviour(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.state().behaviour);
     }
 
     /// From now on there is such a Chat user; matters when not every id is one.

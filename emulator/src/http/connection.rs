@@ -21,7 +21,7 @@ use tokio::{
 
 /// The handle of one connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Line(Arc<Mutex<Flow>>);
+pub(crate) struct Connection(Arc<Mutex<Flow>>);
 
 /// What may still be written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,7 +35,7 @@ enum Flow {
     Left(usize),
 }
 
-impl Line {
+impl Connection {
     /// Nothing more is sent, and the connection is closed.
     pub(crate) fn cut(&self) {
         *self.flow() = Flow::Left(0);
@@ -79,18 +79,18 @@ fn half(answer: &[u8]) -> usize {
 
 /// The door: a listener whose connections have handles.
 #[derive(Debug)]
-pub(crate) struct Door(pub(crate) TcpListener);
+pub(crate) struct CuttableListener(pub(crate) TcpListener);
 
-impl Listener for Door {
-    type Io = Wire;
+impl Listener for CuttableListener {
+    type Io = CuttableStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Best effort: without it an answer may only be slower.
         let _ = stream.set_nodelay(true);
-        let line = Line::default();
-        (Wire { stream, line }, address)
+        let connection = Connection::default();
+        (CuttableStream { stream, connection }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -98,20 +98,20 @@ impl Listener for Door {
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.io().line.clone()
+impl Connected<IncomingStream<'_, CuttableListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
+        stream.io().connection.clone()
     }
 }
 
-/// A connection that obeys its [`Line`].
+/// A connection that obeys its [`Connection`].
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct CuttableStream {
     stream: TcpStream,
-    line: Line,
+    connection: Connection,
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for CuttableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -121,18 +121,18 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for CuttableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Some(allowed) = self.line.allowance(bytes) else {
+        let Some(allowed) = self.connection.allowance(bytes) else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         };
         let written = Pin::new(&mut self.stream).poll_write(cx, &bytes[..allowed]);
         if let Poll::Ready(Ok(count)) = written {
-            self.line.wrote(count);
+            self.connection.wrote(count);
         }
         written
     }

@@ -11,20 +11,21 @@ use axum::{
 use http::{HeaderMap, Method, Uri, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
-use crate::{answers::Refusal, behaviour::Behaviour};
+use crate::behaviour::Behaviour;
+use crate::refusal::Refusal;
 
 /// The query parameters that are known to a call and honoured.
 pub(crate) type Parameters = BTreeMap<String, String>;
 
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ApiRequest {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-impl Asked {
+impl ApiRequest {
     /// Reads it to its end; a body that breaks off is as good as none.
     pub(crate) async fn read(request: Request) -> Self {
         let (parts, body) = request.into_parts();

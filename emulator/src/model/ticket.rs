@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{clock, fields::Values};
+use crate::model::fields::Values;
+use crate::model::{PROJECT, clock};
 
 pub(crate) const INITIALIZED: &str = "INITIALIZED";
 pub(crate) const PROACTIVE: &str = "PROACTIVE";
@@ -18,9 +19,6 @@ pub(crate) const STATUSES: [&str; 7] =
     [INITIALIZED, PROACTIVE, PENDING, ACTIVE, CLOSED, "WORK_IN_PROGRESS", "IDLE"];
 
 pub(crate) const PRIORITIES: [&str; 4] = ["LOW", "MEDIUM", "HIGH", "URGENT"];
-
-/// The one project that the emulated Desk has.
-pub(crate) const PROJECT: u64 = 105;
 
 /// The one human agent, who takes every ticket that is assigned.
 const AGENT: u64 = 31;

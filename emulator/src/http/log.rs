@@ -1,8 +1,8 @@
-//! What was asked, in the order it came, and with what status it was answered. It keeps everything,
+//! What was request, in the order it came, and with what status it was answered. It keeps everything,
 //! also what was cut or never answered, until told to forget; bodies included, for all that is sent
 //! here is invented.
 
-use crate::asked::Asked;
+use crate::http::request::ApiRequest;
 
 /// One request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +32,13 @@ pub(crate) struct Log {
 
 impl Log {
     /// Writes a request down and gives the number by which its answer is added.
-    pub(crate) fn arrived(&mut self, asked: &Asked) -> u64 {
+    pub(crate) fn arrived(&mut self, request: &ApiRequest) -> u64 {
         self.arrivals += 1;
         let seen = Seen {
-            method: asked.method.to_string(),
-            path: asked.uri.path().to_owned(),
-            query: asked.uri.query().map(str::to_owned),
-            body: asked.body.clone(),
+            method: request.method.to_string(),
+            path: request.uri.path().to_owned(),
+            query: request.uri.query().map(str::to_owned),
+            body: request.body.clone(),
             status: None,
             answered_before: self.answered,
         };
@@ -54,8 +54,8 @@ impl Log {
     }
 
     /// Notes that no route knew this request.
-    pub(crate) fn unknown(&mut self, asked: &Asked) {
-        self.unknown.push(format!("{} {}", asked.method, asked.uri));
+    pub(crate) fn unknown(&mut self, request: &ApiRequest) {
+        self.unknown.push(format!("{} {}", request.method, request.uri));
     }
 
     pub(crate) fn all(&self) -> Vec<Seen> {

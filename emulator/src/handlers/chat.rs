@@ -5,25 +5,12 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    answers::{Answer, Refusal},
-    asked::Asked,
-    calls::Route,
-    state::State,
-};
-
-/// A message that was posted through Chat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// The ticket in whose channel it is.
-    pub ticket: u64,
-    /// The channel.
-    pub channel_url: String,
-    /// The Chat user who wrote it.
-    pub user_id: String,
-    /// Its text.
-    pub message: String,
-}
+use crate::call::Route;
+use crate::http::reply::Reply;
+use crate::http::request::ApiRequest;
+use crate::model::message::Message;
+use crate::model::state::State;
+use crate::refusal::Refusal;
 
 #[derive(Deserialize)]
 struct NewMessage {
@@ -32,8 +19,12 @@ struct NewMessage {
     message: String,
 }
 
-pub(crate) fn post(state: &mut State, route: &Route, asked: &Asked) -> Result<Answer, Refusal> {
-    let new: NewMessage = asked.json()?;
+pub(crate) fn post(
+    state: &mut State,
+    route: &Route,
+    request: &ApiRequest,
+) -> Result<Reply, Refusal> {
+    let new: NewMessage = request.json()?;
     if new.message_type != "MESG" {
         return Err(Refusal::new(400, 400_111, "\"message_type\" must be \"MESG\"."));
     }
@@ -58,5 +49,5 @@ pub(crate) fn post(state: &mut State, route: &Route, asked: &Asked) -> Result<An
         user_id: new.user_id,
         message: new.message,
     });
-    Ok(Answer::ok(&shown))
+    Ok(Reply::ok(&shown))
 }

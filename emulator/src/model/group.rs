@@ -1,17 +1,8 @@
-//! The teams, which Desk calls groups: list and view. They are made at the start and never change,
-//! as only the dashboard can change them. The Default team has no key, and so no call can name it.
+//! A team, which Desk calls a group. The Default team has no key, and so no call can name it.
 
 use serde_json::{Value, json};
 
-use crate::{
-    answers::{Answer, Refusal, page},
-    asked::Asked,
-    calls::Route,
-    state::State,
-    ticket::PROJECT,
-};
-
-type Outcome = Result<Answer, Refusal>;
+use crate::model::PROJECT;
 
 /// A team of human agents. Its id is its place among the teams, from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,18 +34,4 @@ impl Group {
             "createdAt": "2025-01-01T00:00:00.000000Z", "description": "",
         })
     }
-}
-
-pub(crate) fn list(state: &State, asked: &Asked) -> Outcome {
-    let parameters = asked.parameters(&["limit", "offset"], &state.behaviour);
-    let all = state.groups.iter().enumerate().map(|(place, group)| group.json(place)).collect();
-    Ok(page(state, asked, &parameters, all))
-}
-
-pub(crate) fn view(state: &State, route: &Route) -> Outcome {
-    let place = route.id().and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
-    let shown = place.and_then(|place| Some(state.groups.get(place)?.json(place)));
-    let mut shown = shown.ok_or_else(Refusal::not_found)?;
-    shown["members"] = json!([]);
-    Ok(Answer::ok(&shown))
 }

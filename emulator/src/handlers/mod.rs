@@ -1,0 +1,8 @@
+//! One function a call, over the state.
+
+pub(crate) mod chat;
+pub(crate) mod customers;
+pub(crate) mod groups;
+pub(crate) mod page;
+pub(crate) mod tickets;
+pub(crate) mod wrong_ticket;
