@@ -51,6 +51,7 @@ fn pure_rooms_reach_for_no_clock_no_network_and_no_environment() {
         "report.rs",
         "retry.rs",
         "rules/mod.rs",
+        "rules/parse.rs",
         "json_reader.rs",
         "ticket/find.rs",
         "ticket/merge.rs",

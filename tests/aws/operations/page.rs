@@ -99,7 +99,7 @@ fn every_reason_on_the_page_is_one_that_the_code_gives() {
         "claims/mod",
         "desk/error",
         "handoff/message",
-        "process",
+        "process/mod",
         "store",
         "secrets",
         "stack",
@@ -135,7 +135,7 @@ fn every_reason_that_the_code_gives_is_on_the_page() {
     let page = page();
     let reasons = reasons_on(&page);
     let files =
-        ["handoff/message", "process", "app", "secrets", "worker", "desk/error", "api/problem"];
+        ["handoff/message", "process/mod", "app", "secrets", "worker", "desk/error", "api/problem"];
     let code = files
         .map(|name| file(&format!("src/{name}.rs")).split("\nmod tests").next().unwrap().to_owned())
         .concat();

@@ -1,0 +1,217 @@
+//! Finds the conversation's ticket, and settles what was in doubt about it.
+
+use super::{ProcessError, Work};
+use crate::desk::{Desk, DeskError};
+use crate::rules::FieldKind;
+use crate::ticket::Ticket;
+use crate::ticket::find::{MatchStrength, TicketMatcher};
+use crate::ticket::merge::Marks;
+use crate::ticket::plan::spelling;
+
+/// How many tickets of a list are looked at one by one before the handoff comes again instead.
+const MAX_CANDIDATES: usize = 3;
+
+/// What a look found.
+pub(super) struct Found {
+    /// The open ticket to be filled, as Desk shows it alone.
+    pub(super) open: Option<Ticket>,
+    /// A closed one of the conversation.
+    pub(super) closed: Option<Ticket>,
+    /// Other open tickets that are surely the conversation's.
+    pub(super) other_open: Vec<u64>,
+    /// The ids of all tickets that were seen.
+    pub(super) seen: Vec<u64>,
+}
+
+impl<'a> Work<'a> {
+    /// Finds the conversation's ticket: the one that the sender names; else the one that is
+    /// remembered; else the best of the customer's. All are asked for at once. A failed look-up is
+    /// a failure, never "not found".
+    pub(super) async fn look(&mut self) -> Result<Found, ProcessError> {
+        let desk = self.desk;
+        let matcher = self.matcher();
+        let remembered = self.customer.conversation(&self.names).latest().map(|ticket| ticket.id);
+        let hint = self.handoff.ticket.id.filter(|hint| Some(*hint) != remembered);
+        let user_id = matcher.user_id();
+        let needs_number = self.customer.desk_id.is_none();
+        let number = async { if needs_number { desk.customer(user_id).await } else { Ok(None) } };
+        let (hinted, known, listed, number) = futures_util::join!(
+            self.hinted(hint),
+            view(desk, remembered),
+            desk.tickets_of_customer(user_id),
+            number
+        );
+        let hinted = hinted?.filter(|ticket| matcher.takes_hint(ticket));
+        let known = known?;
+        let is_listed = |ticket: &Ticket| ticket.open && Some(ticket.id) == remembered;
+        if known.is_none() && listed.as_ref().is_ok_and(|listed| listed.iter().any(is_listed)) {
+            return Err(ProcessError::Unsettled);
+        }
+        let known = known.filter(|ticket| matcher.may_be_taken(ticket));
+
+        let mut named: Vec<Ticket> = [hinted, known].into_iter().flatten().collect();
+        for ticket in &mut named {
+            let is_other = |shown: &Ticket| shown.id == ticket.id && shown.differs(ticket);
+            // Which of the two is the later one, only a third look can say: a human may be writing
+            // just now.
+            if listed.as_ref().is_ok_and(|listed| listed.iter().any(is_other)) {
+                *ticket = desk.ticket(ticket.id).await?.ok_or(ProcessError::Unsettled)?;
+            }
+        }
+        let (open, closed): (Vec<Ticket>, Vec<Ticket>) =
+            named.into_iter().partition(|ticket| ticket.open);
+        let listed = match listed {
+            // What is needed is there already.
+            Err(error) if !open.is_empty() => {
+                tracing::warn!(%error, "the customer's other tickets are not known");
+                Vec::new()
+            }
+            listed => listed?,
+        };
+        if open.is_empty()
+            && let Some(number) = number?
+        {
+            self.customer.desk_id = Some(number);
+        }
+        self.choose(&matcher, open, closed, listed).await
+    }
+
+    async fn hinted(&self, hint: Option<u64>) -> Result<Option<Ticket>, DeskError> {
+        match view(self.desk, hint).await {
+            // A hint that Desk does not take is just no help.
+            Err(error) if matches!(error.status.map(|status| status.as_u16()), Some(400 | 403)) => {
+                Ok(None)
+            }
+            viewed => viewed,
+        }
+    }
+
+    async fn choose(
+        &mut self,
+        matcher: &TicketMatcher<'_>,
+        named: Vec<Ticket>,
+        mut closed: Vec<Ticket>,
+        listed: Vec<Ticket>,
+    ) -> Result<Found, ProcessError> {
+        let listed_ids: Vec<u64> = listed.iter().map(|ticket| ticket.id).collect();
+        let mut seen = listed_ids.clone();
+        seen.extend(named.iter().chain(&closed).map(|ticket| ticket.id));
+        seen.extend(self.customer.known_tickets());
+        let known_closed: Vec<u64> = closed.iter().map(|ticket| ticket.id).collect();
+
+        let (mut candidates, gone) = ranked(matcher, listed);
+        candidates.retain(|ticket| !known_closed.contains(&ticket.id));
+        closed.extend(gone);
+        let mut others: Vec<u64> = candidates.iter().map(|ticket| ticket.id).collect();
+        others.extend(named.iter().map(|ticket| ticket.id));
+
+        let mut open = named.into_iter().next();
+        if open.is_none() {
+            open = self.fresh(matcher, candidates, &mut closed, &mut others).await?;
+        }
+        if open.is_none() {
+            open = self.unlisted(matcher, &listed_ids).await?;
+        }
+        if let Some(open) = &open {
+            others.retain(|id| *id != open.id);
+            self.settle(matcher, open);
+        }
+        others.sort_unstable();
+        others.dedup();
+        Ok(Found { open, closed: closed.into_iter().next(), other_open: others, seen })
+    }
+
+    /// The first of the candidates that is open when Desk shows it alone: a list may be stale. One
+    /// that a list shows as open and that is not there when it is asked for is a failure, never
+    /// "not found": Desk deletes no tickets.
+    async fn fresh(
+        &self,
+        matcher: &TicketMatcher<'_>,
+        candidates: Vec<Ticket>,
+        closed: &mut Vec<Ticket>,
+        others: &mut Vec<u64>,
+    ) -> Result<Option<Ticket>, ProcessError> {
+        for candidate in candidates.into_iter().take(MAX_CANDIDATES) {
+            let shown = self.desk.ticket(candidate.id).await?.ok_or(ProcessError::Unsettled)?;
+            let is_ours = matcher.strength(&shown).is_some();
+            if is_ours && shown.open {
+                return Ok(Some(shown));
+            }
+            others.retain(|id| *id != candidate.id);
+            closed.extend(Some(shown).filter(|_| is_ours));
+        }
+        Ok(None)
+    }
+
+    /// The open ticket that is remembered besides the latest and that no list shows yet. A handoff
+    /// that is the first to carry both names of its conversation finds two that are remembered.
+    async fn unlisted(
+        &mut self,
+        matcher: &TicketMatcher<'_>,
+        listed: &[u64],
+    ) -> Result<Option<Ticket>, ProcessError> {
+        let known = &self.customer.conversation(&self.names).tickets;
+        let earlier = known.iter().rev().skip(1).map(|ticket| ticket.id);
+        for id in earlier.filter(|id| !listed.contains(id)) {
+            let shown = self.desk.ticket(id).await?;
+            if let Some(shown) = shown.filter(|shown| shown.open && matcher.may_be_taken(shown)) {
+                return Ok(Some(shown));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An open ticket of the conversation: holds what it shows against what is remembered, and
+    /// settles what was in doubt.
+    fn settle(&mut self, matcher: &TicketMatcher<'_>, shown: &Ticket) {
+        let remembered = &self.customer.conversation(&self.names).tickets;
+        let is_new = remembered.iter().all(|ticket| ticket.id != shown.id);
+        let mut known = self.known(shown.id);
+        let may_have_made = self.customer.may_have_made(self.subject());
+        if is_new && may_have_made && matcher.is_titled(shown) {
+            known.set_made_for(self.event_mark());
+        }
+        known.marks = self.settled(known.marks, shown);
+        self.customer.settle_doubts(&self.names);
+        self.customer.desk_id = shown.customer_id.or(self.customer.desk_id);
+        self.keep(known);
+    }
+
+    fn settled(&self, mut marks: Marks, shown: &Ticket) -> Marks {
+        let spelling = |field: &str, text: &str| spelling(text, self.is_integer(field));
+        marks.settle(shown, &self.customer.recogniser(&self.names, shown.id, &spelling));
+        marks
+    }
+
+    pub(super) fn is_integer(&self, field: &str) -> bool {
+        let fields = self.rules.fields.as_deref().unwrap_or_default();
+        fields.iter().any(|known| known.key.as_str() == field && known.kind == FieldKind::Integer)
+    }
+
+    fn matcher(&mut self) -> TicketMatcher<'a> {
+        let own = self
+            .customer
+            .conversation(&self.names)
+            .tickets
+            .iter()
+            .map(|ticket| ticket.id)
+            .collect();
+        let others = self.customer.tickets_of_others(&self.names);
+        TicketMatcher::new(self.handoff, &self.rules.ticket, self.names.clone(), own, others)
+    }
+}
+
+async fn view(desk: &Desk<'_>, id: Option<u64>) -> Result<Option<Ticket>, DeskError> {
+    match id {
+        Some(id) => desk.ticket(id).await,
+        None => Ok(None),
+    }
+}
+
+/// The open tickets of the conversation, the best first, and its closed ones.
+fn ranked(matcher: &TicketMatcher<'_>, listed: Vec<Ticket>) -> (Vec<Ticket>, Vec<Ticket>) {
+    let tied = listed.into_iter().filter_map(|ticket| Some((matcher.strength(&ticket)?, ticket)));
+    let mut tied: Vec<(MatchStrength, Ticket)> = tied.collect();
+    tied.sort_unstable_by_key(|(strength, ticket)| std::cmp::Reverse((*strength, ticket.id)));
+    tied.into_iter().map(|(_, ticket)| ticket).partition(|ticket| ticket.open)
+}
