@@ -22,6 +22,7 @@ mod security_bombs;
 mod security_desk;
 mod security_page;
 mod start;
+mod structure;
 mod template;
 mod watching;
 mod webhook;

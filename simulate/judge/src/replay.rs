@@ -187,9 +187,7 @@ impl<'a> Replay<'a> {
     fn event(&mut self, what: &What) {
         match what {
             What::Sent(number, sent) => self.sent(*number, sent),
-            What::Retried(number, received) => {
-                self.with(*number, |handed| handed.sent.received_last = *received)
-            }
+            What::Retried(number, received) => self.retried(*number, *received),
             What::Answered(number, status, body) => self.answered(*number, *status, body),
             What::Enqueued(number) => self.with(*number, |handed| handed.enqueued = true),
             What::Deleted(number) => {
@@ -309,6 +307,13 @@ impl<'a> Replay<'a> {
             });
         }
         self.handoffs.insert(number, handed);
+    }
+
+    fn retried(&mut self, number: HandoffNumber, received: i64) {
+        let first = self.handoffs.get(&number).and_then(|handed| handed.sent.repeats);
+        for number in first.into_iter().chain([number]) {
+            self.with(number, |handed| handed.sent.received_last = received);
+        }
     }
 
     /// All names of the conversation that are linked so far: directly, or through handoffs that
@@ -610,7 +615,7 @@ impl<'a> Replay<'a> {
         let mut cut = self
             .attempts
             .values()
-            .filter(|attempt| attempt.is_cut() && attempt.user == ticket.user);
+            .filter(|attempt| (attempt.is_cut() || attempt.lost) && attempt.user == ticket.user);
         (was_ours && (ticket.has_lost_write || cut.clone().next().is_some()))
             || cut.any(|attempt| {
                 let wanted =
@@ -683,7 +688,9 @@ impl<'a> Replay<'a> {
         let (handoff, user) = (attempt.handoff, attempt.user.clone());
         for seen in shown {
             attempt.shown.insert(seen.ticket, seen.clone());
-            attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
+            if seen.fields.is_some() {
+                attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
+            }
         }
         attempt.lost |= *kind == CallKind::Create && *left && !*arrived;
         if let (CallKind::View, true, Some(ticket)) =
