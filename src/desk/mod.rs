@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 pub use self::error::{DeskError, ErrorKind};
 pub use self::pace::Pace;
+pub use self::transport::MAX_ANSWER;
 use self::transport::{Transport, TransportError};
 pub use self::wire::NewTicket;
 
@@ -35,8 +36,6 @@ use crate::ticket::{MAX_RELATED, Ticket};
 
 /// The longest that one call may take, connecting included.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
-/// The largest answer that is read, in bytes.
-pub const MAX_ANSWER: usize = 8 * 1024 * 1024;
 /// Requests to Desk, repetitions included, that one attempt at a handoff may take. What is left
 /// over is for the next one.
 pub const MAX_CALLS: u32 = 30;

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 
-use super::MAX_ANSWER;
 use crate::store::BoxFuture;
+
+/// The largest answer that is read, in bytes.
+pub const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
 /// Carries one request.
 pub trait Transport: Send + Sync {

@@ -7,6 +7,7 @@
 //! 4), so nothing leaves that it would drop.
 
 mod credentials;
+mod matched;
 mod outcome;
 mod suggestion;
 mod value;
@@ -16,114 +17,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub use self::credentials::looks_like_credential;
-pub use self::outcome::{Entry, FieldOutcomes, Outcome, Private};
+pub use self::matched::{FieldOutcomes, FieldValue, MAX_FIELDS, Matched};
+use self::matched::{Refusal, Resolution, Row};
+pub use self::outcome::{Entry, Outcome, Private};
 use self::suggestion::{Candidates, Likened, legal_form};
 use self::value::{convert, is_empty};
 pub use self::value::{cut, cut_bytes, fits};
 use crate::handoff::Handoff;
 use crate::rules::{BuiltIn, Choice, FieldKey, FieldKind, Priority, Rules, Source, TeamKey};
 
-/// The most fields that a ticket holds (desk-wire section 4).
-pub const MAX_FIELDS: usize = 20;
-
-/// How many keys that match nothing are likened to the fields for a hint: a context of a quarter of
-/// a mebibyte has tens of thousands, and each would be held against every field.
-const MAX_LIKENED: usize = 100;
-
 /// The hint for a key that looks like a credential.
 const ALLOW_HINT: &str = "define a field of exactly this key to allow it";
-
-/// A value that Desk's rules allow, for a field of the ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldValue {
-    /// The ticket field.
-    pub key: FieldKey,
-    /// At most [`crate::rules::MAX_VALUE`] UTF-16 units, never blank.
-    pub text: Private,
-    /// Whether Desk may answer with another spelling of the same number.
-    pub is_integer: bool,
-    /// Whether the end was cut off.
-    pub truncated: bool,
-}
-
-/// Everything that is to be sent, and the outcome of everything that is not.
-#[derive(Debug, Clone, Default)]
-pub struct Matched {
-    /// At most [`MAX_FIELDS`], no key twice.
-    pub values: Vec<FieldValue>,
-    /// The ticket's priority, if one is asked for.
-    pub priority: Option<Priority>,
-    /// The ticket's team, if one is asked for.
-    pub team: Option<TeamKey>,
-    rows: Vec<Row>,
-}
-
-#[derive(Debug, Clone)]
-struct Row {
-    key: String,
-    field: Option<String>,
-    resolution: Resolution,
-}
-
-/// Decided here, or by what Desk says of the thing sent.
-#[derive(Debug, Clone)]
-enum Resolution {
-    Decided(Refusal),
-    Value(usize),
-    Priority,
-    Team,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    outcome: Outcome,
-    hint: Option<String>,
-    by: Option<String>,
-    agrees: bool,
-}
-
-impl From<Outcome> for Refusal {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome, hint: None, by: None, agrees: false }
-    }
-}
-
-impl Refusal {
-    fn with_hint(outcome: Outcome, hint: Option<String>) -> Self {
-        Self { hint, ..outcome.into() }
-    }
-}
-
-impl Matched {
-    /// The result's lines: one for every context key and every field with a source of its own.
-    /// Configured fields come first, in their order, the rest by name.
-    pub fn entries(&self, outcomes: &FieldOutcomes, with_values: bool) -> Vec<Entry> {
-        self.rows.iter().map(|row| self.entry(row, outcomes, with_values)).collect()
-    }
-
-    fn entry(&self, row: &Row, outcomes: &FieldOutcomes, with_values: bool) -> Entry {
-        let (key, field) = (row.key.clone(), row.field.clone());
-        let (outcome, value) = match &row.resolution {
-            Resolution::Decided(Refusal { outcome, hint, by, agrees }) => {
-                let (hint, by) = (hint.clone(), by.clone());
-                let (outcome, agrees) = (*outcome, *agrees);
-                return Entry { key, outcome, field, hint, by, value: None, agrees };
-            }
-            Resolution::Value(index) => {
-                (outcomes.values[*index], Some(self.values[*index].text.clone()))
-            }
-            Resolution::Priority => {
-                let text = self.priority.map(|priority| priority.as_str().to_owned().into());
-                (outcomes.priority, text)
-            }
-            Resolution::Team => {
-                (outcomes.team, self.team.as_ref().map(|team| team.as_str().to_owned().into()))
-            }
-        };
-        let value = value.filter(|_| with_values);
-        Entry { key, outcome, field, hint: None, by: None, value, agrees: false }
-    }
-}
 
 /// Matches the handoff's context against the rules.
 pub fn match_fields(rules: &Rules, handoff: &Handoff) -> Matched {

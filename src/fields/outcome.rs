@@ -6,8 +6,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Matched;
-
 /// What became of a context key or of a field with a source of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,23 +117,5 @@ impl From<String> for Private {
 impl fmt::Debug for Private {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(private)")
-    }
-}
-
-/// What became of the things sent, in the places of [`Matched`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldOutcomes {
-    /// One for each of [`Matched::values`].
-    pub values: Vec<Outcome>,
-    /// Of the priority.
-    pub priority: Outcome,
-    /// Of the team.
-    pub team: Outcome,
-}
-
-impl FieldOutcomes {
-    /// The same outcome for everything that `matched` sends.
-    pub fn all(matched: &Matched, outcome: Outcome) -> Self {
-        Self { values: vec![outcome; matched.values.len()], priority: outcome, team: outcome }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Pure. A suggestion is shown to a person and never acted on: a key matches exactly or not at all.
 
-use super::MAX_LIKENED;
 use crate::rules::{FieldKey, MAX_KEY, MAX_VALUE};
+
+/// How many keys that match nothing are likened to the fields for a hint: a context of a quarter of
+/// a mebibyte has tens of thousands, and each would be held against every field.
+const MAX_LIKENED: usize = 100;
 
 /// What a text may have been meant for, each beside its letters and digits.
 pub(super) struct Candidates<'c>(Vec<(&'c str, String)>);

@@ -5,8 +5,9 @@
 use serde_json::Value;
 use url::Url;
 
+use super::matched::Refusal;
+use super::outcome::Outcome;
 use super::suggestion::Candidates;
-use super::{Outcome, Refusal};
 use crate::rules::{FieldKind, MAX_VALUE};
 
 /// Null or blank.

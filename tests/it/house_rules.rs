@@ -37,6 +37,7 @@ fn pure_rooms_reach_for_no_clock_no_network_and_no_environment() {
         "desk/error.rs",
         "desk/wire.rs",
         "fields/credentials.rs",
+        "fields/matched.rs",
         "fields/mod.rs",
         "fields/outcome.rs",
         "fields/suggestion.rs",
