@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_body_passes_with_either_of_two_live_secrets() {
+    fn body_passes_with_either_live_secret() {
         let keys = Keys { signing: secrets(&["old", "new"]), ..Keys::default() };
         for secret in ["old", "new"] {
             let signed = headers(&[("x-sendbird-signature", &sign(BODY, secret))]);

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_id_that_cannot_be_used_is_named_by_its_place() {
+    fn unusable_application_id_is_named_by_place() {
         let expected = [
             "APP_IDS: entry 2 must be 1 to 64 letters, digits, dashes",
             "APP_IDS: entry 3 is a repetition",
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_writes_and_prefetches_unless_it_is_told_otherwise() {
+    fn live_mode_and_prefetch_are_defaults() {
         let told = |mode: &str, prefetch: &str| {
             let config =
                 config(&[("APP_IDS", "a"), ("MODE", mode), ("PREFETCH", prefetch)]).unwrap();

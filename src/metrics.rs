@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_refusal_is_told_at_once_and_a_flood_once_a_minute() {
+    fn refusals_are_emitted_once_a_minute() {
         let kept = Kept::default();
         let metrics = Metrics::new(Box::new(kept.clone()));
         for second in 0..=60 {
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_is_told_with_the_next_work_if_no_refusal_follows() {
+    fn pending_refusals_go_out_with_next_work() {
         let kept = Kept::default();
         let metrics = Metrics::new(Box::new(kept.clone()));
         metrics.refused(Refusal::Request, at(0));
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_record_of_a_process_is_a_cold_start() {
+    fn only_first_record_is_a_cold_start() {
         let kept = Kept::default();
         let metrics = Metrics::new(Box::new(kept.clone()));
         metrics.write(record(&[]));
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handoff_is_without_a_field_if_all_that_it_says_is_missed() {
+    fn handoff_with_all_keys_missed_has_no_field() {
         assert!(record(&[Outcome::Unmatched, Outcome::Empty]).is_without_field());
         assert!(record(&[Outcome::Rejected]).is_without_field());
         for outcomes in
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_names_few_keys_and_not_the_whole_of_a_long_one() {
+    fn record_names_few_keys_cut_short() {
         let entry = |number: usize| Entry {
             key: format!("{number:02}{}", "k".repeat(1000)),
             outcome: Outcome::InvalidKey,

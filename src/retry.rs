@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_may_have_been_carried_out_is_repeated_only_if_repeatable() {
+    fn doubtful_call_is_repeated_only_if_repeatable() {
         assert_eq!(next(1, OUTAGE, false, LONG, BASE, 0.5), RetryDecision::Stop);
         assert_eq!(next(1, OUTAGE, true, LONG, BASE, 0.5), RetryDecision::After(BASE));
         let never_sent = CallFailure { sent: Sent::No, ..OUTAGE };
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_desk_asks_for_is_honoured_or_the_call_given_up() {
+    fn retry_after_is_honoured_or_call_given_up() {
         let asked = CallFailure { retry_after: Some(Duration::from_secs(7)), ..OUTAGE };
         assert_eq!(
             next(1, asked, true, LONG, BASE, 0.0),

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_refresh_serves_the_kept_copy_and_is_counted() {
+    async fn failed_refresh_serves_kept_copy() {
         let (secrets, app, answers) = secrets(vec![
             Ok(vec![("desk-api-token", "one")]),
             Err("down"),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_kept_copy_a_failure_is_an_error_and_the_next_request_asks_again() {
+    async fn failure_without_copy_is_an_error() {
         let (secrets, app, _) = secrets(vec![Err("down"), Ok(vec![("desk-api-token", "one")])]);
         assert!(secrets.get(&app, at(0)).await.is_err());
         assert_eq!(token(&secrets.get(&app, at(0)).await.unwrap()), "one");
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn desks_refusal_refreshes_at_once_but_at_most_once_a_minute() {
+    async fn desks_refusal_refreshes_once_a_minute() {
         let old = || Ok(vec![("desk-api-token", "old")]);
         let (secrets, app, answers) =
             secrets(vec![old(), old(), Ok(vec![("desk-api-token", "new")])]);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unusable_rules_at_the_start_are_no_rules_at_all() {
+    async fn unusable_rules_at_start_are_no_rules() {
         let (secrets, app, _) = secrets(vec![Ok(vec![("fields", "{")])]);
         assert!(secrets.get(&app, at(0)).await.unwrap().rules.is_err());
     }

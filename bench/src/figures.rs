@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_and_the_extremes_are_those_of_the_pairs() {
+    fn median_and_extremes_are_of_the_pairs() {
         let times =
             |milliseconds: [u64; 3]| Figures::of_times(milliseconds.map(Duration::from_millis));
         let ratios = times([30, 10, 40]).over(&times([10, 10, 20]));

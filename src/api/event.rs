@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_keeps_its_status_its_headers_and_its_body() {
+    fn answer_keeps_status_headers_and_body() {
         let response = Response::builder()
             .status(201)
             .header("a", "b")
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_base64_is_an_empty_one() {
+    fn body_that_is_not_base64_is_empty() {
         for body in ["%", "eyJhIjogMX0", "eyJ hIjogMX0=", "é"] {
             assert!(
                 odd(&json!({"body": body, "isBase64Encoded": true})).body().is_empty(),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_caller_puts_into_host_protocol_path_and_query_there_is_a_request() {
+    fn any_host_path_and_query_make_a_request() {
         let texts = [
             "",
             " ",

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_services_own_endpoint_goes_before_the_one_for_all() {
+    fn service_endpoint_precedes_general_one() {
         let endpoints = |set: &[(&str, &str)]| {
             let environment = environment(set).unwrap();
             [Service::Dynamodb, Service::Sqs, Service::Ssm]
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_without_an_endpoint_is_where_the_sdk_looks_for_it() {
+    fn service_without_endpoint_uses_sdk_default() {
         assert_eq!(environment(&[]).unwrap().address(Service::Sqs), "https://sqs.x.amazonaws.com");
         let own = environment(&[("AWS_ENDPOINT_URL_SQS", "own")]).unwrap();
         assert_eq!(own.address(Service::Sqs), "own");

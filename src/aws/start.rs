@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_without_an_environment_is_told_everything_that_it_lacks() {
+    fn missing_environment_is_reported_whole() {
         let said = settings(|_| None).unwrap_err();
         let lacks = [
             "APP_IDS",

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_results_and_mostly_says_how_many_there_are() {
+    fn page_has_results_and_maybe_a_count() {
         let (counted, bare) = (json!({"count": 3, "results": [{}, {}]}), json!({"results": []}));
         let (counted, bare) = (page(&counted).unwrap(), page(&bare).unwrap());
         assert_eq!(
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_that_shows_another_customer_or_channel_is_not_the_one_asked_for() {
+    fn ticket_of_another_customer_or_channel_is_refused() {
         let asked = NewTicket {
             title: "T",
             customer_id: 5,

@@ -349,7 +349,7 @@ fn reserved_key_fills_its_own_field() {
 }
 
 #[test]
-fn a_field_with_a_source_has_a_line_of_its_own() {
+fn field_with_source_has_its_own_line() {
     let rules = rules(json!({"fields": [
         {"key": "lang", "type": "text", "from": "$language"},
         {"key": "land", "type": "text", "from": "$country"},
@@ -365,7 +365,7 @@ fn a_field_with_a_source_has_a_line_of_its_own() {
 }
 
 #[test]
-fn priority_and_team_come_from_the_context_with_an_outcome() {
+fn priority_and_team_keys_have_outcomes() {
     let rules = rules(json!({
         "fields": [], "ticket": {"priority": {"from": "priority"}, "team": {"from": "support-team"}}
     }));
@@ -389,7 +389,7 @@ fn what_the_sender_wishes_wins_over_the_rules() {
 }
 
 #[test]
-fn a_key_whose_value_gives_way_to_the_senders_wish_is_kept_out_and_says_so() {
+fn key_that_yields_to_senders_wish_is_superseded() {
     let rules = rules(
         json!({"fields": [], "ticket": {"priority": {"from": "pri"}, "team": {"from": "team"}}}),
     );
@@ -410,7 +410,7 @@ fn a_key_whose_value_gives_way_to_the_senders_wish_is_kept_out_and_says_so() {
 }
 
 #[test]
-fn without_a_list_of_fields_the_keys_of_priority_and_team_are_no_fields() {
+fn keys_of_priority_and_team_are_no_fields() {
     let rules = rules(
         json!({"ticket": {"priority": {"from": "priority"}, "team": {"from": "support-team"}}}),
     );
@@ -432,7 +432,7 @@ fn the_twenty_first_field_is_over_the_limit() {
 }
 
 #[test]
-fn only_the_first_hundred_keys_are_likened_to_the_fields() {
+fn only_first_hundred_keys_get_hints() {
     let context: serde_json::Map<String, Value> =
         (100..300).map(|n| (format!("{n}order-id"), json!(1))).collect();
     let fields = ["199order-ids", "200order-ids"].map(|key| json!({"key": key, "type": "text"}));
@@ -458,7 +458,7 @@ fn only_the_first_hundred_keys_are_likened_to_the_fields() {
 }
 
 #[test]
-fn a_field_is_filled_if_the_human_finds_the_value_in_it() {
+fn filled_means_the_human_finds_the_value() {
     let filled = [Outcome::Written, Outcome::Truncated, Outcome::Unchanged];
     assert!(filled.into_iter().all(Outcome::is_filled));
     assert!(
@@ -543,7 +543,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sent_always_keeps_desks_rules_and_is_what_was_said(
+    fn sent_values_obey_desk_and_the_outcomes(
         rules in any_rules(), context in prop::collection::btree_map(key(), scalar(), 0..40),
     ) {
         let said: BTreeSet<String> = context.values().map(|value| match value {
@@ -584,7 +584,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_in_bytes_is_the_longest_beginning_that_fits(text in ".{0,60}", limit in 0..60usize) {
+    fn byte_cut_is_longest_beginning_that_fits(text in ".{0,60}", limit in 0..60usize) {
         let cut = cut_bytes(&text, limit);
         prop_assert!(text.starts_with(cut) && cut.len() <= limit);
         if let Some(next) = text[cut.len()..].chars().next() {

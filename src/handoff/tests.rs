@@ -123,7 +123,7 @@ fn the_direct_form_is_told_by_having_no_category() {
 }
 
 #[test]
-fn a_direct_body_is_named_by_itself_then_the_header_then_its_digest() {
+fn event_id_is_bodys_then_headers_then_digest() {
     let id = |body: &str, key| match read(body.as_bytes(), key) {
         Ok(Event::Handoff(handoff)) => handoff.event_id,
         other => panic!("{other:?}"),
@@ -286,7 +286,7 @@ fn three_forms_say_the_same() {
 }
 
 #[test]
-fn an_id_has_512_characters_at_most_and_a_tickets_id_is_not_zero() {
+fn ids_have_limits() {
     let body = |id: &str, ticket: u64| json!({"event_id": id, "conversation": {"id": 1, "user_id": "u"}, "ticket": {"id": ticket}});
     assert_eq!(handoff(&body(&"é".repeat(MAX_ID), 1)).event_id.chars().count(), MAX_ID);
     assert_eq!(paths(&body(&"é".repeat(MAX_ID + 1), 0)), ["event_id", "ticket.id"]);
@@ -324,7 +324,7 @@ fn a_handoff_prints_no_context_value() {
 }
 
 #[test]
-fn no_time_and_no_blank_side_fact_costs_a_handoff() {
+fn blank_side_facts_cost_no_handoff() {
     for time in [
         json!(true),
         json!([]),

@@ -74,7 +74,7 @@ fn a_key_that_is_there_twice_is_a_problem() {
 }
 
 #[test]
-fn only_a_dropdown_has_options_and_it_has_one_at_least() {
+fn dropdown_alone_has_options() {
     let field = |kind: &str, options: &str| {
         format!(r#"{{"fields": [{{"key": "x", "type": "{kind}", "options": {options}}}]}}"#)
     };
@@ -93,7 +93,7 @@ fn only_a_dropdown_has_options_and_it_has_one_at_least() {
 }
 
 #[test]
-fn an_option_and_a_title_may_be_as_long_as_desk_takes_them_and_no_longer() {
+fn option_and_title_have_desks_limits() {
     let document = |option: usize, title: usize| {
         let options = ["😀".repeat(option / 2), "ok".to_owned()];
         let field = serde_json::json!({"key": "x", "type": "dropdown", "options": options});
@@ -140,7 +140,7 @@ fn a_title_is_cut_into_text_and_places() {
 }
 
 #[test]
-fn an_unknown_built_in_is_answered_with_the_known_ones() {
+fn unknown_built_in_lists_the_known() {
     let known = "conversation.id, conversation.channel_url, user.id, channel_type, language, country, ai_agent.id, \
                  handoff_at, event.id";
     let text = r#"{"fields": [{"key": "x", "type": "text", "from": "$user"}], "ticket": {"title": "{user}"}}"#;

@@ -317,7 +317,7 @@ mod tests {
 
     /// A human put back what had been ours before our last write.
     #[test]
-    fn lost_field_is_not_ours_though_its_old_value_stands_there() {
+    fn lost_field_stays_lost_with_old_value() {
         let mut marks = confirmed("gold");
         marks.lose("tier");
         marks.settle(&showing(&[("tier", "gold")]), &Texts::default());

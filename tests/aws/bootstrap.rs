@@ -110,7 +110,7 @@ fn assert_nothing_private(log: &str, texts: impl IntoIterator<Item = String>) {
 }
 
 #[tokio::test]
-async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logged() {
+async fn sample_events_are_answered_on_lambda_as_stated() {
     let cloud = Cloud::new("rie-events").await;
     let mut function = cloud.function(api()).await;
     for stated in &ANSWERS {
@@ -133,7 +133,7 @@ async fn every_event_is_answered_on_lambda_as_stated_and_nothing_private_is_logg
 }
 
 #[tokio::test]
-async fn a_webhook_becomes_a_ticket_through_both_functions_and_the_batch_is_answered_as_stated() {
+async fn webhook_becomes_ticket_through_both_functions() {
     let cloud = Cloud::new("rie-worker").await;
     let webhook = ANSWERS.iter().find(|stated| stated.file == "webhook.json").unwrap();
     let mut receiver = cloud.function(api()).await;
@@ -173,7 +173,7 @@ async fn a_webhook_becomes_a_ticket_through_both_functions_and_the_batch_is_answ
 }
 
 #[tokio::test]
-async fn without_parameters_every_handoff_is_refused_and_health_says_so() {
+async fn without_parameters_every_handoff_is_refused() {
     let cloud = Cloud::empty("rie-empty").await;
     let mut function = cloud.function(api()).await;
     let handoff: Value = serde_json::from_str(&ANSWERS[0].event()).unwrap();
@@ -187,7 +187,7 @@ async fn without_parameters_every_handoff_is_refused_and_health_says_so() {
 }
 
 #[tokio::test]
-async fn a_wrong_environment_ends_the_start_with_every_problem_named() {
+async fn wrong_environment_ends_start_with_all_errors() {
     for bootstrap in [api(), worker()] {
         let mut function =
             Rie::start(bootstrap, &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")])
@@ -201,7 +201,7 @@ async fn a_wrong_environment_ends_the_start_with_every_problem_named() {
 }
 
 #[tokio::test]
-async fn an_event_that_api_gateway_never_makes_is_answered_and_the_process_lives_on() {
+async fn impossible_event_is_answered_and_process_lives() {
     let cloud = Cloud::new("rie-odd").await;
     let mut function = cloud.function(api()).await;
     let mut ordinary: Value = serde_json::from_str(&ANSWERS[0].event()).unwrap();

@@ -132,7 +132,7 @@ fn sent(entries: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_entry_is_received_with_its_body_its_group_and_in_its_order() {
+async fn entry_is_received_in_its_groups_order() {
     let queues = Queues::new("order").await;
     let entries = [("g1", "e1"), ("g1", "e2"), ("g1", "e3")];
     queues.send(&entries).await;
@@ -147,7 +147,7 @@ async fn an_entry_is_received_with_its_body_its_group_and_in_its_order() {
 }
 
 #[tokio::test]
-async fn the_same_event_put_twice_is_received_once_also_while_it_is_worked_on() {
+async fn event_put_twice_is_received_once() {
     let queues = Queues::new("twice").await;
     queues.send(&[("g1", "e1"), ("g1", "e1"), ("g2", "e2")]).await;
     let messages = queues.receive().await;
@@ -160,7 +160,7 @@ async fn the_same_event_put_twice_is_received_once_also_while_it_is_worked_on() 
 }
 
 #[tokio::test]
-async fn a_group_in_flight_waits_and_another_group_does_not() {
+async fn group_in_flight_waits_others_go_on() {
     let queues = Queues::new("groups").await;
     queues.send(&[("g1", "e1")]).await;
     let [first] = &queues.receive().await[..] else { panic!("one was sent") };
@@ -185,7 +185,7 @@ async fn a_message_that_failed_comes_again_before_its_followers() {
 }
 
 #[tokio::test]
-async fn a_message_postponed_stays_away_with_its_group_beyond_the_time_it_was_hidden_for() {
+async fn delayed_message_keeps_its_group_waiting() {
     let queues = Queues::new("postponed").await;
     queues.send(&[("g1", "e1"), ("g2", "e2")]).await;
     let [first, second] = &queues.receive_from(&queues.url, 1).await[..] else {
@@ -198,7 +198,7 @@ async fn a_message_postponed_stays_away_with_its_group_beyond_the_time_it_was_hi
 }
 
 #[tokio::test]
-async fn a_message_that_fails_every_time_ends_in_the_dead_letter_queue_and_lets_its_group_go_on() {
+async fn hopeless_message_is_dead_and_frees_its_group() {
     let queues = Queues::new("dead").await;
     queues.send(&[("g1", "e1")]).await;
     for _ in 0..MAX_RECEIVE_COUNT {
@@ -222,7 +222,7 @@ async fn a_message_that_fails_every_time_ends_in_the_dead_letter_queue_and_lets_
 }
 
 #[tokio::test]
-async fn an_entry_that_the_queue_took_and_could_not_say_so_is_put_again_and_lies_there_once() {
+async fn unconfirmed_entry_is_put_again_and_lies_once() {
     let queues = Queues::new("lossy").await;
     let line = Lossy::start().await;
     sqs_at(line.endpoint(), &queues.url).send(&entry("g1", "e1")).await.unwrap();
@@ -231,7 +231,7 @@ async fn an_entry_that_the_queue_took_and_could_not_say_so_is_put_again_and_lies
 }
 
 #[tokio::test]
-async fn no_queue_and_no_service_are_failures_within_the_time_that_a_call_may_take() {
+async fn missing_queue_fails_within_the_timeout() {
     let queues = Queues::new("none").await;
     let reason = async |sqs: Sqs| sqs.send(&entry("g1", "e1")).await.unwrap_err().to_string();
     let no_queue = reason(sqs_at(moto::endpoint(), &queues.url.replace("none", "no-such"))).await;

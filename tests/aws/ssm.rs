@@ -71,7 +71,7 @@ async fn more_parameters_than_fit_a_page_are_all_read() {
 }
 
 #[tokio::test]
-async fn no_parameters_are_an_empty_answer_and_no_store_is_an_error() {
+async fn no_parameters_is_empty_no_store_an_error() {
     assert_eq!(read(moto::endpoint(), "/read-none/APP-1/").await, Ok(BTreeMap::new()));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = read(&format!("http://{nobody}"), "/read-none/APP-1/").await.unwrap_err();

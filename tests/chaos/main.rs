@@ -35,7 +35,7 @@ use crate::verdict::Verdict;
 use crate::world::{Scenario, World};
 
 #[tokio::test]
-async fn whatever_is_repeated_killed_or_spoilt_every_handoff_is_done_once() {
+async fn handoffs_are_done_once_through_kills_and_faults() {
     let sizes = Sizes::from_environment();
     let undoable = 2 + sizes.conversations / 50;
     // More receives than there can be while a dead worker's lease lasts, and then the minute in
@@ -46,7 +46,7 @@ async fn whatever_is_repeated_killed_or_spoilt_every_handoff_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_desk_that_is_down_for_half_of_the_time_makes_everything_late_and_nothing_lost() {
+async fn outage_makes_handoffs_late_and_loses_none() {
     let scenario =
         Scenario { name: "chaos-outage", stormy: false, undoable: 0, max_receives: 1000 };
     let world = Arc::new(World::new(scenario, Sizes::from_environment()).await);

@@ -7,7 +7,7 @@ mod round;
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make deployed-test"]
-async fn a_deployed_stack_answers_as_it_should_and_nothing_is_written() {
+async fn deployed_stack_answers_and_writes_nothing() {
     let setting = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let secret = setting(&setting("SECRET_ENV"));
     round::trip(&setting("URL"), std::env::var("APP_ID").ok().as_deref(), &secret).await;

@@ -20,7 +20,7 @@ fn refused(world: &World, answer: &Answer, status: u16, kind: &str, place: &str)
 }
 
 #[tokio::test]
-async fn an_unknown_route_is_404_and_a_wrong_method_405() {
+async fn unknown_route_is_404_wrong_method_405() {
     let world = World::new().await;
     for path in ["/", "/handoff", "/handoffs/", "/handoffs/preview/x", "/HANDOFFS", "/webhooks"] {
         let answer = world.post_bytes(path, b"{}").await;
@@ -41,7 +41,7 @@ async fn health_needs_no_proof_and_tells_no_secret() {
 }
 
 #[tokio::test]
-async fn health_is_503_while_an_application_lacks_what_a_handoff_needs() {
+async fn health_is_503_while_parameters_are_missing() {
     for (name, unusable) in
         [("desk-api-token", None), ("signing-secret", None), ("fields", Some("{"))]
     {
@@ -57,7 +57,7 @@ async fn health_is_503_while_an_application_lacks_what_a_handoff_needs() {
 }
 
 #[tokio::test]
-async fn a_body_may_have_256_kib_and_not_a_byte_more() {
+async fn body_has_256_kib_at_most() {
     let world = World::new().await;
     let most = format!("{{\"a\":\"{}\"}}", "x".repeat(256 * 1024 - 8));
     assert_eq!(most.len(), 256 * 1024);
@@ -81,7 +81,7 @@ async fn an_unknown_application_is_404_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn an_application_id_in_the_body_must_be_the_chosen_one() {
+async fn application_id_in_body_must_be_chosen_one() {
     let world = World::new().await;
     let mut body = handoff(json!({}));
     body["app_id"] = json!("ANOTHER");
@@ -91,7 +91,7 @@ async fn an_application_id_in_the_body_must_be_the_chosen_one() {
 }
 
 #[tokio::test]
-async fn an_unsigned_and_an_altered_body_are_401_without_a_reason() {
+async fn unsigned_or_altered_body_is_401_without_reason() {
     let world = World::new().await;
     let body = handoff(json!({"order-id": planted("ORD-1")})).to_string();
     let signature = sign(body.as_bytes(), SIGNING_SECRET);
@@ -134,7 +134,7 @@ async fn the_signature_is_checked_before_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_handoff_is_named_by_its_place() {
+async fn invalid_body_is_named_by_its_place() {
     let world = World::new().await;
     for (body, place) in [
         (&b""[..], "empty"),
@@ -162,7 +162,7 @@ async fn a_body_that_is_no_handoff_is_named_by_its_place() {
 }
 
 #[tokio::test]
-async fn every_problem_of_a_shape_is_listed_and_no_value_repeated() {
+async fn body_errors_are_listed_without_values() {
     let world = World::new().await;
     let body = json!({"conversation": {"user_id": [CANARY]}, "context": CANARY, "ticket": {"priority": CANARY}});
     let answer = world.post("/handoffs", &body).await;
@@ -177,7 +177,7 @@ async fn every_problem_of_a_shape_is_listed_and_no_value_repeated() {
 }
 
 #[tokio::test]
-async fn a_missing_or_unusable_parameter_is_the_operators_fault_and_nothing_passes() {
+async fn unusable_parameter_lets_nothing_pass() {
     let world = World::new().await;
     world.parameters.remove("desk-api-token");
     let answer = world.post("/handoffs", &handoff(json!({}))).await;

@@ -37,7 +37,7 @@ async fn a_limit_is_waited_out_even_for_a_create() {
 }
 
 #[tokio::test]
-async fn a_limit_longer_than_the_time_left_is_passed_on() {
+async fn rate_limit_beyond_time_left_is_passed_on() {
     let world = World::new().await.without_queue();
     world.desk.inject(Fault::on(Call::CreateTicket).always().with(limit(Some(3), Some(3600))));
     let answer = world.hand_over(json!({"order-id": "1"})).await;
@@ -50,7 +50,7 @@ async fn a_limit_longer_than_the_time_left_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_fails_is_repeated_and_then_a_failure_never_not_found() {
+async fn failed_look_up_is_never_not_found() {
     for call in [Call::ListTickets, Call::ListCustomers] {
         let world = World::new().await.without_queue();
         let trouble = || FaultKind::Status { status: 500, headers: vec![], body: String::new() };
@@ -78,7 +78,7 @@ async fn a_page_of_html_keeps_its_status() {
 }
 
 #[tokio::test]
-async fn a_slow_desk_is_a_504_within_the_time_that_there_is() {
+async fn slow_desk_is_504_in_time() {
     let mut world = World::new().await.without_queue();
     world.time = Duration::from_millis(600);
     world.desk.inject(
@@ -89,7 +89,7 @@ async fn a_slow_desk_is_a_504_within_the_time_that_there_is() {
 }
 
 #[tokio::test]
-async fn a_cut_connection_is_tried_again_where_that_is_harmless() {
+async fn cut_connection_is_retried_where_harmless() {
     for trouble in [FaultKind::CutConnection, FaultKind::CutBody] {
         let world = World::new().await.without_queue();
         let id = world.desk.seed_ticket(on_channel());
@@ -115,7 +115,7 @@ async fn create_in_doubt_is_not_repeated_for_a_minute() {
 }
 
 #[tokio::test]
-async fn a_create_whose_answer_is_lost_is_found_and_gone_on_with() {
+async fn unanswered_create_is_found_and_completed() {
     for trouble in
         [FaultKind::CutAfterWrite, FaultKind::CutBody, FaultKind::EmptyBody, FaultKind::WrongTicket]
     {
@@ -134,7 +134,7 @@ async fn a_create_whose_answer_is_lost_is_found_and_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_create_that_desk_did_in_silence_is_found_by_the_next_try() {
+async fn silent_create_is_found_by_next_try() {
     let mut world = World::new().await.without_queue();
     world.time = Duration::from_millis(700);
     world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(FaultKind::SilentAfterWrite));
@@ -147,7 +147,7 @@ async fn a_create_that_desk_did_in_silence_is_found_by_the_next_try() {
 /// There is no channel to tell it by, and nothing of the conversation in the title that the sender
 /// or the rules give.
 #[tokio::test]
-async fn a_ticket_made_in_silence_is_found_by_its_title_whatever_that_was_to_be() {
+async fn silent_create_is_found_by_any_title() {
     for (wish, rule) in [(json!("Broken lid"), "{conversation.id}"), (json!(null), "Handoff")] {
         let mut world =
             World::with_rules(&json!({"ticket": {"title": rule}})).await.without_queue();
@@ -166,7 +166,7 @@ async fn a_ticket_made_in_silence_is_found_by_its_title_whatever_that_was_to_be(
 }
 
 #[tokio::test]
-async fn a_related_channel_that_desk_does_not_take_costs_only_itself() {
+async fn refused_related_channel_costs_only_itself() {
     for (behaviour, creates) in [(StrangeRelated::Refuse, 2), (StrangeRelated::Drop, 1)] {
         let mut world = World::new().await.without_queue();
         world.desk.set_behaviour(|knobs| knobs.strange_related = behaviour);
@@ -186,7 +186,7 @@ async fn a_related_channel_that_desk_does_not_take_costs_only_itself() {
 }
 
 #[tokio::test]
-async fn a_value_that_desk_spells_in_its_own_way_stays_ours() {
+async fn value_respelt_by_desk_stays_ours() {
     let world = World::with_fields(vec![FieldDefinition::new("items", FieldKind::Integer)])
         .await
         .without_queue();
@@ -212,7 +212,7 @@ async fn a_customer_made_in_silence_is_used() {
 }
 
 #[tokio::test]
-async fn an_unknown_chat_user_is_desks_refusal_and_makes_nothing() {
+async fn unknown_chat_user_makes_no_ticket() {
     let world = World::new().await.without_queue();
     world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = false);
     let answer = world.hand_over(json!({"order-id": "1"})).await;
@@ -221,7 +221,7 @@ async fn an_unknown_chat_user_is_desks_refusal_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn another_ticket_than_the_one_asked_for_is_never_used() {
+async fn wrong_ticket_in_answer_is_never_used() {
     let world = World::new().await.without_queue();
     let ours = world.desk.seed_ticket(on_channel());
     let theirs = world.desk.seed_ticket(Seed { sendbird_id: "user_2".into(), ..Seed::default() });
@@ -239,7 +239,7 @@ async fn another_ticket_than_the_one_asked_for_is_never_used() {
 }
 
 #[tokio::test]
-async fn a_create_answered_with_another_conversations_ticket_is_looked_for() {
+async fn create_answered_with_wrong_ticket_is_looked_for() {
     let world = World::new().await.without_queue();
     let mut body = crate::world::handoff(json!({"order-id": "theirs"}));
     body["conversation"] = json!({"id": "2", "channel_url": "ch_ai_2", "user_id": "user_1"});
@@ -256,7 +256,7 @@ async fn a_create_answered_with_another_conversations_ticket_is_looked_for() {
 }
 
 #[tokio::test]
-async fn one_bad_key_that_refuses_the_whole_call_costs_only_itself() {
+async fn refused_key_costs_only_itself() {
     let rules = json!({"fields": [
         {"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}, {"key": "tier", "type": "text"}
     ]});
@@ -308,7 +308,7 @@ async fn an_unknown_team_costs_only_itself() {
 }
 
 #[tokio::test]
-async fn a_value_too_long_in_bytes_is_tried_once_more_cut() {
+async fn value_too_long_in_bytes_is_cut() {
     let world = World::new().await.without_queue();
     let id = world.desk.seed_ticket(on_channel());
     world.desk.set_behaviour(|behaviour| behaviour.value_unit = ValueUnit::Bytes);
@@ -318,7 +318,7 @@ async fn a_value_too_long_in_bytes_is_tried_once_more_cut() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_show_the_fields_is_followed_by_a_look() {
+async fn answer_without_fields_is_followed_by_look() {
     for write_answer in [WriteAnswer::Empty, WriteAnswer::WithoutFields] {
         let world = World::new().await.without_queue();
         world.desk.seed_ticket(on_channel());
@@ -334,7 +334,7 @@ async fn an_answer_that_does_not_show_the_fields_is_followed_by_a_look() {
 }
 
 #[tokio::test]
-async fn a_rotated_token_is_fetched_at_once_and_a_lost_one_is_a_502() {
+async fn rotated_token_is_fetched_lost_one_is_502() {
     let world = World::new().await.without_queue();
     world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
     world.desk.rotate_desk_token(planted("new"));
@@ -348,7 +348,7 @@ async fn a_rotated_token_is_fetched_at_once_and_a_lost_one_is_a_502() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_the_token_stays_at_home() {
+async fn redirect_is_not_followed() {
     let world = World::new().await.without_queue();
     let elsewhere = Emulator::start(Setup::default()).await.unwrap();
     let location = format!("{}/tickets", elsewhere.desk_url());

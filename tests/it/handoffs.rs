@@ -15,7 +15,7 @@ fn full_context() -> Value {
 }
 
 #[tokio::test]
-async fn a_new_conversation_gets_a_ticket_with_its_fields_filled() {
+async fn new_conversation_gets_a_filled_ticket() {
     let world = World::new().await;
     let answer = world.hand_over(full_context()).await;
     answer.is(201, "created");
@@ -65,7 +65,7 @@ fn full_key(key: &str) -> &'static str {
 }
 
 #[tokio::test]
-async fn the_opening_message_makes_a_new_ticket_visible_to_agents() {
+async fn opening_message_makes_ticket_visible() {
     let world = World::new().await;
     let answer = world.hand_over(json!({})).await;
     assert_eq!(answer.body["opening_message"], "posted");
@@ -79,7 +79,7 @@ async fn the_opening_message_makes_a_new_ticket_visible_to_agents() {
 }
 
 #[tokio::test]
-async fn without_a_chat_token_the_missing_message_is_reported_and_costs_nothing_else() {
+async fn missing_chat_token_costs_only_the_message() {
     let world = World::new().await;
     world.parameters.remove("chat-api-token");
     let answer = world.hand_over(json!({"order-id": "1"})).await;
@@ -88,7 +88,7 @@ async fn without_a_chat_token_the_missing_message_is_reported_and_costs_nothing_
 }
 
 #[tokio::test]
-async fn a_second_handoff_of_the_conversation_updates_the_same_ticket() {
+async fn second_handoff_updates_the_same_ticket() {
     let world = World::new().await;
     let first = world.hand_over(json!({"order-id": "1"})).await;
     world.desk.clear_requests();
@@ -141,7 +141,7 @@ async fn create_for_new_customer_takes_four_calls() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_desk_made_on_the_conversations_channel_is_found() {
+async fn desks_ticket_on_the_channel_is_found() {
     let world = World::new().await;
     let id =
         world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
@@ -157,7 +157,7 @@ async fn a_ticket_that_desk_made_on_the_conversations_channel_is_found() {
 }
 
 #[tokio::test]
-async fn the_ticket_that_the_sender_names_comes_first_and_joins_the_conversation() {
+async fn named_ticket_comes_first() {
     let world = World::new().await;
     let named =
         world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
@@ -172,7 +172,7 @@ async fn the_ticket_that_the_sender_names_comes_first_and_joins_the_conversation
 }
 
 #[tokio::test]
-async fn the_case_of_an_envelope_names_a_ticket_if_it_is_desks() {
+async fn envelopes_desk_case_names_a_ticket() {
     let world = World::new().await;
     let id =
         world.desk.seed_ticket(Seed { channel_url: Some("ch_other".into()), ..Seed::default() });
@@ -200,7 +200,7 @@ async fn a_named_ticket_of_another_customer_is_never_touched() {
 }
 
 #[tokio::test]
-async fn a_named_ticket_that_does_not_exist_is_looked_for_elsewhere() {
+async fn unknown_named_ticket_is_looked_for_elsewhere() {
     let world = World::new().await;
     let mut body = handoff(json!({"order-id": "1"}));
     body["ticket"] = json!({"id": 999_999});
@@ -208,7 +208,7 @@ async fn a_named_ticket_that_does_not_exist_is_looked_for_elsewhere() {
 }
 
 #[tokio::test]
-async fn filters_that_desk_ignores_never_lead_to_a_strangers_ticket() {
+async fn ignored_filters_lead_to_no_strangers_ticket() {
     let world = World::new().await;
     for (user, channel) in [("user_2", "ch_2"), ("user_3", "ch_3")] {
         let seed =
@@ -227,7 +227,7 @@ async fn filters_that_desk_ignores_never_lead_to_a_strangers_ticket() {
 }
 
 #[tokio::test]
-async fn an_old_ticket_among_hundreds_of_the_customer_is_found() {
+async fn old_ticket_among_hundreds_is_found() {
     let world = World::new().await;
     let wanted =
         world.desk.seed_ticket(Seed { related: vec!["ch_ai_1".into()], ..Seed::default() });
@@ -250,7 +250,7 @@ async fn two_conversations_of_one_customer_get_two_tickets() {
 }
 
 #[tokio::test]
-async fn a_conversation_without_a_channel_is_told_by_its_title() {
+async fn conversation_without_channel_is_found_by_title() {
     let world = World::new().await;
     let mut body = handoff(json!({"order-id": "1"}));
     body["conversation"] = json!({"id": "2647", "user_id": "user_1"});
@@ -262,7 +262,7 @@ async fn a_conversation_without_a_channel_is_told_by_its_title() {
 }
 
 #[tokio::test]
-async fn two_conversations_without_a_channel_get_two_tickets_however_long_their_ids_are() {
+async fn long_ids_without_channel_get_separate_tickets() {
     let world = World::new().await;
     let hand_over = async |last: &str| {
         let mut body = handoff(json!({"order-id": last}));
@@ -276,7 +276,7 @@ async fn two_conversations_without_a_channel_get_two_tickets_however_long_their_
 }
 
 #[tokio::test]
-async fn the_ticket_on_the_conversations_channel_comes_before_one_that_names_it() {
+async fn ticket_on_channel_precedes_related_one() {
     let world = World::new().await;
     let own =
         world.desk.seed_ticket(Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() });
@@ -286,7 +286,7 @@ async fn the_ticket_on_the_conversations_channel_comes_before_one_that_names_it(
 }
 
 #[tokio::test]
-async fn what_a_list_does_not_show_of_a_ticket_is_looked_at_before_it_is_written() {
+async fn hidden_fields_are_looked_at_before_writing() {
     for overwrite in ["own", "never"] {
         let rules = json!({"fields": [{"key": "tier", "type": "text"}], "ticket": {"overwrite": overwrite}});
         let world = World::with_rules(&rules).await;
@@ -306,7 +306,7 @@ async fn what_a_list_does_not_show_of_a_ticket_is_looked_at_before_it_is_written
 }
 
 #[tokio::test]
-async fn every_ticket_of_a_customer_is_looked_at_however_few_are_on_a_page_and_uncounted() {
+async fn all_pages_of_tickets_are_read() {
     for lists_count in [true, false] {
         let world = World::new().await;
         world.desk.set_behaviour(|behaviour| {
@@ -372,7 +372,7 @@ async fn in_preview_mode_a_handoff_is_only_worked_out() {
 }
 
 #[tokio::test]
-async fn without_rules_every_legal_key_is_sent_and_the_answer_tells_what_desk_kept() {
+async fn without_rules_every_legal_key_is_sent() {
     let world = World::with_fields(vec![FieldDefinition::new("order-id", FieldKind::Text)]).await;
     let answer = world.hand_over(json!({"order-id": "1", "colour": "red", "orderId": "2"})).await;
     answer.is(201, "created");

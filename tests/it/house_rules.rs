@@ -29,7 +29,7 @@ fn shipped(path: &Path) -> String {
 }
 
 #[test]
-fn pure_rooms_reach_for_no_clock_no_network_and_no_environment() {
+fn pure_modules_use_no_clock_network_or_environment() {
     let pure = [
         "auth.rs",
         "claims/customer.rs",
@@ -77,7 +77,7 @@ fn pure_rooms_reach_for_no_clock_no_network_and_no_environment() {
 }
 
 #[test]
-fn only_the_aws_folder_names_the_sdk_and_no_other_file_reads_the_environment() {
+fn only_aws_folder_names_the_sdk() {
     for path in sources("src") {
         let text = shipped(&path);
         let name = path.strip_prefix(root()).unwrap().display().to_string();
@@ -103,7 +103,7 @@ fn every_file_opens_with_what_it_is() {
 }
 
 #[test]
-fn the_template_sets_what_the_configuration_reads_and_nothing_else() {
+fn template_sets_what_configuration_reads() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     let config = shipped(&root().join("src/config.rs"));
     let is_name = |text: &&str| {
@@ -136,7 +136,7 @@ fn the_template_sets_what_the_configuration_reads_and_nothing_else() {
 }
 
 #[test]
-fn the_payload_is_of_the_version_that_the_code_reads() {
+fn payload_version_is_the_codes() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     assert!(template.contains("PayloadFormatVersion: \"2.0\""));
 }

@@ -37,7 +37,7 @@ async fn the_same_event_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_handoff_that_failed_is_not_done_and_may_come_again() {
+async fn failed_handoff_may_come_again() {
     let world = World::new().await;
     world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = false);
     let body = event("e1", 1, json!({"order-id": "1"}));
@@ -66,7 +66,7 @@ async fn simultaneous_handoffs_of_one_new_conversation_make_one_ticket() {
 
 /// As late in a worker's batch: time has passed since the invocation began, and less is left of it.
 #[tokio::test]
-async fn a_claim_taken_late_in_an_invocation_is_held_until_its_end_too() {
+async fn late_claim_is_held_until_invocation_ends() {
     let world = World::new().await.without_queue();
     let (passed, left) = (Duration::from_secs(40), Duration::from_secs(20));
     let mut late = Invocation::new("late", SystemTime::now() - passed, passed + left);
@@ -80,7 +80,7 @@ async fn a_claim_taken_late_in_an_invocation_is_held_until_its_end_too() {
 }
 
 #[tokio::test]
-async fn an_older_handoff_fills_what_is_empty_and_replaces_nothing() {
+async fn older_handoff_fills_only_what_is_empty() {
     let world = World::new().await;
     world
         .post("/handoffs", &envelope("new", 30, json!({"order-id": "new"})))
@@ -97,7 +97,7 @@ async fn an_older_handoff_fills_what_is_empty_and_replaces_nothing() {
 }
 
 #[tokio::test]
-async fn an_older_handoff_does_not_take_a_newer_ones_medium_for_empty() {
+async fn older_handoff_keeps_newer_medium_priority() {
     let world = World::new().await;
     world
         .post("/handoffs", &envelope("first", 1, json!({"priority": "LOW"})))
@@ -135,7 +135,7 @@ async fn time_of_direct_body_decides_nothing() {
 }
 
 #[tokio::test]
-async fn own_replaces_what_this_software_wrote_and_keeps_what_a_human_changed() {
+async fn own_replaces_ours_and_keeps_a_humans() {
     let world = World::new().await;
     let context =
         |n: u32| json!({"order-id": planted(&n.to_string()), "cart-items": n, "priority": "HIGH"});
@@ -165,7 +165,7 @@ async fn rotated_desk_token_changes_no_ownership() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_a_human_closed_is_followed_by_a_new_one_which_is_then_known() {
+async fn closed_ticket_is_replaced_and_remembered() {
     let world = World::new().await;
     let first =
         world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();
@@ -179,7 +179,7 @@ async fn a_ticket_that_a_human_closed_is_followed_by_a_new_one_which_is_then_kno
 }
 
 #[tokio::test]
-async fn a_crash_after_desk_wrote_is_found_and_its_values_are_still_ours() {
+async fn values_of_a_crashed_try_stay_ours() {
     let world = World::new().await.without_queue();
     let created =
         world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.ticket_id();

@@ -25,7 +25,7 @@ fn on_channel(fields: &[(&str, &str)]) -> Seed {
 }
 
 #[tokio::test]
-async fn a_missing_ticket_is_left_to_desk_for_now_or_for_good() {
+async fn missing_ticket_is_left_to_desk() {
     let world_retry = world(json!({"when_missing": "retry"})).await.without_queue();
     let answer = world_retry.hand_over(json!({"order-id": "1"})).await;
     answer.is(504, "no-ticket-yet");
@@ -43,7 +43,7 @@ async fn a_missing_ticket_is_left_to_desk_for_now_or_for_good() {
 /// Where nothing is written, as in a development environment of the sender's, Desk never makes the
 /// ticket.
 #[tokio::test]
-async fn a_preview_of_a_ticket_that_desk_is_to_make_says_that_it_is_not_there() {
+async fn preview_says_that_desks_ticket_is_missing() {
     let world = world(json!({"when_missing": "retry"})).await;
     let answer = world
         .post("/handoffs/preview", &crate::world::handoff(json!({"order-id": "1", "x": "2"})))
@@ -54,7 +54,7 @@ async fn a_preview_of_a_ticket_that_desk_is_to_make_says_that_it_is_not_there() 
 }
 
 #[tokio::test]
-async fn a_ticket_that_desk_makes_a_little_later_is_found_by_a_later_try() {
+async fn desks_late_ticket_is_found_by_later_try() {
     let world = world(json!({"when_missing": "retry"})).await.without_queue();
     world.desk.set_behaviour(|behaviour| behaviour.visible_after_lookups = 1);
     let id = world.desk.seed_ticket(on_channel(&[]));
@@ -65,7 +65,7 @@ async fn a_ticket_that_desk_makes_a_little_later_is_found_by_a_later_try() {
 }
 
 #[tokio::test]
-async fn a_closed_ticket_is_followed_by_a_new_one_or_left() {
+async fn closed_ticket_is_replaced_or_left() {
     let world_create = world(json!({})).await;
     let closed = world_create.desk.seed_ticket(on_channel(&[]));
     world_create.desk.close(closed);
@@ -85,7 +85,7 @@ async fn a_closed_ticket_is_followed_by_a_new_one_or_left() {
 }
 
 #[tokio::test]
-async fn what_a_human_changed_is_kept_unless_the_rules_say_always() {
+async fn humans_change_is_kept_unless_always() {
     for (overwrite, outcome, stored) in
         [("own", "kept", "human"), ("never", "kept", "human"), ("always", "written", "gold")]
     {
@@ -111,7 +111,7 @@ async fn the_team_of_an_assigned_ticket_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_ticket_nobody_wrote_on_gets_its_opening_message_from_the_next_try() {
+async fn missing_opening_message_is_posted_by_next_try() {
     let world = world(json!({"opening_message": "Hello"})).await;
     let seed =
         Seed { status: "INITIALIZED".into(), related: vec!["ch_ai_1".into()], ..Seed::default() };

@@ -47,7 +47,7 @@ async fn answered(world: &World, context: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn whatever_its_depth_a_body_that_the_webhook_takes_is_one_that_the_worker_reads() {
+async fn worker_reads_whatever_webhook_takes() {
     let world = World::new().await;
     let mut taken = 0;
     for depth in 1..140 {
@@ -69,7 +69,7 @@ async fn whatever_its_depth_a_body_that_the_webhook_takes_is_one_that_the_worker
 }
 
 #[tokio::test]
-async fn of_a_key_that_is_there_twice_the_last_one_counts_everywhere() {
+async fn last_of_duplicate_keys_counts_everywhere() {
     let world = World::new().await;
     let body = direct(r#"{"order-id":"first","order-id":"last"}"#);
     world.post_bytes("/handoffs", body.as_bytes()).await.is(201, "created");
@@ -89,7 +89,7 @@ async fn of_a_key_that_is_there_twice_the_last_one_counts_everywhere() {
 }
 
 #[tokio::test]
-async fn a_huge_number_is_a_text_of_its_digits_and_never_worked_out() {
+async fn huge_number_is_its_digits() {
     let world = World::new().await;
     let digits = "9".repeat(120_000);
     for number in
@@ -105,7 +105,7 @@ async fn a_huge_number_is_a_text_of_its_digits_and_never_worked_out() {
 }
 
 #[tokio::test]
-async fn a_quarter_of_a_mebibyte_of_keys_costs_a_line_each_and_desk_nothing() {
+async fn quarter_mebibyte_of_keys_costs_desk_nothing() {
     let fields: Vec<Value> =
         (0..250).map(|nth| json!({"key": format!("field-{nth}"), "type": "text"})).collect();
     for rules in [json!({ "fields": fields }), json!({})] {
@@ -127,7 +127,7 @@ async fn a_quarter_of_a_mebibyte_of_keys_costs_a_line_each_and_desk_nothing() {
 }
 
 #[tokio::test]
-async fn a_quarter_of_a_mebibyte_of_one_key_or_one_value_is_one_line() {
+async fn quarter_mebibyte_key_or_value_is_one_line() {
     let world = World::new().await;
     let long = "aB_".repeat(28_000);
     let answer = answered(&world, &format!("{{\"{long}\":1}}")).await;
@@ -146,7 +146,7 @@ async fn a_quarter_of_a_mebibyte_of_one_key_or_one_value_is_one_line() {
 }
 
 #[tokio::test]
-async fn the_largest_body_fits_into_a_message_of_the_queue() {
+async fn largest_body_fits_into_a_message() {
     let world = World::new().await;
     // The characters that grow most on the way: SQS refuses them bare, so each of three bytes
     // travels as six.
@@ -163,7 +163,7 @@ async fn the_largest_body_fits_into_a_message_of_the_queue() {
 }
 
 #[tokio::test]
-async fn a_batch_of_rubbish_comes_again_whole_and_costs_desk_nothing() {
+async fn rubbish_batch_costs_desk_nothing() {
     let world = World::new().await;
     let bodies =
         ["", "null", "[[[[", "{\"version\":1}", "{\"version\":99}", "\u{0}", &"9".repeat(100_000)];

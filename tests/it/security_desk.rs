@@ -63,7 +63,7 @@ fn endless(head: &'static str, chunk: Vec<u8>, pause: Duration) -> (String, Rece
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_cut_off_by_its_size() {
+async fn endless_answer_is_cut_by_size() {
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -88,7 +88,7 @@ async fn headers_without_end_are_cut_off_by_their_size() {
 }
 
 #[tokio::test]
-async fn an_answer_that_drips_is_cut_off_by_the_time_there_is() {
+async fn dripping_answer_is_cut_by_time() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
     let (base, _) = endless(head, b" ".to_vec(), Duration::from_millis(20));
     let mut world = world_at(&base).await;
@@ -151,7 +151,7 @@ fn self_signed()
 }
 
 #[tokio::test]
-async fn a_desk_with_a_certificate_of_its_own_making_gets_no_request() {
+async fn self_signed_desk_gets_no_request() {
     let (port, _, served) = self_signed();
     let mut world = world_at(&format!("https://localhost:{port}")).await;
     world.time = Duration::from_millis(900);

@@ -56,7 +56,7 @@ fn tests() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_statement_of_the_page_names_a_test_and_every_test_it_names_is_there() {
+fn page_statements_name_existing_tests() {
     let (page, tests) = (page(), tests());
     let held = rows(&page, "held by");
     assert!(held.len() > 40, "{}", held.len());
@@ -74,7 +74,7 @@ fn every_statement_of_the_page_names_a_test_and_every_test_it_names_is_there() {
 }
 
 #[test]
-fn the_dependencies_of_the_page_are_those_of_the_manifests() {
+fn dependencies_on_page_match_manifests() {
     let page = page();
     let listed: BTreeSet<String> = rows(&page, "in").iter().map(|row| row[0].to_owned()).collect();
     let mut direct = BTreeSet::new();
@@ -101,7 +101,7 @@ fn dependencies(manifest: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_page_names_an_item_of_the_table_as_the_code_does() {
+fn page_names_table_items_as_code_does() {
     let page = page();
     let item = "ITEM=\"$APP_ID#customer#$(printf %s \"$USER_ID\" | sha256sum | cut -c 1-40)\"";
     assert!(page.contains(item));

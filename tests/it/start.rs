@@ -36,7 +36,7 @@ async fn nothing_is_fetched_ahead_where_that_is_switched_off() {
 }
 
 #[tokio::test]
-async fn a_parameter_store_that_does_not_answer_holds_up_a_start_for_a_second() {
+async fn silent_parameter_store_delays_start_one_second() {
     let mut world = World::new().await;
     let silent = Secrets::new(Box::new(Silent), &world.app.config);
     let answering = std::mem::replace(&mut world.app.secrets, silent);

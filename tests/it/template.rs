@@ -123,7 +123,7 @@ fn the_api_answers_before_the_gateway_gives_up() {
 }
 
 #[test]
-fn a_message_stays_hidden_while_its_worker_may_be_at_it_and_its_lease_lasts() {
+fn message_stays_hidden_while_its_lease_lasts() {
     let hidden = queue().seconds("VisibilityTimeout");
     assert!(
         hidden >= 6 * timeout("WorkerFunction"),
@@ -153,7 +153,7 @@ fn desk_may_be_down_for_an_hour() {
 }
 
 #[test]
-fn a_message_reaches_the_dead_letter_queue_long_before_it_expires() {
+fn message_is_dead_long_before_it_expires() {
     // One that expires on the queue is lost without a word. At worst its workers die, each time,
     // and ten messages of one conversation lie one behind the other.
     let hidden = queue().seconds("VisibilityTimeout");
@@ -182,7 +182,7 @@ fn both_queues_are_fifo_encrypted_and_of_high_throughput() {
 }
 
 #[test]
-fn every_body_that_the_api_takes_fits_into_a_message() {
+fn every_accepted_body_fits_into_a_message() {
     for name in ["HandoffQueue", "DeadLetterQueue"] {
         let fits = usize::try_from(Block::resource(name).number("MaximumMessageSize")).unwrap();
         assert!(fits >= 2 * MAX_BODY, "{name}: {fits}");
@@ -190,7 +190,7 @@ fn every_body_that_the_api_takes_fits_into_a_message() {
 }
 
 #[test]
-fn the_dead_letter_queue_takes_the_letters_of_the_queue_and_of_no_other() {
+fn dead_letter_queue_serves_one_queue() {
     assert_eq!(queue().value("deadLetterTargetArn"), "!GetAtt DeadLetterQueue.Arn");
     let name = queue().value("QueueName").strip_prefix("!Sub ").map(str::to_owned).unwrap();
     assert!(name.ends_with(".fifo"), "{name}");
@@ -214,7 +214,7 @@ fn the_worker_says_which_messages_failed_and_lambda_listens() {
 }
 
 #[test]
-fn the_table_has_the_key_and_the_expiry_that_the_code_writes() {
+fn table_has_the_codes_key_and_expiry() {
     let table = Block::resource("ClaimsTable");
     assert_eq!(table.under("AttributeDefinitions").value("AttributeName"), "pk");
     assert_eq!(table.under("AttributeDefinitions").value("AttributeType"), "S");
@@ -226,7 +226,7 @@ fn the_table_has_the_key_and_the_expiry_that_the_code_writes() {
 }
 
 #[test]
-fn what_holds_the_only_copy_stays_when_the_stack_goes() {
+fn only_copies_outlive_the_stack() {
     // A table that is protected could not be deleted with a stack that was never whole, and would
     // stop its removal.
     for (name, deletion) in [("DeadLetterQueue", "RetainExceptOnCreate"), ("ClaimsTable", "Retain")]
@@ -276,7 +276,7 @@ fn every_function_has_its_own_binary_role_and_log() {
 }
 
 #[test]
-fn the_roles_allow_what_the_code_and_lambda_call_and_nothing_else() {
+fn roles_allow_only_the_calls_made() {
     let set = |actions: &[&str]| {
         actions.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>()
     };
@@ -297,7 +297,7 @@ fn the_roles_allow_what_the_code_and_lambda_call_and_nothing_else() {
 }
 
 #[test]
-fn what_the_roles_allow_beside_the_code_s_calls_hangs_on_a_parameter() {
+fn extra_rights_depend_on_a_parameter() {
     let expected = [
         ("ApiRole", "kms", "HasQueueKmsKey", vec!["Decrypt", "GenerateDataKey"]),
         ("WorkerRole", "kms", "HasQueueKmsKey", vec!["Decrypt"]),
@@ -331,7 +331,7 @@ fn code_deploy_may_move_these_aliases_and_nothing_else() {
 }
 
 #[test]
-fn a_changed_parameter_becomes_a_new_version_of_both_functions() {
+fn changed_parameter_makes_new_versions() {
     let parameters = Block::section("Parameters");
     let told = |block: &Block| {
         let words = block
@@ -362,7 +362,7 @@ fn a_changed_parameter_becomes_a_new_version_of_both_functions() {
 }
 
 #[test]
-fn the_longest_parameters_fit_into_the_description_of_a_version() {
+fn longest_parameters_fit_version_description() {
     let parameters = Block::section("Parameters");
     let description =
         Block::resource("ApiFunction").value("VersionDescription").replace("!Sub ", "");

@@ -145,7 +145,7 @@ fn the_dashboard_answers_in_this_order() {
 }
 
 #[test]
-fn the_keys_on_the_dashboard_are_a_member_of_the_record() {
+fn dashboard_keys_are_in_the_record() {
     let tables = widgets(&dashboard(), "log");
     assert!(
         tables.iter().all(|table| table["query"].as_str().unwrap().contains("ispresent(missed)"))
@@ -154,7 +154,7 @@ fn the_keys_on_the_dashboard_are_a_member_of_the_record() {
 }
 
 #[test]
-fn a_handoff_is_called_late_after_a_hiccup_of_desk_and_long_before_it_is_given_up() {
+fn late_alarm_comes_between_hiccup_and_giving_up() {
     let late = alarm("OldestHandoffWaits").seconds("Threshold");
     let pauses = pauses();
     let after = |deliveries: usize| pauses.iter().take(deliveries - 1).sum::<Duration>();
@@ -171,7 +171,7 @@ fn a_handoff_is_called_late_after_a_hiccup_of_desk_and_long_before_it_is_given_u
 }
 
 #[test]
-fn a_late_handoff_is_told_by_its_own_tries_and_keeps_the_alarm_ringing_between_them() {
+fn late_handoff_keeps_its_alarm_ringing() {
     let alarm = alarm("OldestHandoffWaits");
     let ours: Vec<String> = watched(&alarm).into_iter().map(|metric| metric.name).collect();
     assert_eq!(ours, ["QueueDelay"], "SQS's own age leaves out what was received several times");

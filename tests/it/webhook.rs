@@ -46,7 +46,7 @@ fn event(id: &str, channel: &str, context: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_handoff_is_queued_before_it_is_answered_and_desk_is_not_asked() {
+async fn handoff_is_queued_before_its_answer() {
     let world = World::new().await;
     let answer = world
         .post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")})))
@@ -202,7 +202,7 @@ async fn what_desk_asks_for_is_respected_between_deliveries() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_too_late_in_an_invocation_is_left_for_the_next() {
+async fn message_too_late_is_left_for_next_invocation() {
     let mut world = World::new().await;
     world.post("/webhooks/handoff", &event("e1", "ch", json!({}))).await;
     let entry = world.queue.entries().remove(0);

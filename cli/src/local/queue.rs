@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_holds_the_first_of_each_group_and_ten_at_the_most() {
+    fn batch_holds_first_of_each_group() {
         let now = Instant::now();
         let groups: Vec<String> = ('a'..='k').map(String::from).collect();
         let entries: Vec<(&str, &str)> =
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_waits_while_one_of_its_messages_is_in_flight_and_no_other_does() {
+    fn group_in_flight_waits_alone() {
         let now = Instant::now();
         let mut line = line(&[("a", "1"), ("a", "2")], now);
         let first = line.receive(now);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_off_holds_its_group_until_its_time_and_then_comes_first() {
+    fn delayed_message_holds_its_group() {
         let now = Instant::now();
         let mut line = line(&[("a", "1"), ("a", "2")], now);
         let batch = line.receive(now);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_taken_once_within_five_minutes_also_after_it_is_done() {
+    fn event_is_taken_once_within_five_minutes() {
         let now = Instant::now();
         let mut line = line(&[("a", "1"), ("a", "1"), ("b", "1")], now);
         let batch = line.receive(now);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_twelfth_failure_makes_a_dead_letter_and_frees_the_group() {
+    fn twelfth_failure_makes_a_dead_letter() {
         let now = Instant::now();
         let mut line = line(&[("a", "1")], now);
         for receipt in 1..=12 {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_is_woken_by_what_is_sent_and_by_what_is_due() {
+    async fn waiter_wakes_for_sent_and_due_messages() {
         let queue = MemoryQueue::default();
         let put_off = async {
             let batch = queue.next().await;

@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_for_a_shell_is_quoted_where_it_must_be() {
+    fn shell_word_is_quoted_where_needed() {
         assert_eq!(quoted("eu-central-1"), "eu-central-1");
         assert_eq!(quoted("of ours"), "'of ours'");
         assert_eq!(quoted("it's; x"), r"'it'\''s; x'");

@@ -21,7 +21,7 @@ fn the_example_of_the_repository_is_in_order() {
 }
 
 #[test]
-fn a_file_without_a_list_of_fields_is_in_order() {
+fn file_without_fields_list_is_ok() {
     let ended = call_with(b"{}", &["check", "-"]);
     assert_eq!(
         ended.out,
@@ -40,7 +40,7 @@ fn every_problem_has_a_line_and_a_path() {
 }
 
 #[test]
-fn what_is_not_json_is_a_problem_with_its_place() {
+fn invalid_json_names_its_place() {
     let ended = call_with(b"{\n  \"fields\": oops\n}", &["check", "-"]);
     assert_eq!((ended.code, ended.out.as_str()), (1, "line 2, column 13: is not JSON\n"));
 }

@@ -38,7 +38,7 @@ async fn learn(desk: &Emulator, token: &str) -> Ended {
 }
 
 #[tokio::test]
-async fn keys_are_listed_with_a_type_that_every_value_allows() {
+async fn learned_type_fits_every_value() {
     let desk = desk().await;
     show(
         &desk,
@@ -112,7 +112,7 @@ async fn what_cannot_be_listed_is_named() {
 }
 
 #[tokio::test]
-async fn the_newest_tickets_are_read_in_whichever_order_desk_lists_them() {
+async fn newest_tickets_are_read_in_either_order() {
     let desk = desk().await;
     for number in 0..250 {
         show(&desk, if number < 150 { json!({"old": "x"}) } else { json!({"new": "x"}) });
@@ -127,7 +127,7 @@ async fn the_newest_tickets_are_read_in_whichever_order_desk_lists_them() {
 }
 
 #[tokio::test]
-async fn where_there_is_nothing_to_learn_it_says_so_and_prints_nothing() {
+async fn nothing_to_learn_prints_no_document() {
     let desk = desk().await;
     let why = async || {
         let ended = learn(&desk, TOKEN).await;
@@ -142,7 +142,7 @@ async fn where_there_is_nothing_to_learn_it_says_so_and_prints_nothing() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_told_and_a_missing_one_is_wrong_use() {
+async fn refused_token_is_reported_missing_one_is_misuse() {
     let desk = desk().await;
     let refused = learn(&desk, "another-canary7f3a").await;
     assert_eq!((refused.code, refused.out.as_str()), (1, ""));
@@ -156,7 +156,7 @@ async fn a_refused_token_is_told_and_a_missing_one_is_wrong_use() {
 }
 
 #[tokio::test]
-async fn a_secret_given_in_place_of_a_name_is_not_repeated() {
+async fn secret_given_as_name_is_not_repeated() {
     let mut command = handoff();
     command.args([
         "learn",

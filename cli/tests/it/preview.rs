@@ -28,7 +28,7 @@ fn every_key_of_the_senders_sample_is_explained() {
 }
 
 #[test]
-fn half_an_emoji_is_read_as_the_deployed_function_reads_it() {
+fn half_an_emoji_is_read_as_when_deployed() {
     let files = Files::new();
     let document =
         call(&["preview", "--json", &files.put("half.json", r#"{"order-id": "A \ud83d"}"#)]).json();
@@ -39,7 +39,7 @@ fn half_an_emoji_is_read_as_the_deployed_function_reads_it() {
 }
 
 #[test]
-fn an_event_a_body_and_a_bare_context_have_the_same_outcomes() {
+fn event_body_and_context_have_same_outcomes() {
     let files = Files::new();
     let context =
         json!({"order-id": "A-1", "cart-items": "x", "orderUrl": "https://shop.example/1"});
@@ -61,7 +61,7 @@ fn an_event_a_body_and_a_bare_context_have_the_same_outcomes() {
 }
 
 #[test]
-fn a_context_may_have_keys_that_a_body_has_too() {
+fn context_may_have_keys_of_a_body() {
     let ended = call_with(
         br#"{"category": "billing", "order-id": "A-1", "conversation": "x"}"#,
         &["preview", "-"],
@@ -131,7 +131,7 @@ fn the_nearest_option_is_named() {
 }
 
 #[test]
-fn what_a_whole_number_and_a_link_must_be_is_told_in_full() {
+fn integer_and_link_rules_are_explained() {
     let context = json!({"cart-items": "9223372036854775808", "order-link": "HTTP://A.EXAMPLE"});
     let ended = call_with(context.to_string().as_bytes(), &["preview", "-"]);
     assert_eq!(ended.line("cart-items"), "cart-items wrong-type cart-items");
@@ -170,7 +170,7 @@ fn an_ignored_category_has_no_keys() {
 }
 
 #[test]
-fn a_body_larger_than_a_deployed_function_takes_ends_with_2() {
+fn body_too_large_ends_with_2() {
     let files = Files::new();
     let largest = |length: usize| {
         let body = direct(json!({"order-id": ""})).to_string();
@@ -204,7 +204,7 @@ fn standard_input_is_read_once() {
 }
 
 #[test]
-fn a_body_of_the_wrong_shape_ends_with_2_and_its_places() {
+fn body_of_wrong_form_names_its_places() {
     let body = json!({"category": "handoff", "id": "1", "data": {"conversation": {"id": 1}}});
     let ended = call_with(body.to_string().as_bytes(), &["preview", "-"]);
     assert_eq!((ended.code, ended.out.as_str()), (2, ""));
@@ -212,7 +212,7 @@ fn a_body_of_the_wrong_shape_ends_with_2_and_its_places() {
 }
 
 #[test]
-fn a_fields_file_of_no_use_ends_with_2_and_all_its_problems() {
+fn unusable_fields_file_lists_all_errors() {
     let files = Files::new();
     let fields = files.put("fields.json", r#"{"field": [], "deny": "x"}"#);
     for command in ["run", "preview", "serve"] {

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Files, call, call_with, direct, ended, event, handoff, sample};
 
 #[test]
-fn a_sample_event_becomes_a_ticket_with_its_fields_filled() {
+fn sample_event_becomes_a_filled_ticket() {
     let ended = call(&["run", &sample("handoff")]);
     assert_eq!(ended.code, 0, "{ended:?}");
     for line in ["customer user_xyz789", "title AI handoff 2647", "priority HIGH", "team VIP (vip)"]
@@ -31,7 +31,7 @@ fn a_sample_event_becomes_a_ticket_with_its_fields_filled() {
 }
 
 #[test]
-fn the_handoff_goes_over_the_webhook_the_queue_and_the_worker() {
+fn handoff_passes_webhook_queue_and_worker() {
     let ended = call(&["run", &sample("handoff")]);
     assert_eq!(ended.line("webhook"), "webhook answered 200 \"queued\"");
     assert!(
@@ -47,7 +47,7 @@ fn the_handoff_goes_over_the_webhook_the_queue_and_the_worker() {
 }
 
 #[test]
-fn what_the_worker_cannot_do_is_told_and_ends_with_1() {
+fn failed_work_ends_with_1() {
     let files = Files::new();
     let fields = files.put_json("fields.json", &json!({"ticket": {"when_missing": "retry"}}));
     let body = files.put_json("body.json", &direct(json!({"order-id": "A-1"})));
@@ -81,7 +81,7 @@ fn what_is_piped_has_no_colours_and_no_frames() {
 }
 
 #[test]
-fn json_is_one_document_with_the_answer_the_report_and_the_ticket() {
+fn json_document_holds_answer_report_and_ticket() {
     let document = call(&["run", "--json", &sample("handoff")]).json();
     assert_eq!((&document["status"], document.get("error")), (&json!(200), None));
     assert_eq!(document["ticket"]["id"], document["report"]["ticket"]["id"]);
@@ -95,7 +95,7 @@ fn json_is_one_document_with_the_answer_the_report_and_the_ticket() {
 }
 
 #[test]
-fn a_body_is_taken_from_a_file_and_from_standard_input() {
+fn body_comes_from_file_or_standard_input() {
     let files = Files::new();
     let body = direct(json!({"order-id": "A-1"})).to_string();
     for ended in
@@ -117,7 +117,7 @@ fn a_base64_body_is_decoded() {
 }
 
 #[test]
-fn a_signature_that_does_not_fit_is_told_and_made_anew() {
+fn wrong_signature_is_noted_and_replaced() {
     let files = Files::new();
     let body = direct(json!({})).to_string();
     let signed = |signature: Option<&str>| {
@@ -131,7 +131,7 @@ fn a_signature_that_does_not_fit_is_told_and_made_anew() {
 }
 
 #[test]
-fn the_query_of_an_event_chooses_the_application_as_it_does_when_deployed() {
+fn query_of_an_event_chooses_the_application() {
     let files = Files::new();
     let mut body = direct(json!({}));
     body["app_id"] = json!("APP-1");
@@ -156,7 +156,7 @@ fn an_ignored_category_is_told_and_is_no_failure() {
 }
 
 #[test]
-fn a_refused_body_is_told_with_its_places_and_ends_with_1() {
+fn refused_body_names_its_places() {
     let files = Files::new();
     let file =
         files.put_json("body.json", &json!({"conversation": {"user_id": ["x"]}, "context": 5}));
@@ -177,7 +177,7 @@ fn a_refused_body_is_told_with_its_places_and_ends_with_1() {
 }
 
 #[test]
-fn a_bare_context_is_refused_with_the_way_to_preview_it() {
+fn bare_context_is_refused_with_a_hint() {
     let files = Files::new();
     let ended = call(&["run", &files.put_json("context.json", &json!({"order-id": "A-1"}))]);
     assert_eq!(ended.code, 1);
@@ -185,7 +185,7 @@ fn a_bare_context_is_refused_with_the_way_to_preview_it() {
 }
 
 #[test]
-fn a_batch_of_the_queue_is_told_to_be_one() {
+fn queue_batch_is_recognised() {
     for command in ["run", "preview", "send"] {
         let batch = sample("sqs-batch");
         let mut call = handoff();
@@ -213,7 +213,7 @@ fn the_embedded_desk_has_the_fields_of_the_file() {
 }
 
 #[test]
-fn without_a_list_of_fields_desk_keeps_nothing_and_the_reason_is_told() {
+fn run_without_fields_list_says_why_nothing_fits() {
     let files = Files::new();
     let body = files.put_json("body.json", &direct(json!({"order-id": "A-1"})));
     let ended = call(&["run", &body, "--fields", &files.put("fields.json", "{}")]);
@@ -223,7 +223,7 @@ fn without_a_list_of_fields_desk_keeps_nothing_and_the_reason_is_told() {
 }
 
 #[test]
-fn a_team_that_desk_does_not_have_costs_nothing_else() {
+fn unknown_team_costs_nothing_else() {
     let files = Files::new();
     let body =
         files.put_json("body.json", &direct(json!({"support-team": "nobody", "order-id": "A-1"})));
@@ -234,7 +234,7 @@ fn a_team_that_desk_does_not_have_costs_nothing_else() {
 }
 
 #[test]
-fn a_ticket_that_the_rules_leave_alone_is_no_failure() {
+fn ticket_left_by_rules_is_no_failure() {
     let files = Files::new();
     let fields = files.put_json("fields.json", &json!({"ticket": {"when_missing": "leave"}}));
     let body = files.put_json("body.json", &direct(json!({"order-id": "A-1"})));
@@ -253,7 +253,7 @@ fn no_value_can_play_with_the_terminal() {
 }
 
 #[test]
-fn a_file_of_no_use_ends_with_2_and_says_why() {
+fn unusable_file_ends_with_2() {
     let files = Files::new();
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let utf_16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -302,7 +302,7 @@ fn a_file_of_no_use_ends_with_2_and_says_why() {
 }
 
 #[test]
-fn wrong_use_ends_with_2_and_help_shows_an_example() {
+fn misuse_ends_with_2_and_help_has_example() {
     for arguments in
         [&[][..], &["run"], &["nope"], &["serve", "--port", "x"], &["serve", "--app-id", "a b"]]
     {

@@ -106,7 +106,7 @@ fn what_is_refused_is_told_and_ends_with_1() {
 }
 
 #[test]
-fn the_secrets_first_line_signs_the_bytes_of_the_body() {
+fn first_line_of_secret_signs_the_body() {
     let files = Files::new();
     let body = "{\"conversation\":  {\"id\": \"1\", \"user_id\": \"\u{e4}\"}}";
     let mut event = event(body, Some("00"));
@@ -130,7 +130,7 @@ fn the_secrets_first_line_signs_the_bytes_of_the_body() {
 }
 
 #[test]
-fn a_bearer_token_is_sent_as_it_is_and_never_shown() {
+fn bearer_token_is_sent_and_never_shown() {
     let files = Files::new();
     let body = files.put_json("body.json", &direct(json!({})));
     for arguments in [&["--bearer"][..], &["--bearer", "--json"]] {
@@ -149,7 +149,7 @@ fn a_bearer_token_is_sent_as_it_is_and_never_shown() {
 }
 
 #[test]
-fn a_secret_that_comes_back_as_a_name_a_number_or_a_time_is_not_shown() {
+fn echoed_secret_is_never_shown() {
     let files = Files::new();
     let body = files.put_json("body.json", &direct(json!({})));
     let secret = "7355608042";
@@ -230,7 +230,7 @@ fn a_secret_goes_nowhere_in_the_clear() {
 }
 
 #[test]
-fn a_secret_given_in_place_of_a_name_is_not_repeated() {
+fn secret_given_as_name_is_not_repeated() {
     let url = ["--url", "https://handoff.example/handoffs"];
     for name in ["canary7f3a", "canary7f3a=", ""] {
         let ended = call(&[&["send", &sample("handoff"), "--secret-env", name], &url[..]].concat());

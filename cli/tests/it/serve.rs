@@ -170,7 +170,7 @@ fn a_second_handoff_of_a_conversation_updates_its_ticket() {
 }
 
 #[test]
-fn what_the_webhook_queues_becomes_one_ticket_and_the_same_event_again_makes_nothing() {
+fn queued_event_makes_one_ticket_once() {
     let serving = Serving::start(&[]);
     let first = direct(json!({"order-id": "A-1"}));
     serving.queue(&first);
@@ -192,7 +192,7 @@ fn what_the_webhook_queues_becomes_one_ticket_and_the_same_event_again_makes_not
 }
 
 #[test]
-fn an_event_that_the_worker_did_is_a_duplicate_for_the_direct_route_and_the_other_way_round() {
+fn event_is_done_once_across_both_routes() {
     let mut serving = Serving::start(&[]);
     let body = direct(json!({"order-id": "A-1"}));
     serving.queue(&body);
@@ -211,7 +211,7 @@ fn an_event_that_the_worker_did_is_a_duplicate_for_the_direct_route_and_the_othe
 }
 
 #[test]
-fn what_is_not_done_comes_again_before_what_came_later_in_its_conversation() {
+fn failed_handoff_returns_before_later_ones() {
     let files = Files::new();
     let fields =
         json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "retry"}});
@@ -266,7 +266,7 @@ fn a_second_handoff_replaces_what_the_first_one_wrote() {
 }
 
 #[tokio::test]
-async fn what_tells_whether_a_deployed_stack_is_whole_passes_here_too() {
+async fn checks_of_a_deployed_stack_pass_here() {
     let serving = Serving::start(&[]);
     crate::round::trip(
         &format!("http://{}/", serving.address("serves ")),
@@ -277,7 +277,7 @@ async fn what_tells_whether_a_deployed_stack_is_whole_passes_here_too() {
 }
 
 #[test]
-fn the_sample_events_are_taken_as_the_sender_sends_them() {
+fn sample_events_are_taken_as_sent() {
     let serving = Serving::start(&[]);
     let event: Value = serde_json::from_slice(&std::fs::read(sample("handoff")).unwrap()).unwrap();
     let signature = format!(
@@ -314,7 +314,7 @@ fn the_routes_and_refusals_are_the_shipped_ones() {
 }
 
 #[test]
-fn a_page_that_reaches_it_under_another_name_is_turned_away() {
+fn request_under_another_host_is_refused() {
     let serving = Serving::start(&[]);
     let body = direct(json!({})).to_string();
     let signature = format!("x-sendbird-signature: {}\r\n", sign(body.as_bytes(), SECRET));
@@ -331,7 +331,7 @@ fn a_page_that_reaches_it_under_another_name_is_turned_away() {
 }
 
 #[test]
-fn it_ends_on_ctrl_c_and_its_log_has_no_body_and_no_query() {
+fn ctrl_c_ends_it_and_log_holds_no_body() {
     let serving = Serving::start(&[]);
     serving.post("/handoffs?app_id=DEMO-APP-0001", &direct(json!({"order-id": "canary-value"})));
     serving.queue(&numbered(2, json!({"cart-items": 2, "summary": "canary-value"})));
@@ -358,7 +358,7 @@ fn another_application_can_be_served() {
 }
 
 #[test]
-fn a_desk_of_ones_own_is_used_with_the_token_of_the_environment() {
+fn own_desk_is_used_with_environment_token() {
     let files = Files::new();
     let fields =
         files.put_json("fields.json", &json!({"fields": [{"key": "order-id", "type": "text"}]}));
@@ -375,7 +375,7 @@ fn a_desk_of_ones_own_is_used_with_the_token_of_the_environment() {
 }
 
 #[test]
-fn a_desk_without_a_token_or_in_the_clear_is_wrong_use() {
+fn desk_without_token_or_tls_is_misuse() {
     let without = call(&["serve", "--port", "0", "--desk-url", "https://desk.example"]);
     assert_eq!(without.code, 2);
     assert!(without.err.contains("DESK_API_TOKEN"), "{without:?}");

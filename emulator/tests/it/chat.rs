@@ -14,7 +14,7 @@ fn hello(user: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_customers_first_message_puts_the_ticket_before_the_agents() {
+async fn first_customer_message_makes_ticket_pending() {
     let world = world().await;
     let id = world.create("AI handoff").await;
     let channel = world.desk.ticket(id).unwrap()["channelUrl"].as_str().unwrap().to_owned();
@@ -37,7 +37,7 @@ async fn the_customers_first_message_puts_the_ticket_before_the_agents() {
 }
 
 #[tokio::test]
-async fn a_message_of_anybody_else_is_refused_in_chats_shape() {
+async fn strangers_message_is_refused_as_chat_does() {
     let world = world().await;
     let channel_url = Some("channel".to_owned());
     world.desk.seed_ticket(Seed { channel_url, status: "INITIALIZED".into(), ..Seed::default() });

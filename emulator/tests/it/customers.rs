@@ -42,7 +42,7 @@ async fn a_customer_that_exists_is_returned_or_refused() {
 }
 
 #[tokio::test]
-async fn a_customer_must_be_a_chat_user_where_not_everybody_is_one() {
+async fn customer_must_be_a_known_chat_user() {
     let world = world().await;
     world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = false);
     assert_eq!(world.post("/customers", json!({"sendbirdId": "user_1"})).await.0, 400);
@@ -62,7 +62,7 @@ async fn a_customers_fields_have_definitions_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_teams_are_listed_and_the_default_team_has_no_key() {
+async fn default_team_is_listed_without_key() {
     let world = world().await;
     let (status, page) = world.get("/groups").await;
     let keys: Vec<&Value> =

@@ -56,7 +56,7 @@ async fn a_rate_limit_names_the_seconds_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_status_or_a_proxys_page_comes_instead_of_the_work() {
+async fn status_or_proxy_page_replaces_the_work() {
     let world = world().await;
     let headers = vec![("X-Request-Id".to_owned(), "7".to_owned())];
     spoil(
@@ -87,7 +87,7 @@ async fn a_status_or_a_proxys_page_comes_instead_of_the_work() {
 }
 
 #[tokio::test]
-async fn a_slow_call_is_done_in_the_end_unless_the_client_gives_up() {
+async fn slow_call_is_done_unless_client_gives_up() {
     let mut world = world().await;
     spoil(&world, Call::CreateTicket, FaultKind::Slow(Duration::from_millis(20)));
     let begun = Instant::now();
@@ -100,7 +100,7 @@ async fn a_slow_call_is_done_in_the_end_unless_the_client_gives_up() {
 }
 
 #[tokio::test]
-async fn a_connection_cut_before_the_work_does_nothing_even_without_a_token() {
+async fn cut_before_the_work_does_nothing() {
     let world = world().await;
     spoil(&world, Call::CreateTicket, FaultKind::CutConnection);
     let error = create(&world).await.unwrap_err();
@@ -120,7 +120,7 @@ async fn a_connection_cut_after_the_work_leaves_the_ticket() {
 }
 
 #[tokio::test]
-async fn silence_after_the_work_leaves_the_ticket_and_the_client_waiting() {
+async fn silence_after_the_work_leaves_the_ticket() {
     let mut world = world().await;
     world.http = client(Duration::from_millis(100));
     spoil(&world, Call::CreateTicket, FaultKind::SilentAfterWrite);
@@ -147,7 +147,7 @@ async fn a_stop_does_not_wait_for_the_silent() {
 }
 
 #[tokio::test]
-async fn a_cut_body_comes_with_its_head_and_its_first_half() {
+async fn cut_body_comes_with_head_and_half() {
     let world = world().await;
     spoil(&world, Call::CreateTicket, FaultKind::CutBody);
     let mut answer = create(&world).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_cut_body_comes_with_its_head_and_its_first_half() {
 }
 
 #[tokio::test]
-async fn an_empty_or_an_oversized_body_comes_after_the_work() {
+async fn empty_or_oversized_body_follows_the_work() {
     let world = world().await;
     spoil(&world, Call::CreateTicket, FaultKind::EmptyBody);
     let answer = create(&world).await.unwrap();
@@ -180,7 +180,7 @@ async fn an_empty_or_an_oversized_body_comes_after_the_work() {
 }
 
 #[tokio::test]
-async fn a_wrong_ticket_is_another_one_or_an_invented_one() {
+async fn wrong_ticket_is_another_or_invented() {
     let world = world().await;
     let asked = world.desk.seed_ticket(Seed::default());
     world.desk.inject(Fault::on(Call::Any).always().with(FaultKind::WrongTicket));
@@ -214,7 +214,7 @@ async fn a_fault_lets_pass_strikes_and_is_used_up() {
 }
 
 #[tokio::test]
-async fn faults_of_one_call_come_in_their_order_until_they_are_cleared() {
+async fn faults_of_a_call_come_in_order() {
     let world = world().await;
     spoil(&world, Call::Any, FaultKind::Html { status: 502 });
     world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::Html { status: 503 }));

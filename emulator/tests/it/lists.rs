@@ -37,7 +37,7 @@ async fn every_filter_narrows_the_list() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_is_unknown_or_not_honoured_filters_nothing() {
+async fn ignored_parameter_filters_nothing() {
     let world = world().await;
     let both = [world.desk.seed_ticket(of("ann")), world.desk.seed_ticket(of("bob"))];
     assert_eq!(world.ids("/tickets?channelUrl=nowhere&sendbirdId=ann").await, both);
@@ -49,7 +49,7 @@ async fn a_parameter_that_is_unknown_or_not_honoured_filters_nothing() {
 }
 
 #[tokio::test]
-async fn pages_are_linked_by_whole_addresses_that_keep_the_filter() {
+async fn page_links_keep_the_filter() {
     let world = world().await;
     let ids: Vec<u64> = (0..5).map(|_| world.desk.seed_ticket(of("ann"))).collect();
     world.desk.seed_ticket(of("bob"));
@@ -67,7 +67,7 @@ async fn pages_are_linked_by_whole_addresses_that_keep_the_filter() {
 }
 
 #[tokio::test]
-async fn a_page_holds_50_unless_asked_and_never_more_than_500() {
+async fn page_holds_50_by_default_500_at_most() {
     let world = world().await;
     for _ in 0..502 {
         world.desk.seed_ticket(of("ann"));

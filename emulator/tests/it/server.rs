@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::client::{World, client, got, try_got, world};
 
 #[tokio::test]
-async fn a_call_without_the_token_is_refused_in_desks_shape() {
+async fn call_without_token_is_refused_as_desk_does() {
     let world = world().await;
     let url = format!("{}/tickets", world.desk.desk_url());
     let (status, body) = got(world.http.get(&url)).await;
@@ -58,7 +58,7 @@ async fn every_request_is_in_the_log_with_its_status() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_or_does_not_say_so_is_refused() {
+async fn body_without_json_type_is_refused() {
     let world = world().await;
     let text = world.request(Method::POST, "/customers").body(r#"{"sendbirdId": "user_1"}"#);
     assert_eq!(got(text).await.0, 415);
@@ -93,7 +93,7 @@ async fn a_dropped_desk_answers_no_more() {
 }
 
 #[test]
-fn a_desk_ends_with_the_runtime_it_was_started_in() {
+fn desk_ends_with_its_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let desk = runtime.block_on(Emulator::start(Setup::default())).unwrap();
     let url = format!("{}/tickets", desk.desk_url());

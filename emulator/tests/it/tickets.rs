@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::client::world;
 
 #[tokio::test]
-async fn a_created_ticket_is_initialized_in_a_channel_of_its_own_and_found() {
+async fn created_ticket_is_initialized_and_found() {
     let world = world().await;
     let customer = world.desk.seed_customer("user_1");
     let body = json!({"channelName": "AI handoff 1", "customerId": customer, "groupKey": "vip", "priority": "HIGH"});
@@ -26,7 +26,7 @@ async fn a_created_ticket_is_initialized_in_a_channel_of_its_own_and_found() {
 }
 
 #[tokio::test]
-async fn a_seeded_ticket_shows_what_its_seed_says_also_a_status_that_nobody_knows() {
+async fn seeded_ticket_shows_any_status() {
     let world = world().await;
     let of =
         |status: &str| Seed { status: status.into(), priority: "ODD".into(), ..Seed::default() };
@@ -38,7 +38,7 @@ async fn a_seeded_ticket_shows_what_its_seed_says_also_a_status_that_nobody_know
 }
 
 #[tokio::test]
-async fn without_a_team_a_ticket_goes_to_the_default_team_which_has_no_key() {
+async fn ticket_without_team_is_in_default_team() {
     let world = world().await;
     let ticket = world.create("AI handoff").await;
     let group = &world.desk.ticket(ticket).unwrap()["group"];
@@ -81,7 +81,7 @@ async fn a_property_of_another_surface_has_no_effect() {
 }
 
 #[tokio::test]
-async fn an_unknown_team_may_be_ignored_and_a_create_may_answer_200() {
+async fn unknown_team_may_be_ignored() {
     let world = world().await;
     world.desk.set_behaviour(|behaviour| {
         behaviour.unknown_group = UnknownGroup::Ignore;
@@ -94,7 +94,7 @@ async fn an_unknown_team_may_be_ignored_and_a_create_may_answer_200() {
 }
 
 #[tokio::test]
-async fn related_channels_go_in_as_one_string_and_come_out_as_json_text() {
+async fn related_channels_come_out_as_json_text() {
     let world = world().await;
     let first = world.create("The first").await;
     let known = world.desk.ticket(first).unwrap()["channelUrl"].as_str().unwrap().to_owned();
@@ -126,7 +126,7 @@ async fn an_update_changes_only_what_it_names() {
 }
 
 #[tokio::test]
-async fn a_write_may_answer_without_the_fields_or_without_anything() {
+async fn write_may_answer_without_fields() {
     let world = world().await;
     let ticket = world.desk.seed_ticket(Seed::default());
     world.desk.set_behaviour(|behaviour| behaviour.write_answer = WriteAnswer::WithoutFields);
@@ -157,7 +157,7 @@ async fn a_closed_ticket_refuses_writes_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn an_assigned_ticket_is_active_and_pending_again_when_cancelled() {
+async fn assigned_ticket_is_active_until_cancelled() {
     let world = world().await;
     let ticket = world.desk.seed_ticket(Seed::default());
     assert_eq!(world.patch(&format!("/tickets/{ticket}/cancel"), json!({})).await.0, 400);
@@ -189,7 +189,7 @@ async fn only_pending_tickets_are_transferred_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_transfer_to_no_team_or_without_its_status_is_refused() {
+async fn transfer_needs_team_and_status() {
     let world = world().await;
     let ticket = world.desk.seed_ticket(Seed { group: Some("vip".into()), ..Seed::default() });
     for wrong in [

@@ -21,7 +21,7 @@ pub(super) const PASTED: [&str; 11] = [
 ];
 
 #[tokio::test]
-async fn settings_fields_and_secrets_are_changed_as_the_page_says_and_only_they() {
+async fn page_changes_settings_fields_and_secrets_only() {
     let deployed = Deployed::new("operations-changes", TOKEN).await;
     let operator = &deployed.operator;
     operator.paste("setting", &[]).await;

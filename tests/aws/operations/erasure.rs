@@ -20,7 +20,7 @@ fn handoff(user: &str, conversation: &str) -> Handoff {
 }
 
 #[tokio::test]
-async fn a_customers_traces_are_erased_by_the_pages_commands_and_nobody_elses_are() {
+async fn erasure_removes_one_customers_traces_only() {
     let deployed = Deployed::new("operations-erasure", TOKEN).await;
     let operator = &deployed.operator;
     let url = operator.run("printf %s \"$DEAD\"").await;

@@ -47,7 +47,7 @@ fn every_block_is_rehearsed_or_says_why_not() {
 }
 
 #[tokio::test]
-async fn what_runs_on_aws_only_is_at_least_what_the_command_line_takes() {
+async fn aws_only_commands_parse() {
     let operator = Operator::new();
     operator
         .run("for other in cargo sam make curl ask of secret resource; do eval \"$other() { echo taken; }\"; done")
@@ -70,7 +70,7 @@ async fn what_runs_on_aws_only_is_at_least_what_the_command_line_takes() {
 }
 
 #[test]
-fn every_link_leads_somewhere_and_the_template_names_what_is_here() {
+fn links_and_template_names_lead_somewhere() {
     let (page, template, anchors) = (page(), file("template.yaml"), anchors());
     let links = page.split("](#").skip(1).chain(template.split("docs/operations.md#").skip(1));
     for link in links {
@@ -92,7 +92,7 @@ fn every_link_leads_somewhere_and_the_template_names_what_is_here() {
 }
 
 #[test]
-fn every_reason_on_the_page_is_one_that_the_code_gives() {
+fn reasons_on_page_are_the_codes() {
     let places = [
         "api/problem",
         "aws/sqs",
@@ -131,7 +131,7 @@ fn reasons_on(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_reason_that_the_code_gives_is_on_the_page() {
+fn codes_reasons_are_on_page() {
     let page = page();
     let reasons = reasons_on(&page);
     let files =
@@ -163,7 +163,7 @@ fn every_reason_that_the_code_gives_is_on_the_page() {
 }
 
 #[test]
-fn the_costs_add_up_and_are_those_of_the_template() {
+fn costs_add_up_and_match_template() {
     let page = page();
     let costs = page.split_once("## What it costs").unwrap().1.split_once("\n## ").unwrap().0;
     let mut sum = 0.0;

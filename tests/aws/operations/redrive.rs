@@ -138,7 +138,7 @@ fn assert_told(dead: &[[String; 2]], log: &str) {
 }
 
 #[tokio::test]
-async fn what_failed_is_brought_back_done_once_and_in_its_order_by_the_pages_commands() {
+async fn redrive_does_each_failed_handoff_once_in_order() {
     let deployed = Deployed::new("operations-redrive", "a-revoked-desk-token").await;
     let Deployed { cloud, operator } = &deployed;
     hand_over(cloud).await;

@@ -153,7 +153,7 @@ impl Traffic {
 }
 
 #[tokio::test]
-async fn the_signing_secret_is_rotated_under_load_and_nothing_is_refused_that_was_rightly_signed() {
+async fn rotation_under_load_refuses_nothing_signed() {
     let deployed = Deployed::new("operations-rotation", TOKEN).await;
     let traffic = Traffic::new(&deployed.cloud).await;
     let paste = |name: &'static str| {

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mends_a_line_leaves_the_others_and_the_customers_key() {
+    fn fix_of_a_line_keeps_other_lines_and_key() {
         let fix = |name, value| {
             found(&[TOKEN, SECRET, RULES, (name, "SecureString", value)]).pop().unwrap().fix
         };
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_no_secure_string_is_a_fault_and_fields_may_be_either() {
+    fn only_secrets_must_be_secure_strings() {
         for kind in ["String", "StringList"] {
             let all = beside((SIGNING_SECRET, kind, SECRET.2));
             assert!(all.len() == 1 && all[0].0 == Error && all[0].1.contains(kind), "{all:?}");
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_of_the_document_is_a_fault_with_its_path() {
+    fn document_errors_name_their_paths() {
         let all = beside((
             FIELDS,
             "String",
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_near_its_tiers_end_is_told_with_what_comes_next() {
+    fn document_near_its_tiers_end_is_a_warning() {
         let padded = |size: usize| format!("{{}}{}", " ".repeat(size - 2));
         for (size, expected) in [
             (3686, None),
