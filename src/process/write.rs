@@ -13,7 +13,7 @@ use crate::retry::Sent;
 use crate::ticket::Ticket;
 use crate::ticket::find::title;
 use crate::ticket::merge::{Claimant, PRIORITY, TEAM};
-use crate::ticket::plan::{Change, change, spelling};
+use crate::ticket::plan::{Change, change, grace_left, spelling};
 
 impl Work<'_> {
     pub(super) fn change(&mut self, ticket: &Ticket) -> Change {
@@ -272,14 +272,11 @@ impl Work<'_> {
         if let Some(left) = self.customer.create_in_doubt(&self.names, now) {
             return Err(ProcessError::CreateInDoubt(left));
         }
-        if self.has_grace {
-            let received = u64::try_from(self.handoff.received / 1000).unwrap_or(0);
-            let ends = received.saturating_add(self.rules.ticket.grace_seconds);
-            if let Some(left) = ends.checked_sub(now).filter(|left| *left > 0) {
-                return Err(ProcessError::Grace(left));
-            }
+        let received = u64::try_from(self.handoff.received / 1000).unwrap_or(0);
+        match grace_left(received, self.rules.ticket.grace_seconds, now) {
+            Some(left) if self.has_grace => Err(ProcessError::Grace(left)),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether Desk has the team that is asked for; if that cannot be known, it has.

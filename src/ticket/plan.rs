@@ -33,6 +33,16 @@ pub fn without_ticket(rules: &TicketRules, closed: bool) -> WithoutTicket {
     }
 }
 
+/// How much is left of the time in which Desk may make a ticket itself, in seconds; times are in
+/// seconds since 1970.
+///
+/// A receipt further ahead than clocks can differ is no receipt: nobody waits for a day to come.
+pub fn grace_left(received: u64, grace: u64, now: u64) -> Option<u64> {
+    let ends = received.saturating_add(grace);
+    let left = ends.saturating_sub(now);
+    (left > 0 && left <= 2 * grace).then_some(left)
+}
+
 /// What is to change on a ticket; the rest is settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -198,5 +208,19 @@ pub fn spelling(text: &str, is_integer: bool) -> String {
     match text.parse::<i64>() {
         Ok(number) if is_integer => number.to_string(),
         Ok(_) | Err(_) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grace_ends_and_is_never_a_wait_for_years() {
+        assert_eq!(grace_left(1000, 15, 1005), Some(10));
+        assert_eq!(grace_left(1000, 15, 1015), None);
+        assert_eq!(grace_left(1002, 15, 1000), Some(17), "clocks differ by seconds");
+        assert_eq!(grace_left(1_000_000, 15, 1000), None);
+        assert_eq!(grace_left(1_000_000, 0, 1000), None);
     }
 }

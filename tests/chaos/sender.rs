@@ -122,7 +122,9 @@ fn entry(event: &Event) -> QueueEntry {
         HeaderValue::from_str(&sign(bytes, SIGNING_SECRET)).unwrap(),
     );
     let body = authenticate(bytes, &headers, &keys, SystemTime::now()).unwrap();
-    match handoff::parse(body, &app_id, None, 1_800_000_000_000).unwrap() {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let received = i64::try_from(since.as_millis()).unwrap();
+    match handoff::parse(body, &app_id, None, received).unwrap() {
         Body::Handoff(handoff) => Message::new(&app_id, *handoff, false).entry(),
         Body::Ignored(category) => panic!("ignored as {category}"),
     }
