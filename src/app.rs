@@ -170,6 +170,7 @@ impl App {
         if !self.config.prefetch {
             return;
         }
+
         let app_ids = self.config.app_ids.iter().take(PREFETCHED);
         // Why it failed is in the log.
         let parameters = join_all(app_ids.map(|app_id| self.secrets.get(app_id, now)));
@@ -177,6 +178,7 @@ impl App {
             Role::Receive => self.queue.open(),
             Role::Work => self.claims.open(),
         };
+
         if tokio::time::timeout(PREFETCH_TIME, join(parameters, connection)).await.is_err() {
             tracing::warn!("not everything could be fetched ahead in time");
         }
@@ -205,6 +207,7 @@ impl App {
             pause: self.pause,
             pace: self.pace.as_ref().filter(|_| origin != Origin::Direct),
         };
+
         let desk =
             Desk::new(connection, credentials).ok_or(JobError::NotConfigured(DESK_API_TOKEN))?;
         let worked = match mode {
@@ -226,6 +229,7 @@ impl App {
         (record.desk_calls, record.desk_time) = (desk.calls(), desk.time());
         let report = worked?;
         record.done(&report);
+
         Ok(report)
     }
 

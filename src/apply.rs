@@ -173,6 +173,7 @@ pub async fn complete(
         (Some(team), false) => writer.refuse(TEAM, team.as_str().to_owned()),
         (None, _) => {}
     }
+
     let ended = writer.write(rest, matched, created.values_refused).await;
     writer.finish(ended, matched)
 }
@@ -259,6 +260,7 @@ impl<'a> Writer<'a> {
             .iter()
             .map(|index| Sent::Value(*index, matched.values[*index].clone()))
             .collect();
+
         if !values.is_empty() {
             self.write_values(values, one_by_one).await?;
         }
@@ -271,6 +273,7 @@ impl<'a> Writer<'a> {
         if let Some(channels) = change.related {
             self.write_related(channels).await?;
         }
+
         self.check().await
     }
 
@@ -356,6 +359,7 @@ impl<'a> Writer<'a> {
         if self.is_overtaken(std::slice::from_ref(&wanted)) {
             return Err(Stop::Overtaken);
         }
+
         let answer = self.desk.transfer(self.ticket.id, &team).await;
         let is_moved = answer.as_ref().is_ok_and(|moved| *moved);
         if self.settle(vec![wanted], answer.map(|_| None)).await? && is_moved {
@@ -364,6 +368,7 @@ impl<'a> Writer<'a> {
             self.sent.retain(|sent| !matches!(sent, Sent::Team(_)));
             self.refuse(TEAM, text);
         }
+
         Ok(())
     }
 
@@ -483,6 +488,7 @@ impl<'a> Writer<'a> {
                 *outcome = Outcome::Unchanged;
             }
         }
+
         Written {
             ticket: self.ticket,
             outcomes: self.outcomes,

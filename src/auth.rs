@@ -83,6 +83,7 @@ pub fn authenticate<'a>(
         (&keys.standard_webhooks, standard_webhooks),
     ];
     let mut refused = AuthError::NoSecret;
+
     for (secrets, check) in kinds {
         if secrets.is_empty() {
             continue;
@@ -93,6 +94,7 @@ pub fn authenticate<'a>(
             Err(reason) => refused = reason,
         }
     }
+
     Err(refused)
 }
 
@@ -150,14 +152,17 @@ fn standard_webhooks(request: &Request<'_>, secrets: &[SecretString]) -> Result<
     let signatures = request.header("webhook-signature")?;
     let id = request.header("webhook-id").map_err(|_| AuthError::Mismatch)?;
     let timestamp = request.header("webhook-timestamp").map_err(|_| AuthError::Stale)?;
+
     if !is_recent(timestamp, request.now) {
         return Err(AuthError::Stale);
     }
+
     let given: Vec<Vec<u8>> = signatures
         .split(' ')
         .filter_map(|signature| signature.strip_prefix("v1,"))
         .filter_map(|signature| BASE64.decode(signature).ok())
         .collect();
+
     one_fits(secrets, |secret| {
         let Some(key) = standard_webhooks_key(secret) else { return false };
         let mac = hmac(&key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body]);
@@ -232,12 +237,14 @@ mod tests {
             let signed = headers(&[("x-sendbird-signature", &sign(BODY, secret))]);
             assert_eq!(try_it(BODY, &signed, &keys), Ok(()));
         }
+
         let twice = Keys { signing: secrets(&["new", "new"]), ..Keys::default() };
         assert_eq!(
             try_it(BODY, &headers(&[("x-sendbird-signature", &sign(BODY, "new"))]), &twice),
             Ok(())
         );
         let signed = headers(&[("x-sendbird-signature", &sign(BODY, "older"))]);
+
         assert_eq!(try_it(BODY, &signed, &keys), Err(AuthError::Mismatch));
     }
 
@@ -289,12 +296,14 @@ mod tests {
                 ("webhook-signature", &both),
             ])
         };
+
         for recent in ["1700000000", "1699999700", "1700000300"] {
             assert_eq!(try_it(BODY, &request(recent), &keys), Ok(()), "{recent}");
         }
         for stale in ["1699999699", "1700000301", "soon", "-1", ""] {
             assert_eq!(try_it(BODY, &request(stale), &keys), Err(AuthError::Stale), "{stale}");
         }
+
         assert_eq!(try_it(b"{}", &request("1700000000"), &keys), Err(AuthError::Mismatch));
     }
 

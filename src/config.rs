@@ -85,6 +85,7 @@ impl BaseUrl {
         let text = text.trim_end_matches('/');
         let url = Url::parse(&text.replace("{app_id}", "a")).map_err(|_| "is not a URL")?;
         let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+
         match url.scheme() {
             "https" => {}
             "http" if local => {}
@@ -97,6 +98,7 @@ impl BaseUrl {
         {
             return Err("must have no query, fragment or user name");
         }
+
         Ok(Self(text.to_owned()))
     }
 
@@ -123,12 +125,15 @@ impl Config {
                 lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
             value.unwrap_or_else(|| default.to_owned())
         };
+
         let app_ids = app_ids(&read("APP_IDS", ""), &mut problems);
         let parameter_prefix =
             read("PARAMETER_PREFIX", "/desk-handoff").trim_end_matches('/').to_owned();
+
         if !is_parameter_path(&parameter_prefix) {
             problems.push("PARAMETER_PREFIX: must be an SSM path such as /desk-handoff".to_owned());
         }
+
         let mut base = |name: &str, default: &str| {
             BaseUrl::parse(&read(name, default))
                 .map_err(|why| problems.push(format!("{name}: {why}")))
@@ -144,6 +149,7 @@ impl Config {
                 None
             }
         };
+
         let prefetch = match read("PREFETCH", "on").as_str() {
             "on" => true,
             "off" => false,
@@ -152,6 +158,7 @@ impl Config {
                 false
             }
         };
+
         match (desk, chat, mode) {
             (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
                 let (log_level, stack_name) =
@@ -184,6 +191,7 @@ impl Config {
             }
             value
         };
+
         let (queue_url, table_name) = (require("QUEUE_URL"), require("TABLE_NAME"));
         match Self::from_lookup(&lookup) {
             Ok(config) if problems.is_empty() => Ok(Deployed { config, queue_url, table_name }),
@@ -215,6 +223,7 @@ fn app_ids(text: &str, problems: &mut Vec<String>) -> Vec<AppId> {
             )),
         }
     }
+
     ids
 }
 
@@ -262,6 +271,7 @@ mod tests {
             ("MODE", "dry"),
             ("PREFETCH", "maybe"),
         ];
+
         let ConfigError(problems) = config(&settings).unwrap_err();
         let names: Vec<_> =
             problems.iter().filter_map(|problem| problem.split(':').next()).collect();
@@ -289,6 +299,7 @@ mod tests {
         let ConfigError(problems) = read(&["TABLE_NAME"]).unwrap_err();
         assert_eq!(problems, ["APP_IDS: is required", "QUEUE_URL: is required"]);
         let ConfigError(problems) = read(&["APP_IDS", "QUEUE_URL"]).unwrap_err();
+
         assert_eq!(problems, ["TABLE_NAME: is required"]);
     }
 

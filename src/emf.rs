@@ -90,6 +90,7 @@ impl Entry for RecordLine<'_> {
         count(writer, "StaleSecrets", record.stale_secrets);
         count(writer, "Remarks", record.remarks.len() as u64);
         count(writer, "OtherOpenTickets", record.other_open_tickets);
+
         count(writer, "OpeningMessageMissing", record.is_invisible.into());
     }
 }
@@ -119,6 +120,7 @@ fn properties<'a>(writer: &mut impl EntryWriter<'a>, record: &'a Record) {
         writer.value("conversation_id", &subject.conversation_id);
         writer.value("channel_url", &subject.channel_url);
     }
+
     let numbers =
         [("ticket_id", record.ticket_id), ("receive_count", record.receive_count.map(u64::from))];
     for (name, number) in numbers {
@@ -129,6 +131,7 @@ fn properties<'a>(writer: &mut impl EntryWriter<'a>, record: &'a Record) {
     if !record.remarks.is_empty() {
         writer.value("remarks", record.remarks.join(", ").as_str());
     }
+
     if !record.missed.is_empty() {
         writer.value("missed", record.missed.join(", ").as_str());
     }

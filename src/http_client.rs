@@ -25,6 +25,7 @@ pub fn new() -> reqwest::Result<reqwest::Client> {
             .expect("ring knows the default TLS versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
+
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())

@@ -130,6 +130,7 @@ fn whole_pairs(text: &str) -> String {
         u16::from_str_radix(digits, 16).ok()
     };
     let (mut whole, mut copied, mut at) = (String::new(), 0, 0);
+
     while let Some(next) = text[at..].find('\\') {
         at += next;
         at += match unit(at) {
@@ -144,6 +145,7 @@ fn whole_pairs(text: &str) -> String {
             _ => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
         };
     }
+
     whole + &text[copied..]
 }
 

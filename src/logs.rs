@@ -24,6 +24,7 @@ pub fn init(filter: &str) {
         .with(wanted)
         .with(filter_fn(may_be_said))
         .try_init();
+
     if unusable {
         tracing::warn!("LOG_LEVEL is not a tracing filter; info is used");
     }
@@ -79,6 +80,7 @@ mod tests {
                 tracing::trace!(target: "desk_handoff::process", "shown 3");
             },
         );
+
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert_eq!(
             (text.matches("shown").count(), text.matches("hidden").count()),

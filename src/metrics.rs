@@ -249,6 +249,7 @@ impl Record {
             .record("event_id", &subject.event_id)
             .record("conversation_id", handoff.conversation.name());
         self.remarks.clone_from(&handoff.remarks);
+
         self.subject = Some(subject);
     }
 
@@ -267,6 +268,7 @@ impl Record {
             .map(name)
             .collect();
         self.other_open_tickets = report.other_open_tickets.len() as u64;
+
         self.is_invisible = match report.opening_message {
             Some(OpeningMessage::Failed | OpeningMessage::NotConfigured) => true,
             Some(OpeningMessage::Posted) | None => false,
@@ -394,6 +396,7 @@ impl Metrics {
             Some(Refusal::Request) => refused.untold.request += 1,
             None => {}
         }
+
         let recently = refused.told.is_some_and(|told| told <= now && now < told + REFUSALS_EVERY);
         if refused.untold != Refusals::default() && !recently {
             self.sink.refusals(&std::mem::take(&mut refused.untold), now);
@@ -456,6 +459,7 @@ mod tests {
             Refusals { request: 1, ..Refusals::default() },
             Refusals { body: 1, ..Refusals::default() },
         );
+
         assert_eq!(*kept.0.lock().unwrap(), [request, body]);
     }
 
@@ -490,6 +494,7 @@ mod tests {
             value: None,
             agrees: false,
         };
+
         let report = Report {
             status: report::Status::Updated,
             action: report::Action::Update,
@@ -501,6 +506,7 @@ mod tests {
             desk_calls: 2,
             opening_message: None,
         };
+
         let mut record = record(&[]);
         record.done(&report);
         assert_eq!((record.missed.len(), record.outcomes[&Outcome::InvalidKey]), (NAMED_KEYS, 500));

@@ -110,6 +110,7 @@ impl Report {
             channel_url: handoff.conversation.channel_url.clone(),
         };
         let event_id = handoff.event_id.clone();
+
         Self {
             status,
             action,
@@ -151,6 +152,7 @@ impl Report {
                 (Action::None | Action::Update, _) => "Nothing would be changed.".to_owned(),
             },
         };
+
         match (self.opening_message, self.other_open_tickets.len()) {
             (Some(OpeningMessage::Failed | OpeningMessage::NotConfigured), _) => {
                 format!("{said} Agents see it once the customer writes.")
@@ -166,6 +168,7 @@ impl Report {
         let filled = facts.clone().filter(|entry| entry.outcome.is_filled()).count();
         let (all, verb) =
             (facts.count(), if self.status == Status::Preview { "would be" } else { "are" });
+
         match all {
             0 => "no facts were handed over".to_owned(),
             1 => format!("{filled} of 1 fact {} on it", if verb == "are" { "is" } else { verb }),

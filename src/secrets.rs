@@ -89,6 +89,7 @@ impl Credentials {
             overfull: Vec::new(),
             rules: Ok(Arc::default()),
         };
+
         for Parameter { name, value } in parameters {
             match name.as_str() {
                 DESK_API_TOKEN => read.desk_tokens = lines(&value),
@@ -102,6 +103,7 @@ impl Credentials {
                 _ => {}
             }
         }
+
         read
     }
 
@@ -178,6 +180,7 @@ impl Secrets {
             kept.fresh_until = Some(now + RETRY_REFRESH);
             self.stale_served.fetch_add(u64::from(kept.credentials.is_some()), Ordering::Relaxed);
         }
+
         kept.credentials.clone().ok_or(Unavailable)
     }
 
@@ -196,10 +199,12 @@ impl Secrets {
             (theirs.expose_secret() != token.expose_secret()).then_some(theirs)
         };
         let recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < REFUSAL_REFRESH);
+
         if newer(&kept).is_none() && !kept.refusal_refreshed.is_some_and(recent) {
             kept.refusal_refreshed = Some(now);
             self.refresh(app_id, slot, &mut kept, now).await;
         }
+
         newer(&kept)
     }
 
@@ -217,6 +222,7 @@ impl Secrets {
                 return false;
             }
         };
+
         let mut credentials = Credentials::read(parameters);
         if let Err(problems) = &credentials.rules {
             let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -225,14 +231,17 @@ impl Secrets {
                 credentials.rules = Ok(Arc::clone(rules));
             }
         }
+
         // Once, and not with every refresh.
         let known =
             kept.credentials.as_ref().map(|kept| kept.overfull.as_slice()).unwrap_or_default();
+
         for parameter in credentials.overfull.iter().filter(|name| !known.contains(name)) {
             tracing::warn!(%app_id, parameter, "ten secrets of a kind are live; what stands below them is ignored");
         }
         kept.credentials = Some(Arc::new(credentials));
         kept.fresh_until = Some(now + CACHE_TTL);
+
         true
     }
 }
@@ -315,6 +324,7 @@ mod tests {
         assert_eq!(token(&secrets.get(&app, at(301)).await.unwrap()), "one");
         assert_eq!(token(&secrets.get(&app, at(302)).await.unwrap()), "one");
         assert_eq!((secrets.take_stale_served(), answers.lock().unwrap().len()), (1, 1));
+
         assert_eq!(token(&secrets.get(&app, at(317)).await.unwrap()), "two");
     }
 
@@ -343,6 +353,7 @@ mod tests {
         assert_eq!(answers.lock().unwrap().len(), 1);
         let newer = secrets.after_refusal(&app, &refused, at(61)).await.unwrap();
         assert_eq!(newer.expose_secret(), "new");
+
         assert!(secrets.after_refusal(&app, &refused, at(61)).await.is_some());
     }
 

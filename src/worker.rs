@@ -86,6 +86,7 @@ pub async fn handle(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsB
             response.batch_item_failures.push(failure);
         }
     }
+
     response
 }
 
@@ -124,9 +125,11 @@ pub async fn work(
         record.status = error.status();
         record.reason = Some(error.to_string());
     }
+
     // In preview mode the first delivery says everything.
     let is_repeated_preview =
         matches!(worked, Err(MessageError::PreviewOnly)) && receive_count(message) > 1;
+
     if !is_repeated_preview {
         app.tell(record, began);
     }

@@ -136,6 +136,7 @@ impl Stated {
             "{}: {body:#}",
             self.file
         );
+
         let entries = body["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
         let outcomes: Vec<_> =
             entries.iter().map(|line| (line["key"].as_str(), line["outcome"].as_str())).collect();
@@ -157,6 +158,7 @@ impl Stated {
             serde_json::from_value::<BTreeMap<String, Value>>(context.unwrap_or_default())
                 .unwrap_or_default()
         };
+
         let body = serde_json::from_str(event["body"].as_str().unwrap()).unwrap_or_default();
         let texts =
             context(body).into_values().filter_map(|value| Some(value.as_str()?.to_owned()));

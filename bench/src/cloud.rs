@@ -46,6 +46,7 @@ async fn answer(
         // A connection is being opened, nothing more.
         _ => return (StatusCode::NOT_FOUND, String::new()),
     };
+
     (StatusCode::OK, answer.to_string())
 }
 
@@ -65,6 +66,7 @@ fn update(items: &Items, request: &Value) -> Value {
     let key = request["Key"]["pk"]["S"].as_str().unwrap_or_default();
     let mut items = items.lock().expect("no holder panics");
     let values = &request["ExpressionAttributeValues"];
+
     if let (Some(record), Some(done)) = (values.get(":record"), values.get(":done")) {
         items.insert(key.to_owned(), (record.clone(), done.clone()));
     }

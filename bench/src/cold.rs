@@ -27,12 +27,14 @@ fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<
         ("worker", &binaries.worker, Prefetch::Off),
         ("worker, prefetching", &binaries.worker, Prefetch::On),
     ];
+
     let mut times: [Vec<Duration>; 6] = Default::default();
     for _ in 0..sizes.starts {
         for ((_, binary, prefetch), times) in kinds.iter().zip(&mut times) {
             times.push(Function::start(world, binary, *prefetch)?.first_poll());
         }
     }
+
     let figures = times.map(Figures::of_times);
     println!("\n### Exec to first poll, {} starts each\n", sizes.starts);
     println!(
@@ -42,11 +44,13 @@ fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<
         let ratio = figures[place].over(&figures[place / 3 * 3]);
         println!("| {name} | {} | {ratio} |", figures[place]);
     }
+
     let bound = |name, ours: usize, empty: usize| Bound {
         name,
         figure: figures[ours].over(&figures[empty]).median(),
         most: 1.6,
     };
+
     Ok(vec![
         bound("exec to first poll, api, ratio", 1, 0),
         bound("exec to first poll, worker, ratio", 4, 3),
@@ -64,6 +68,7 @@ fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Ve
     );
     println!("| --- | --- | --- | --- | --- | --- |");
     let mut bounds = Vec::new();
+
     for (route, prefetch) in [
         (Route::Webhook, Prefetch::On),
         (Route::Webhook, Prefetch::Off),
@@ -96,6 +101,7 @@ fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Ve
             bounds.push(Bound { name: "its CPU time, ratio", figure: ratio, most: 3.0 });
         }
     }
+
     Ok(bounds)
 }
 

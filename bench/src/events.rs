@@ -134,5 +134,6 @@ fn batch(size: u64) -> Value {
         record["body"] = json!(message.to_string());
         record
     };
+
     json!({"Records": (100..100 + size).map(record).collect::<Vec<_>>()})
 }

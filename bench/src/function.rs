@@ -99,11 +99,13 @@ impl Function {
             .envs(world.environment(&runtime, prefetch))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
+
         let started = Instant::now();
         let child = command.spawn()?;
         let clock = clock_getcpuclockid(Pid::from_raw(
             child.id().try_into().expect("a process id is an i32"),
         ))?;
+
         Ok(Self { child, clock, started, runtime })
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
     ];
     println!("| bootstrap | instructions from exec to first poll | at most |\n| --- | --- | --- |");
     let mut holds = true;
+
     for (place, (name, binary, prefetch)) in gated.into_iter().chain(shown).enumerate() {
         let counts =
             (0..TIMES).map(|_| count(world, binary, prefetch)).collect::<Result<Vec<u64>>>()?;
@@ -41,6 +42,7 @@ pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
         );
         holds &= !is_gated || counts.iter().all(|count| *count <= MOST);
     }
+
     Ok(holds)
 }
 
@@ -73,6 +75,7 @@ fn count(world: &World, binary: &Path, prefetch: Prefetch) -> Result<u64> {
     let total = profile
         .lines()
         .find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")));
+
     total
         .and_then(|total| total.trim().parse().ok())
         .ok_or_else(|| Error::other("the profile has no total"))

@@ -61,6 +61,7 @@ impl Runtime {
             polls: to_polls,
             answers: to_answers,
         });
+
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -69,6 +70,7 @@ impl Runtime {
         let listener = servers.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
         let server = servers.spawn(axum::serve(listener, routes).into_future());
+
         Ok(Self { address, events, polls, answers, server })
     }
 
@@ -115,6 +117,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
         .body(Body::from(event))
         .expect("these are headers");
     *shared.handed.lock().expect("no holder panics") = Instant::now();
+
     response
 }
 

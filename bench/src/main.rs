@@ -73,6 +73,7 @@ fn main() -> Result<ExitCode> {
     let handle = servers.handle().clone();
     let world = World { aws: cloud::start(&handle)?, desk: Desk::start(&handle)?, servers: handle };
     let binaries = Binaries::beside_this_one()?;
+
     match std::env::args().nth(1).as_deref() {
         None => bench(
             &world,
@@ -86,6 +87,7 @@ fn main() -> Result<ExitCode> {
         Some("gate") => return Ok(ExitCode::FAILURE),
         Some(_) => return Err(Error::other("desk-handoff-bench [quick|gate]")),
     }
+
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,6 +112,7 @@ fn package(binaries: &Binaries) -> Result<Vec<Bound>> {
         println!("| {name} | {:.2} | {zipped:.2} |", megabytes(path)?);
         bounds.push((name, zipped));
     }
+
     let bound = |(name, figure): (&str, f64)| match name {
         "api" => Some(Bound { name: "zip of api, MB", figure, most: MOST_ZIPPED as f64 / 1e6 }),
         "worker" => {
@@ -117,5 +120,6 @@ fn package(binaries: &Binaries) -> Result<Vec<Bound>> {
         }
         _ => None,
     };
+
     Ok(bounds.into_iter().filter_map(bound).collect())
 }

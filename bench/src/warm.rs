@@ -32,6 +32,7 @@ pub(crate) fn report(world: &World, binaries: &Binaries, sizes: &Sizes) -> Resul
         world.desk.delay(0);
     }
     bounds.extend(memory(world, binaries)?);
+
     Ok(bounds)
 }
 
@@ -51,6 +52,7 @@ fn series(world: &World, binaries: &Binaries, route: Route, count: usize) -> Res
     ours.runtime.poll();
     empty.runtime.poll();
     let mut series = Series::default();
+
     for number in 0..WARM_UP + count {
         let before = empty.invoke(None, route.event())?;
         world.desk.busy();
@@ -63,6 +65,7 @@ fn series(world: &World, binaries: &Binaries, route: Route, count: usize) -> Res
             series.calls += calls;
         }
     }
+
     Ok(series)
 }
 
@@ -92,6 +95,7 @@ fn route_report(
         beside.p99(),
         cpu - cpu_empty,
     );
+
     Ok(match (route, delay) {
         (Route::Webhook, 0) => {
             Some(Bound { name: "warm webhook, CPU ms a request", figure: cpu, most: 0.5 })
@@ -111,6 +115,7 @@ fn memory(world: &World, binaries: &Binaries) -> Result<Vec<Bound>> {
     let [empty_api, empty_worker] = [&binaries.empty_api, &binaries.empty_worker]
         .map(|binary| Function::start(world, binary, Prefetch::Off));
     let (empty_api, empty_worker) = (empty_api?, empty_worker?);
+
     for (function, routes) in [(&api, &Route::OF_API[..]), (&worker, &Route::OF_WORKER[..])] {
         function.runtime.poll();
         for route in routes.iter().cycle().take(routes.len() * 20) {
@@ -122,6 +127,7 @@ fn memory(world: &World, binaries: &Binaries) -> Result<Vec<Bound>> {
         function.runtime.poll();
         function.invoke(None, event)?;
     }
+
     let mebibytes = |function: &Function| {
         Ok::<_, std::io::Error>(function.peak_memory()? as f64 / 1024.0 / 1024.0)
     };
@@ -133,6 +139,7 @@ fn memory(world: &World, binaries: &Binaries) -> Result<Vec<Bound>> {
         mebibytes(&empty_api)?,
         mebibytes(&empty_worker)?
     );
+
     Ok(vec![
         Bound { name: "peak memory, api, MiB", figure: api, most: 40.0 },
         Bound { name: "peak memory, worker, MiB", figure: worker, most: 40.0 },

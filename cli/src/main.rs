@@ -38,11 +38,13 @@ fn main() -> ExitCode {
         Command::Learn(args) => learn::learn(&args, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &mut out),
     };
+
     let code = match &ended {
         Ok(End::Done) => 0,
         Ok(End::Found) | Err(CliError::Work(_)) => 1,
         Err(CliError::Use(_)) => 2,
     };
+
     if let Err(CliError::Use(text) | CliError::Work(text)) = &ended {
         out.error(text);
     }

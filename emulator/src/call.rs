@@ -109,6 +109,7 @@ fn decoded(segment: &str) -> String {
     let bytes = segment.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
+
     while at < bytes.len() {
         let escaped = segment.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
         match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
@@ -122,6 +123,7 @@ fn decoded(segment: &str) -> String {
             }
         }
     }
+
     String::from_utf8(out).unwrap_or_else(|_| segment.to_owned())
 }
 

@@ -86,6 +86,7 @@ impl Emulator {
         let mut state = self.state();
         let customer = state.customer(&seed.sendbird_id);
         let mut ticket = state.blank_ticket(customer, seed.title);
+
         if let Some(key) = seed.group {
             let group = state.group_with_key(&key);
             ticket.group = Some(group.unwrap_or_else(|| panic!("there is no group {key:?}")));
@@ -105,6 +106,7 @@ impl Emulator {
             (seed.status, seed.priority, seed.related);
         let id = ticket.id;
         state.tickets.insert(id, ticket);
+
         id
     }
 

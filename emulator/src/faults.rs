@@ -78,6 +78,7 @@ pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Opt
         }
     }
     faults.retain(|fault| fault.left != Some(0));
+
     due
 }
 

@@ -66,6 +66,7 @@ impl Emulator {
         );
         let server =
             server.with_graceful_shutdown(async move { while over.changed().await.is_ok() {} });
+
         Ok(Self { shared, address, running, task: Some(tokio::spawn(server.into_future())) })
     }
 
@@ -160,6 +161,7 @@ impl Shared {
         };
         let authorised = endpoint::is_authorised(&self.state(), route.call, request);
         let kind = faults::take(&mut self.state().faults, route.call, authorised);
+
         match kind {
             Some(kind) => self.troubled(kind, &route, request, connection).await,
             None if authorised => Some(self.work(&route, request)),
@@ -194,6 +196,7 @@ impl Shared {
             FaultKind::Slow(wait) => self.wait(wait).await,
             _ => {}
         }
+
         let answer = self.work(route, request);
         match kind {
             FaultKind::CutAfterWrite => return None,
@@ -209,6 +212,7 @@ impl Shared {
             }
             _ => {}
         }
+
         Some(answer)
     }
 

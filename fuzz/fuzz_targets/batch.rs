@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use desk_handoff::worker::handle;
-use desk_handoff_fuzz::{invocation, runtime, app};
+use desk_handoff_fuzz::{app, invocation, runtime};
 use libfuzzer_sys::fuzz_target;
 
 thread_local!(static RUNTIME: tokio::runtime::Runtime = runtime());

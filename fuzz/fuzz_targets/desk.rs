@@ -8,12 +8,12 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use arbitrary::{Arbitrary, Unstructured};
+use desk_handoff::app::{Job, Origin};
 use desk_handoff::config::{AppId, Mode};
 use desk_handoff::handoff::{Event, parse};
 use desk_handoff::metrics::{Record, Route};
-use desk_handoff::app::{Job, Origin};
 use desk_handoff_fuzz::{
-    APP, DESK_TOKEN, assert_no_secret, authenticated, invocation, runtime, app,
+    APP, DESK_TOKEN, app, assert_no_secret, authenticated, invocation, runtime,
 };
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -44,6 +44,7 @@ impl Shown<'_> {
             [json!("[]"), json!("[{\"channel_url\": \"ch_1\"}]"), json!("["), Value::Null],
             self.related,
         );
+
         json!({
             "id": self.id % 5, "customer": {"id": 9, "sendbirdId": pick(["user_1", "user_1", "user_2", ""].map(Value::from), self.customer)},
             "channelUrl": pick([json!("ch_1"), json!("ch_2"), json!("ch_1"), Value::Null], self.channel), "relatedChannels": related,
@@ -101,6 +102,7 @@ impl Play {
         self.learn(method, path, &body);
         let wait = wait.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
         let head = format!("HTTP/1.1 {status} x\r\n{wait}content-length: {}\r\n\r\n", body.len());
+
         // These statuses have no body, and bytes after them would be the next answer's.
         if matches!(status, 204 | 304) {
             head.replace(&format!("{}", body.len()), "0").into_bytes()
@@ -185,6 +187,7 @@ impl House {
                 tokio::task::spawn_local(serve(stream, Rc::clone(&shared)));
             }
         });
+
         Self { runtime, tasks, address, play }
     }
 }

@@ -8,7 +8,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use desk_handoff::api::event::{answer, request};
 use desk_handoff::api::handle;
 use desk_handoff::auth::sign;
-use desk_handoff_fuzz::{SIGNING_SECRET, assert_no_secret, invocation, runtime, app};
+use desk_handoff_fuzz::{SIGNING_SECRET, app, assert_no_secret, invocation, runtime};
 use http::HeaderValue;
 use lambda_http::Request;
 use libfuzzer_sys::fuzz_target;
@@ -32,6 +32,7 @@ fn ask(request: &Request, input: &[u8]) {
         document["status"].is_string() || document["status"] == event.status_code,
         "{document}"
     );
+
     assert_no_secret(text, input);
 }
 

@@ -102,9 +102,11 @@ impl Input<'_> {
             }
             field
         };
+
         let aliases: Map<String, Value> =
             self.aliases.iter().map(|(a, b)| (a.text(), b.text().into())).collect();
         let mut document = json!({"aliases": aliases, "deny": self.deny.iter().map(Key::text).collect::<Vec<_>>()});
+
         if self.with_fields {
             document["fields"] = self.fields.iter().map(field).collect();
         }
@@ -128,6 +130,7 @@ impl Input<'_> {
                 .map(|value| FieldDefinition::new(value.key.as_str(), Kind::Text))
                 .collect();
         };
+
         let trimmed =
             |option: &String| if self.trim { option.trim().to_owned() } else { option.clone() };
         let kind = |kind: &FieldKind| match kind {
@@ -136,6 +139,7 @@ impl Input<'_> {
             FieldKind::Link => Kind::Link,
             FieldKind::Dropdown(options) => Kind::Dropdown(options.iter().map(trimmed).collect()),
         };
+
         fields
             .iter()
             .map(|field| FieldDefinition::new(field.key.as_str(), kind(&field.kind)))

@@ -46,6 +46,7 @@ fn passes(headers: &HeaderMap, body: &[u8]) -> bool {
         given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
             && BEARER.contains(&token)
     });
+
     let standard = (|| {
         let (id, time) = (only(headers, "webhook-id")?, only(headers, "webhook-timestamp")?);
         let recent = (NOW - 300..=NOW + 300).contains(&time.parse().ok()?);
@@ -55,6 +56,7 @@ fn passes(headers: &HeaderMap, body: &[u8]) -> bool {
             .filter_map(|one| one.strip_prefix("v1,"));
         Some(recent && given.filter_map(|one| BASE64.decode(one).ok()).any(|one| one == right))
     })();
+
     sendbird || bearer || standard == Some(true)
 }
 

@@ -8,14 +8,14 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
+use desk_handoff::app::{App, Health, Invocation};
 use desk_handoff::auth::{Authenticated, Keys, authenticate, sign};
 use desk_handoff::claims::Memory;
 use desk_handoff::config::Config;
 use desk_handoff::metrics::Metrics;
 use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::store::{BoxFuture, StoreError};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
-use desk_handoff::app::{Health, Invocation, App};
+use desk_handoff::store::{BoxFuture, StoreError};
 use http::{HeaderMap, HeaderValue};
 use tokio::runtime::Runtime;
 
@@ -72,6 +72,7 @@ pub fn app(address: &str) -> App {
         "DESK_BASE_URL" | "CHAT_BASE_URL" => Some(address.to_owned()),
         _ => None,
     });
+
     let config = config.expect("the settings are usable");
     App {
         secrets: Secrets::new(Box::new(Fixed), &config),

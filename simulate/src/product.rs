@@ -38,6 +38,7 @@ pub(crate) fn app(world: &Arc<World>) -> App {
         "CHAT_BASE_URL" => Some("http://127.0.0.1:9/v3".to_owned()),
         _ => None,
     });
+
     let config = config.expect("the settings are usable");
     App {
         secrets: Secrets::new(Box::new(Parameters(Arc::clone(world))), &config),
@@ -85,6 +86,7 @@ pub(crate) async fn deliver(world: &Arc<World>, app: &App, message: &Message) ->
         ("SentTimestamp".to_owned(), sent.to_string()),
     ]
     .into();
+
     let mut event = SqsEvent::default();
     event.records = vec![record];
     let invocation = Invocation::new("simulated", world.time_of_day(), WORKER_TIME);

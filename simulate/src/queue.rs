@@ -56,6 +56,7 @@ impl Fifo {
             deduplication: format!("poison {now}"),
             group,
         };
+
         self.send(&entry, HandoffNumber::MAX, now);
     }
 
@@ -89,6 +90,7 @@ impl Fifo {
             }
             groups.push(&message.entry.group);
         }
+
         None
     }
 
@@ -104,6 +106,7 @@ impl Fifo {
                 );
             }
         }
+
         next
     }
 

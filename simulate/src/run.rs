@@ -59,6 +59,7 @@ pub fn play(scenario: &Scenario) -> Played {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime of one thread can be made");
+
     runtime.block_on(async {
         let world = World::new(scenario.clone());
         let _logs = logs::keep(&world);
@@ -116,6 +117,7 @@ impl Play {
         self.settle().await;
         self.world.end_faults();
         let redriven = self.world.queue().redrive(self.world.now());
+
         for handoff in redriven {
             self.world.record(What::Redriven(handoff));
         }
@@ -126,6 +128,7 @@ impl Play {
         self.settle().await;
         self.world.record(What::Probed);
         workers.abort();
+
         turns.abort();
     }
 
@@ -225,6 +228,7 @@ impl Play {
         change(&mut body.sent);
         self.world.record(What::Sent(number, Box::new(body.sent.clone())));
         bodies.push(body);
+
         number
     }
 
@@ -267,6 +271,7 @@ impl Play {
             .iter()
             .map(|body| (body.handoff.user, body.handoff.conversation))
             .collect();
+
         for (user, conversation) in places {
             let handoff = Handoff {
                 route: Route::Direct,
@@ -330,6 +335,7 @@ impl Play {
                 ended = timeout(time, work) => ended.ok(),
             }
         });
+
         let ended = ended.await;
         self.world.record(What::Ended(attempt.number, ended.is_none()));
         ended
@@ -370,6 +376,7 @@ impl Play {
             is_probe: false,
             rules: self.world.scenario.rules.clone(),
         };
+
         let text = text(handoff.form, &sent, number);
         Body { handoff, text, sent }
     }
@@ -437,6 +444,7 @@ impl Play {
         };
         let newest = tickets.iter().filter(is_theirs).rfind(fits);
         let Some(id) = newest.and_then(|ticket| ticket["id"].as_u64()) else { return };
+
         match does {
             Human::Edit(key) if key == PRIORITY => {
                 let number = usize::try_from(self.world.now() % 4).unwrap_or_default();
@@ -472,6 +480,7 @@ impl Play {
                 self.world.record(What::Renamed(id));
             }
         }
+
         self.world.record_changes(By::Human);
     }
 }
@@ -507,6 +516,7 @@ fn text(form: Form, sent: &Sent, number: HandoffNumber) -> String {
             Value::Object(flat)
         }
     };
+
     body.to_string()
 }
 

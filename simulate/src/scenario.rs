@@ -342,6 +342,7 @@ pub fn generate(seed: u64) -> Scenario {
     let mut steps = Vec::new();
     let mut sent = 0;
     let mut at = 0;
+
     for _ in 0..rng.usize(2..=7) {
         at += pause(&mut rng);
         let what = action(&mut rng, users, conversations, &mut sent);
@@ -350,6 +351,7 @@ pub fn generate(seed: u64) -> Scenario {
     if !steps.iter().any(|step| matches!(step.what, Action::Send(_))) {
         steps.push(Step { at, what: Action::Send(handoff(&mut rng, users, conversations)) });
     }
+
     let faults = (0..few(&mut rng, 3)).map(|_| fault(&mut rng)).collect();
     let crashes = (0..few(&mut rng, 2)).map(|_| crash(&mut rng)).collect();
     let stores = (0..few(&mut rng, 1)).map(|_| store_fault(&mut rng)).collect();
@@ -382,6 +384,7 @@ fn rules(rng: &mut fastrand::Rng) -> Value {
     if rng.bool() {
         ticket["priority"] = json!({"from": "urgency"});
     }
+
     usual_rules(ticket)
 }
 
@@ -443,6 +446,7 @@ fn handoff(rng: &mut fastrand::Rng, users: u8, conversations: u8) -> Handoff {
         pick(rng, &[Route::Webhook, Route::Webhook, Route::Direct, Route::Direct, Route::Preview]);
     let keys = KEYS.iter().filter(|_| rng.u8(0..3) > 0).map(|key| (*key).to_owned()).collect();
     let age = (rng.u8(0..4) > 0).then(|| pick(rng, &[0, 1, 5, 60, 400, -200, -4_000_000]));
+
     Handoff {
         route,
         form,
@@ -486,6 +490,7 @@ fn fault(rng: &mut fastrand::Rng) -> Fault {
             Call::Post,
         ],
     );
+
     let trouble = pick(
         rng,
         &[
@@ -507,6 +512,7 @@ fn fault(rng: &mut fastrand::Rng) -> Fault {
             Trouble::Fieldless,
         ],
     );
+
     Fault { call, nth: rng.u32(0..4), times: pick(rng, &[1, 1, 2, 5]), trouble }
 }
 
@@ -538,6 +544,7 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
         change(&mut copy);
         copy
     };
+
     for n in 0..scenario.faults.len() {
         found.push(with(&|copy| {
             copy.faults.remove(n);
@@ -578,5 +585,6 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
         }
     }
     found.retain(|candidate| candidate != scenario);
+
     found
 }

@@ -101,6 +101,7 @@ impl World {
             changed: Notify::new(),
             scenario,
         };
+
         for user in 0..2 {
             for _ in 0..world.scenario.desk.closed_before {
                 let seed =
@@ -113,6 +114,7 @@ impl World {
             let snapshot = snapshot(&ticket);
             world.state().seen.insert(ticket["id"].as_u64().unwrap_or(0), snapshot);
         }
+
         Arc::new(world)
     }
 
@@ -196,6 +198,7 @@ impl World {
         let crash = crash.filter(|_| !self.state().faults_over);
         self.record(What::Began(number, handoff));
         let (waits, killed) = (Mutex::new(0), Notify::new());
+
         Arc::new(Attempt { number, handoff, waits, crash, killed })
     }
 
@@ -232,11 +235,13 @@ impl World {
             turnstile.waiting.iter().map(|(number, _)| *number).collect();
         let waiting: Vec<AttemptNumber> = waiting.into_iter().collect();
         let mut place = 0;
+
         if waiting.len() > 1 {
             let turns = self.scenario.turns.as_deref().unwrap_or_default();
             place = turns.get(turnstile.choices.len()).copied().unwrap_or(0);
             turnstile.choices.push(waiting.len());
         }
+
         let number = waiting.get(place)?;
         let first = turnstile.waiting.iter().position(|(waits, _)| waits == number)?;
         Some(turnstile.waiting.remove(first).1)
@@ -254,6 +259,7 @@ impl World {
             }
             return self.may_end(after).await;
         }
+
         let millis =
             self.chance(|rng| if rng.u8(0..10) == 0 { rng.u64(50..800) } else { rng.u64(1..40) });
         sleep(Duration::from_millis(millis)).await;
@@ -270,6 +276,7 @@ impl World {
             }
             *waits - 1
         };
+
         let is_end =
             attempt.crash.as_ref().is_some_and(|crash| crash.at == number && crash.after == after);
         if is_end {
@@ -296,6 +303,7 @@ impl World {
         if state.faults_over {
             return None;
         }
+
         let fault =
             self.scenario.stores.iter().find(|fault| fault.store == store && fault.nth == this)?;
         *state.struck.entry("store").or_default() += 1;
@@ -303,6 +311,7 @@ impl World {
         if let Ok(attempt) = ATTEMPT.try_with(|attempt| attempt.number) {
             self.record(What::StoreFailed(attempt));
         }
+
         Some(fault.after)
     }
 
@@ -314,11 +323,13 @@ impl World {
         if state.faults_over {
             return None;
         }
+
         let strikes = |fault: &&crate::scenario::Fault| {
             fault.call == call && (fault.nth..fault.nth + fault.times).contains(&this)
         };
         let trouble = self.scenario.faults.iter().find(strikes)?.trouble;
         *state.struck.entry(name_of(trouble)).or_default() += 1;
+
         Some(trouble)
     }
 
@@ -407,10 +418,12 @@ impl World {
             }
             Some(_) | None => None,
         };
+
         if let Some(lost) = lost {
             self.record_return(returned, None);
             return Err(lost);
         }
+
         let is_misleading = self.spoil(trouble, &mut response, before, returned);
         let is_lost = is_misleading && returned.call == Call::Create;
         self.record_return(returned, (!is_lost).then_some(&response));
@@ -468,6 +481,7 @@ impl World {
             }
             Some(_) | None => {}
         }
+
         is_misleading
     }
 
@@ -476,6 +490,7 @@ impl World {
             response.and_then(|response| serde_json::from_slice::<Value>(response.body()).ok());
         let is_ok = response.is_some_and(|response| response.status().is_success());
         let shown = body.as_ref().filter(|_| is_ok).map(shown).unwrap_or_default();
+
         self.record(What::Returned {
             attempt: returned.attempt,
             kind: kind_of(returned.call),
@@ -537,6 +552,7 @@ impl World {
         if before.is_open != now.is_open {
             self.record(What::OpenSet(id, now.is_open, by));
         }
+
         for _ in before.messages..now.messages {
             self.record(What::Messaged(id, by));
         }
@@ -574,15 +590,18 @@ impl World {
         if !matches!(call, Call::Create | Call::PatchFields | Call::Update) {
             return;
         }
+
         let fields = sent_fields(sent);
         let id = serde_json::from_slice::<Value>(response.body())
             .ok()
             .and_then(|body| body["id"].as_u64());
         let is_ok = response.status().is_success();
         let Some(id) = id.filter(|_| is_ok).or(ticket) else { return };
+
         if !is_ok && fields.len() != 1 {
             return;
         }
+
         let held = self.held(id);
         for (key, value) in fields {
             if held.get(&key).map(|text| text.trim()) != Some(value.trim()) {
@@ -650,6 +669,7 @@ fn setup(scenario: &Scenario) -> Setup {
         normalises,
         ..
     } = &scenario.desk;
+
     let lacks = scenario.desk.lacks.as_deref();
     let defined = scenario.rules["fields"].as_array().cloned().unwrap_or_default();
     let fields = defined.iter().filter(|field| field["key"].as_str() != lacks);
@@ -657,6 +677,7 @@ fn setup(scenario: &Scenario) -> Setup {
         let kind = if field["type"] == "integer" { FieldKind::Integer } else { FieldKind::Text };
         Some(FieldDefinition::new(field["key"].as_str()?, kind))
     };
+
     Setup {
         desk_token: FIRST_TOKEN.to_owned(),
         fields: fields.filter_map(definition).collect(),
@@ -756,6 +777,7 @@ fn call_of(request: &http::Request<Vec<u8>>) -> (Call, Option<u64>) {
     let path = request.uri().path();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').skip(2).collect();
     let is_get = request.method() == http::Method::GET;
+
     match parts.as_slice() {
         ["tickets"] if is_get => (Call::List, None),
         ["tickets"] => (Call::Create, None),
@@ -780,6 +802,7 @@ fn snapshot(ticket: &Value) -> Snapshot {
     };
     let priority = ticket["priority"].as_str().filter(|priority| !priority.is_empty());
     let priority = priority.map(|priority| (PRIORITY.to_owned(), priority.to_owned()));
+
     Snapshot {
         fields: fields.filter_map(pair).chain(priority).collect(),
         is_open: ticket["status2"] != "CLOSED",

@@ -20,11 +20,13 @@ pub fn request(event: ApiGatewayV2httpRequest) -> Request {
     } else {
         body.into_bytes()
     };
+
     let mut request = Request::new(Body::Binary(body));
     *request.method_mut() = event.request_context.http.method;
     *request.uri_mut() =
         uri(&event.raw_path.unwrap_or_default(), event.raw_query_string.as_deref());
     *request.headers_mut() = event.headers;
+
     request
 }
 
@@ -73,6 +75,7 @@ mod tests {
         assert!(request.headers().contains_key("x-sendbird-signature"));
         assert_eq!(&request.body()[..], b"{}");
         let encoded = odd(&json!({"body": "eyJhIjogMX0=", "isBase64Encoded": true}));
+
         assert_eq!(&encoded.body()[..], br#"{"a": 1}"#);
     }
 
@@ -84,6 +87,7 @@ mod tests {
             .body(Body::Text("text".into()))
             .unwrap();
         let answer = answer(response);
+
         assert_eq!(
             (answer.status_code, &answer.headers["a"], answer.body),
             (201, &"b".parse().unwrap(), Some("text".into()))
@@ -116,6 +120,7 @@ mod tests {
             "?#",
             "{|}^`\"<>",
         ];
+
         for text in texts {
             for name in ["rawPath", "rawQueryString"] {
                 let request = odd(&json!({ name: text }));
@@ -127,6 +132,7 @@ mod tests {
             let headers = json!({"host": text.replace(['\r', '\n', '\u{0}'], ""), "x-forwarded-proto": "no protocol"});
             assert_eq!(odd(&json!({"headers": headers})).uri().path(), "/handoffs");
         }
+
         let long = "é".repeat(40_000);
         assert_eq!(odd(&json!({"rawPath": long})).uri(), "/");
     }

@@ -177,6 +177,7 @@ fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let named: Option<Cow<'_, str>> =
         pairs.find(|(name, _)| name == "app_id").map(|(_, value)| value);
+
     match (named, served) {
         (Some(named), served) => {
             served.iter().find(|app_id| app_id.as_str() == named).ok_or(Problem::UnknownApplication)

@@ -74,6 +74,7 @@ impl Problem {
             "detail": detail,
             "request_id": request_id,
         });
+
         if let Self::BadBody(BadBody::Shape(problems)) = &self {
             let error =
                 |problem: &ReadError| json!({"path": problem.path, "detail": problem.message});
@@ -82,6 +83,7 @@ impl Problem {
         if let Self::Failed(ProcessError::Desk(DeskError { status: Some(status), .. })) = &self {
             document["desk_status"] = status.as_u16().into();
         }
+
         let mut response = super::json_response(status, &document);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -100,6 +102,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+
         response
     }
 
@@ -333,6 +336,7 @@ fn desk_failed(error: &DeskError) -> ProblemDetails {
             (StatusCode::BAD_GATEWAY, "desk-unavailable", "Desk did not do its part")
         }
     };
+
     let advice = match error.kind {
         ErrorKind::Refused => "Sending the same again does not help.",
         ErrorKind::Unauthorized
@@ -342,5 +346,6 @@ fn desk_failed(error: &DeskError) -> ProblemDetails {
         | ErrorKind::Unreachable
         | ErrorKind::CallLimit => "Trying again is safe: it never makes a second ticket.",
     };
+
     ProblemDetails { status, name, title, detail: format!("{error}. {advice}") }
 }

@@ -59,12 +59,14 @@ impl Environment {
                 required.into_iter().filter(|name| read(name).is_none()).collect(),
             ));
         };
+
         let credentials = Credentials::from_keys(key_id, key, read("AWS_SESSION_TOKEN"));
         let endpoints = [
             (Service::Dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"),
             (Service::Sqs, "AWS_ENDPOINT_URL_SQS"),
             (Service::Ssm, "AWS_ENDPOINT_URL_SSM"),
         ];
+
         let endpoint = |(service, name): (Service, &str)| {
             Some((service, read(name).or(read("AWS_ENDPOINT_URL"))?))
         };
@@ -151,6 +153,7 @@ mod tests {
         let one = |name| endpoints(&[("AWS_ENDPOINT_URL", "all"), (name, "own")]);
         assert_eq!(one("AWS_ENDPOINT_URL_DYNAMODB"), all(["own", "all", "all"]));
         assert_eq!(one("AWS_ENDPOINT_URL_SQS"), all(["all", "own", "all"]));
+
         assert_eq!(one("AWS_ENDPOINT_URL_SSM"), all(["all", "all", "own"]));
     }
 

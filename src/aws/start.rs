@@ -49,6 +49,7 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<Ap
     let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
     let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
     let transport = Box::new(HttpTransport(client));
+
     Ok(App {
         config,
         secrets,
@@ -103,6 +104,7 @@ mod tests {
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
         ];
+
         for name in lacks {
             assert_eq!(said.matches(name).count(), 1, "{name}: {said}");
         }

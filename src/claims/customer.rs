@@ -581,6 +581,7 @@ mod tests {
                 && !is_doubtful(&customer, &other, 10, "gold")
         );
         customer.settle_doubts(&one);
+
         assert!(!is_doubtful(&customer, &one, 10, "gold"));
     }
 
@@ -630,6 +631,7 @@ mod tests {
         for n in 0..32 {
             customer.remember_done(&format!("e{n}"), true, NOW);
         }
+
         let key =
             crate::claims::item_key(&crate::config::AppId::parse(&"A".repeat(36)).unwrap(), "user");
         let item = key.len() + serde_json::to_string(&customer).unwrap().len();
@@ -653,6 +655,7 @@ mod tests {
                     customer.doubt_writes(subject(&names, "e"), 1, tier("gold"));
                 }
             }
+
             let stored = serde_json::to_string(&customer).unwrap();
             prop_assert!(stored.len() < 40_000, "{}", stored.len());
             prop_assert_eq!(serde_json::from_str::<Customer>(&stored).unwrap(), customer);

@@ -65,6 +65,7 @@ impl fmt::Display for DeskError {
         if let Some(code) = &self.code {
             write!(f, ", code {code}")?;
         }
+
         f.write_str(")")
     }
 }
@@ -84,11 +85,13 @@ impl DeskError {
             400..=499 => ErrorKind::Refused,
             _ => ErrorKind::Unavailable,
         };
+
         let sent = if status.is_server_error() || kind == ErrorKind::TimedOut {
             Sent::Maybe
         } else {
             Sent::No
         };
+
         Self {
             call,
             kind,
@@ -213,6 +216,7 @@ mod tests {
         ] {
             assert_eq!(error(400, &[], odd).code, None, "{odd}");
         }
+
         assert_eq!(error(429, &[], r#"{"code": 500910}"#).code.as_deref(), Some("500910"));
     }
 
@@ -245,6 +249,7 @@ mod tests {
         assert!(
             !DeskError::invalid_response("view ticket", Some(StatusCode::OK)).failure().passing
         );
+
         assert!(
             DeskError::no_response("view ticket", ErrorKind::TimedOut, Sent::Maybe)
                 .failure()

@@ -183,6 +183,7 @@ impl<'a> Desk<'a> {
         let name = "tickets of customer in a state";
         let filter = [("sendbird_id", user_id), ("status2", state)];
         let (mut found, mut offset) = (Vec::new(), 0);
+
         for _ in 0..MAX_PAGES_OF_STATE {
             let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
             let is_last = page.is_last(offset);
@@ -193,6 +194,7 @@ impl<'a> Desk<'a> {
                 return Ok(found);
             }
         }
+
         Err(DeskError::invalid_response(name, None))
     }
 
@@ -209,12 +211,14 @@ impl<'a> Desk<'a> {
         let first = self.tickets(name, &[], PAGE, 0).await?;
         let (count, received) = (first.count, first.received);
         let mut found = first.tickets;
+
         if let Some(count) = count.filter(|count| *count > received) {
             let offset = count.saturating_sub(received).max(received);
             found.extend(self.tickets(name, &[], PAGE, offset).await?.tickets);
         }
         found.sort_unstable_by_key(|ticket| Reverse(ticket.id));
         found.truncate(PAGE as usize);
+
         Ok(found)
     }
 
@@ -228,9 +232,11 @@ impl<'a> Desk<'a> {
         let (status, value) = self.json(Call::get(name, path)).await?;
         let page =
             wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+
         if !page.is_last(0) {
             return Err(DeskError::invalid_response(name, Some(status)));
         }
+
         let key = |team: &Value| team.get("key").and_then(Value::as_str).map(str::to_owned);
         Ok(page.results.iter().filter_map(key).collect())
     }
@@ -263,6 +269,7 @@ impl<'a> Desk<'a> {
             "/customers".to_owned(),
             json!({"sendbirdId": user_id}),
         );
+
         let (status, value) = self.json(call).await?;
         let ours = wire::sendbird_id(&value) == Some(user_id);
         let id = value.get("id").and_then(Value::as_u64).filter(|_| ours);
@@ -346,6 +353,7 @@ impl<'a> Desk<'a> {
         let is_ours = |ticket: &Value| {
             ticket.as_u64() == Some(id) || ticket.get("id").and_then(Value::as_u64) == Some(id)
         };
+
         Ok(match answer.get("transferredTickets") {
             Some(Value::Array(moved)) => moved.iter().any(is_ours),
             Some(Value::Null | Value::Bool(false)) | None => false,
@@ -373,10 +381,12 @@ impl<'a> Desk<'a> {
         if matches!(channel_url, "" | "." | "..") {
             return Err(DeskError::no_response("post message", ErrorKind::Refused, Sent::No));
         }
+
         let channel: String =
             url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
         let path = format!("/group_channels/{}/messages", channel.replace('+', "%20"));
         let body = json!({"message_type": "MESG", "user_id": user_id, "message": message});
+
         // Chat answers with the message; a page of somebody in between is no sign that it was
         // posted.
         self.json(Call { chat: true, ..Call::write("post message", Method::POST, path, body) })
@@ -396,6 +406,7 @@ impl<'a> Desk<'a> {
         let (status, value) = self.json(Call::get(name, path)).await?;
         let page =
             wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+
         Ok(TicketPage {
             count: page.count,
             received: page.results.len() as u64,
@@ -415,9 +426,11 @@ impl<'a> Desk<'a> {
         if answer.body().trim_ascii().is_empty() {
             return Ok(None);
         }
+
         let invalid = || DeskError::invalid_response(name, Some(answer.status()));
         let value = read(answer.body()).ok_or_else(invalid)?;
         let ticket = wire::ticket(&value).ok_or_else(invalid)?;
+
         if wanted.is_some_and(|wanted| wanted != ticket.id) {
             Err(invalid())
         } else {

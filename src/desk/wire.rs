@@ -49,6 +49,7 @@ pub(super) fn ticket(value: &Value) -> Option<Ticket> {
     let not_closed =
         text("closeStatus").is_none_or(|status| status.is_empty() || status == "NOT_CLOSED");
     let customer = value.get("customer");
+
     Some(Ticket {
         id,
         title: text("channelName"),
@@ -94,6 +95,7 @@ fn related(value: &Value) -> Option<Vec<String>> {
     if value.is_null() || value.as_str() == Some("") {
         return Some(Vec::new());
     }
+
     let parsed = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let channels = parsed.as_ref().unwrap_or(value).as_array()?;
     Some(
@@ -157,6 +159,7 @@ impl NewTicket<'_> {
         if let Some(channel) = self.related {
             body["relatedChannelUrls"] = channel.into();
         }
+
         body
     }
 }
@@ -184,6 +187,7 @@ mod tests {
         );
         assert_eq!(ticket.fields.unwrap()["items"].expose(), "3");
         assert_eq!(ticket.related, Some(vec!["ch_1".to_owned()]));
+
         assert_eq!(
             (ticket.customer_id, ticket.sendbird_id.as_deref()),
             (Some(5_556_923), Some("user_1"))
@@ -228,6 +232,7 @@ mod tests {
                 Some(Vec::new())
             );
         }
+
         for none in [json!({}), json!({"id": "1"}), json!({"id": 0}), json!(null), json!([])] {
             assert_eq!(ticket(&none), None);
         }
@@ -241,6 +246,7 @@ mod tests {
             is_integer: true,
             truncated: false,
         };
+
         let ticket = NewTicket {
             title: "T",
             customer_id: 5,
@@ -249,6 +255,7 @@ mod tests {
             team: None,
             related: Some("ch_1"),
         };
+
         let expected = json!({
             "channelName": "T", "customerId": 5, "customFields": "{\"items\":\"3\"}", "priority": "HIGH",
             "relatedChannelUrls": "ch_1"
@@ -266,6 +273,7 @@ mod tests {
             team: None,
             related: Some("ch_1"),
         };
+
         let is = |shown: Value| asked.may_be(&ticket(&shown).unwrap());
         let channels = "[{\"channel_url\": \"ch_0\"}, {\"channel_url\": \"ch_1\"}]";
         assert!(is(json!({"id": 1})));
@@ -273,6 +281,7 @@ mod tests {
             json!({"id": 1, "customer": {"id": 5}, "channelName": "t…", "relatedChannels": channels})
         ));
         assert!(!is(json!({"id": 1, "customer": {"id": 6}})));
+
         assert!(!is(json!({"id": 1, "relatedChannels": "[{\"channel_url\": \"ch_2\"}]"})));
     }
 

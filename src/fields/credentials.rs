@@ -97,6 +97,7 @@ fn words(key: &str) -> Vec<String> {
         }
     }
     words.retain(|word| !word.is_empty());
+
     words
 }
 

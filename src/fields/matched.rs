@@ -93,6 +93,7 @@ impl Matched {
                 (outcomes.team, self.team.as_ref().map(|team| team.as_str().to_owned().into()))
             }
         };
+
         let value = value.filter(|_| with_values);
         Entry { key, outcome, field, hint: None, by: None, value, agrees: false }
     }

@@ -40,6 +40,7 @@ pub fn match_fields(rules: &Rules, handoff: &Handoff) -> Matched {
         matched: Matched::default(),
         resolutions: BTreeMap::new(),
     };
+
     match &rules.fields {
         Some(fields) => {
             for field in fields {
@@ -51,6 +52,7 @@ pub fn match_fields(rules: &Rules, handoff: &Handoff) -> Matched {
     matching.priority();
     matching.team();
     matching.remaining_keys();
+
     matching.matched
 }
 
@@ -261,9 +263,11 @@ impl Matching<'_> {
             Ok(converted) => converted,
             Err(refusal) => return Resolution::Decided(refusal),
         };
+
         if self.matched.values.len() == MAX_FIELDS {
             return Resolution::Decided(Outcome::OverLimit.into());
         }
+
         let is_integer = *kind == FieldKind::Integer;
         let value = FieldValue { key: key.clone(), text: text.into(), is_integer, truncated };
         self.matched.values.push(value);
@@ -327,6 +331,7 @@ impl Matching<'_> {
             }
             Some(Choice::From(Source::Context(_))) => None,
         };
+
         wish.or(chosen)
     }
 
@@ -337,6 +342,7 @@ impl Matching<'_> {
             self.matched.rows.iter().map(|row| row.key.clone()).collect();
         let keys: Vec<&str> =
             sorted_keys(self.handoff).filter(|key| !has_row.contains(*key)).collect();
+
         for key in keys {
             let (field, resolution) = match self.resolutions.remove(key) {
                 Some(known) => known,
@@ -350,6 +356,7 @@ impl Matching<'_> {
         if let Some(denial) = self.denial(key) {
             return denial;
         }
+
         let known = fields.near(key);
         match FieldKey::parse(key) {
             Some(_) => Refusal::with_hint(Outcome::Unmatched, known.map(str::to_owned)),

@@ -24,6 +24,7 @@ impl<'c> Candidates<'c> {
         if text.len() > 4 * MAX_VALUE {
             return None;
         }
+
         let wanted = letters(text);
         let same = self.0.iter().find(|(_, letters)| *letters == wanted);
         let close = |(text, letters): &&(&str, String)| {
@@ -32,6 +33,7 @@ impl<'c> Candidates<'c> {
                 && wanted.len().abs_diff(letters.len()) <= 4
                 && strsim::osa_distance(&wanted, letters) <= 1
         };
+
         same.or_else(|| self.0.iter().find(close)).map(|(text, _)| *text)
     }
 }
@@ -74,10 +76,12 @@ pub(super) fn legal_form(key: &str) -> Option<String> {
         }
         after_small = char.is_ascii_lowercase() || char.is_ascii_digit();
     }
+
     let mut form = form.trim_matches('-').replace("--", "-");
     if form.len() > MAX_KEY {
         let end = form[..=MAX_KEY].rfind('-').unwrap_or(MAX_KEY);
         form.truncate(end);
     }
+
     FieldKey::parse(&form).map(|key| key.as_str().to_owned())
 }

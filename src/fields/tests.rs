@@ -98,6 +98,7 @@ fn scalars_travel_as_text_and_nothing_else_does() {
     {
         assert_eq!(sent(&rules, json!({ "f": value })), [("f".into(), text.into())]);
     }
+
     for (value, outcome) in [
         (json!(null), "empty"),
         (json!(""), "empty"),
@@ -135,6 +136,7 @@ fn a_link_is_http_and_whole() {
         assert_eq!(outcomes(&one("link"), json!({ "f": value })), ["f written"], "{value}");
     }
     let long = format!("https://shop.example/{}", "a".repeat(170));
+
     for value in [
         "javascript:alert(1)",
         "data:text/html,x",
@@ -183,6 +185,7 @@ fn nothing_very_short_or_very_long_is_likened() {
     assert_eq!(outcomes(&rules, json!({"abx": 1})), ["abx unmatched"]);
     assert_eq!(outcomes(&rules, json!({"abcx": 1})), ["abcx unmatched ?abcd"]);
     assert_eq!(outcomes(&rules, json!({"abxd": 1})), ["abxd unmatched ?abcd"]);
+
     for (dashes, hint) in [(4 * MAX_VALUE - 8, " ?gold plus"), (4 * MAX_VALUE - 7, "")] {
         let value = format!("gold{}plus", "-".repeat(dashes));
         assert_eq!(outcomes(&rules, json!({"tier": value})), [format!("tier not-an-option{hint}")]);
@@ -208,6 +211,7 @@ fn the_fields_own_key_wins_over_its_aliases() {
     let lines =
         ["order-id written", "order superseded ->order-id", "orderId superseded ->order-id"];
     assert_eq!(outcomes(&rules, json!({"orderId": "1", "order": "2", "order-id": "3"})), lines);
+
     assert_eq!(
         sent(&rules, json!({"orderId": "1", "order": "2"})),
         [("order-id".into(), "2".into())]
@@ -222,6 +226,7 @@ fn empty_key_yields_to_filled_alias() {
             "aliases": {"orderId": "order-id", "order": "order-id"}
         })
     };
+
     let mut listed = rules(document(&[]));
     for _ in 0..2 {
         let lines = ["orderId written ->order-id", "order empty ->order-id", "order-id empty"];
@@ -237,6 +242,7 @@ fn empty_key_yields_to_filled_alias() {
         // And so without a list of fields.
         listed.fields = None;
     }
+
     let denied = rules(document(&["order"]));
     let lines = ["orderId written ->order-id", "order denied ->order-id"];
     assert_eq!(outcomes(&denied, json!({"order": "B", "orderId": "A"})), lines);
@@ -256,6 +262,7 @@ fn a_denied_key_reaches_nothing() {
     assert!(matched.values.is_empty() && matched.team.is_none());
     let lines = ["token denied", "other denied", "authToken denied ->token"];
     assert_eq!(outcomes(&rules, json!({"token": "t", "authToken": "t"})), lines);
+
     assert_eq!(
         outcomes(&rules, json!({"authToken": "t"})),
         ["authToken denied ->token", "other empty"]
@@ -278,6 +285,7 @@ fn better_source_supersedes_the_others() {
         };
         entries.into_iter().map(line).collect::<Vec<_>>()
     };
+
     let line = |key: &str, outcome: &str, by: &str, missed| {
         (key.into(), json!(outcome), by.into(), missed)
     };
@@ -297,6 +305,7 @@ fn better_source_supersedes_the_others() {
             line("memberTier", "written", "", false),
         ]
     );
+
     assert_eq!(
         entries(json!({"level": "gold"})),
         [line("tier", "written", "", false), line("level", "written", "", false)]
@@ -321,12 +330,14 @@ fn credential_is_denied_unless_defined() {
         "order-id written".to_owned(),
         format!("api_key denied ?{ALLOW_HINT}"),
     ];
+
     let context = json!({"authToken": "t", "api_key": "k", "order-id": "1"});
     assert_eq!(outcomes(&rules(document(true)), context.clone()), lines);
     assert_eq!(outcomes(&rules(document(false)), context)[0], "authToken written ->note");
     let defined = rules(json!({"fields": [{"key": "token", "type": "text"}]}));
     assert_eq!(outcomes(&defined, json!({"token": "t"})), ["token written"]);
     let listed = rules(json!({"fields": [{"key": "token", "type": "text"}], "deny": ["token"]}));
+
     assert_eq!(outcomes(&listed, json!({"token": "t"})), ["token denied"]);
 }
 
@@ -342,6 +353,7 @@ fn reserved_key_fills_its_own_field() {
         let entries = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
         entries.into_iter().map(|entry| (entry.key, entry.outcome)).collect::<Vec<_>>()
     };
+
     let expected =
         [("title".to_owned(), Outcome::Written), ("tier".to_owned(), Outcome::Unmatched)];
     assert_eq!(lines(&with_field), expected);
@@ -361,6 +373,7 @@ fn field_with_source_has_its_own_line() {
         outcomes(&rules, json!({"lang": "fr"})),
         ["lang written", "land empty", "tier empty"]
     );
+
     assert_eq!(sent(&rules, json!({"lang": "fr"})), [("lang".into(), "fr".into())]);
 }
 
@@ -406,6 +419,7 @@ fn key_that_yields_to_senders_wish_is_superseded() {
         [("pri".into(), Outcome::Kept), ("team".into(), Outcome::NotAnOption)]
     );
     wished.ticket.priority = Some(Priority::High);
+
     assert_eq!(lines(&wished)[0], ("pri".into(), Outcome::Written));
 }
 
@@ -450,6 +464,7 @@ fn only_first_hundred_keys_get_hints() {
         deny.iter().map(|key| (key.clone(), json!(1))).collect();
     context.insert("orderId".into(), json!(1));
     let lines = outcomes(&rules, Value::Object(context));
+
     assert_eq!(
         lines.last().unwrap(),
         "orderId invalid-key ?order-id",
@@ -480,6 +495,7 @@ fn a_preview_shows_values_and_nothing_else_does() {
         json!(matched.entries(&outcomes, false)),
         json!([{"key": "f", "outcome": "written"}])
     );
+
     assert!(!format!("{matched:?}").contains("secret"));
 }
 
@@ -518,6 +534,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         "aliases": {"alias": "text", "Text": "text"}, "deny": ["secret"],
         "ticket": {"priority": {"from": "pri"}, "team": {"from": "tier"}}
     });
+
     let bare = json!({"aliases": {"alias": "text"}, "deny": ["secret"]});
     prop::sample::select(vec![rules(full), rules(bare), Rules::default()])
 }
@@ -539,6 +556,7 @@ proptest! {
         expected.dedup();
         prop_assert_eq!(keys, expected);
         let again = match_fields(&rules, &handoff);
+
         prop_assert_eq!(entries, again.entries(&FieldOutcomes::all(&again, Outcome::Written), false));
     }
 
@@ -555,6 +573,7 @@ proptest! {
         prop_assert!(matched.values.len() <= MAX_FIELDS);
         let keys: BTreeSet<&FieldKey> = matched.values.iter().map(|value| &value.key).collect();
         prop_assert_eq!(keys.len(), matched.values.len());
+
         for value in &matched.values {
             let text = value.text.expose();
             prop_assert!(FieldKey::parse(value.key.as_str()).is_some());

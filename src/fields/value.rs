@@ -26,6 +26,7 @@ pub(super) fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::Bool(truth)) => truth.to_string(),
     };
+
     if text.trim().is_empty() {
         return Err(Outcome::Empty.into());
     }

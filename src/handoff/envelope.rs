@@ -52,6 +52,7 @@ impl Reader {
         let mut problems = Self::default();
         let id = problems.optional_identifier(CONVERSATION, parts, "id");
         let channel_url = problems.optional_identifier(CONVERSATION, parts, "channel_url");
+
         if id.is_none() && channel_url.is_none() {
             self.report(CONVERSATION, "must have an id or a channel_url");
             self.problems.append(&mut problems.problems);
@@ -59,6 +60,7 @@ impl Reader {
         }
         remarks.problems.append(&mut problems.problems);
         let channel_type = remarks.optional_identifier(CONVERSATION, parts, "channel_type");
+
         Some(Conversation { id, channel_url, channel_type })
     }
 
@@ -69,13 +71,16 @@ impl Reader {
         let path = "data.external_case";
         let case = self.object(path, present(data, "external_case")?)?;
         let kind = filled(case, "type").and_then(Value::as_str)?.trim();
+
         if !matches!(kind, "sendbird_desk" | "desk") {
             return None;
         }
+
         let id = ticket_id(filled(case, "case_id")?);
         if id.is_none() {
             self.report("data.external_case.case_id", "must be a whole number");
         }
+
         id
     }
 }

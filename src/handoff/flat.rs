@@ -76,6 +76,7 @@ impl Reader {
             self.report("conversation_id", message);
             return None;
         }
+
         let id = self.optional_identifier("", body, "conversation_id");
         let channel_url = self.optional_identifier("", body, "channel_url");
         let (id, channel_url) = match (id, channel_url) {
@@ -88,6 +89,7 @@ impl Reader {
             (Some(id), None) if id.starts_with(CHANNEL_PREFIX) => (None, Some(id)),
             names => names,
         };
+
         (id.is_some() || channel_url.is_some()).then_some(Conversation {
             id,
             channel_url,

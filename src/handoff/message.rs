@@ -86,15 +86,18 @@ impl Message {
         }
         let Version { version } =
             serde_json::from_str(body).map_err(|_| DecodeError::Unreadable)?;
+
         if version != VERSION && version != FIRST_VERSION {
             return Err(DecodeError::UnknownVersion);
         }
+
         let mut message: Self = serde_json::from_str(body).map_err(|_| DecodeError::Unreadable)?;
         if version == FIRST_VERSION {
             // Only webhooks were queued.
             message.handoff.form = Form::Envelope;
             message.handoff.received = sent.unwrap_or_default();
         }
+
         Ok(message)
     }
 }
@@ -122,6 +125,7 @@ mod tests {
             ticket: TicketWish { id: Some(7), ..TicketWish::default() },
             ..Handoff::default()
         };
+
         Message::new(&AppId::parse("APP-1").unwrap(), handoff, false)
     }
 
@@ -162,6 +166,7 @@ mod tests {
         assert_ne!(entry.group, other_user.group);
         assert_ne!(entry.deduplication, other_user.deduplication);
         assert_ne!(entry.deduplication, of_user("u1", "e2", "ch1").deduplication);
+
         assert_eq!((entry.group.len(), entry.deduplication.len()), (64, 64));
     }
 

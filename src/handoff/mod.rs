@@ -256,11 +256,13 @@ impl Reader {
         if !is_named {
             self.report(path, "must have an id or a channel_url");
         }
+
         let conversation = Conversation {
             id: self.optional_identifier(path, parts, "id"),
             channel_url: self.optional_identifier(path, parts, "channel_url"),
             channel_type: self.optional_identifier(path, parts, "channel_type"),
         };
+
         is_named.then_some(conversation)
     }
 
@@ -330,6 +332,7 @@ impl Reader {
                 return None;
             }
         };
+
         let problem = if text.is_empty() {
             "must not be empty"
         } else if text.chars().count() > MAX_ID {
@@ -340,6 +343,7 @@ impl Reader {
             return Some(text);
         };
         self.report(path, problem);
+
         None
     }
 }

@@ -71,6 +71,7 @@ fn only_events_carry_senders_time() {
     assert_eq!(handoff(&direct).stamp(), Stamp { created: None, received: RECEIVED });
     let flat =
         json!({"created_at": "2025-07-30T08:35:25.5Z", "conversation_id": 1, "user_id": "u"});
+
     assert_eq!(handoff(&flat).stamp().created, None);
 }
 
@@ -136,6 +137,7 @@ fn event_id_is_bodys_then_headers_then_digest() {
     );
     assert_eq!(id(bare, None), id(bare, None));
     assert_eq!(id(bare, None).len(), 64);
+
     assert!(matches!(read(bare.as_bytes(), Some("")), Err(BadBody::Shape(_))));
 }
 
@@ -154,6 +156,7 @@ fn every_wrong_shape_is_named_by_its_path() {
     });
     assert_eq!(paths(&direct), ["context", "language", "country"]);
     let wishes = json!({"id": -1, "priority": "top", "team": "V I P", "title": " "});
+
     assert_eq!(
         paths(&json!({"conversation": {"id": 1, "user_id": "u"}, "ticket": wishes})),
         ["ticket.id", "ticket.title", "ticket.priority", "ticket.team"]
@@ -193,6 +196,7 @@ fn optional_parts_of_event_cost_nothing() {
     );
     body["data"]["conversation"]["id"] = json!(false);
     let wrong = ["data.conversation", "data.conversation.id", "data.conversation.channel_url"];
+
     assert_eq!(paths(&body), wrong, "neither name can be used");
 }
 
@@ -217,6 +221,7 @@ fn flat_form_is_read() {
     assert_eq!(*team, TeamKey::parse("vip"));
     assert_eq!(json!(handoff.context), json!({"order-id": "ORD-1", "is-new": true, "cart": 3}));
     assert_eq!(handoff.reserved.0["language"], "en");
+
     assert!(!handoff.event_is_named && handoff.event_id.len() == 64);
 }
 
@@ -234,6 +239,7 @@ fn channel_may_stand_as_conversation_id() {
             (None, Some(channel))
         );
     }
+
     let two = json!({"conversation_id": channel, "channel_url": "other", "user_id": "u"});
     assert_eq!(paths(&two), ["conversation_id"]);
 }
@@ -256,6 +262,7 @@ fn wrong_reserved_key_is_named() {
     ];
     assert_eq!(paths(&wrong), named);
     assert_eq!(paths(&json!({})), ["user_id", "conversation_id"]);
+
     assert_eq!(paths(&json!({"user_id": "u", "conversation_id": ""})), ["conversation_id"]);
 }
 
@@ -271,12 +278,14 @@ fn three_forms_say_the_same() {
             handoff.event_id,
         )
     };
+
     let envelope = json!({
         "id": "e", "category": "handoff",
         "data": {"conversation": {"id": 1, "user_id": "u", "ai_agent_context": {
             "language": "en", "context": {"a": "b"}
         }}}
     });
+
     let nested = json!({
         "event_id": "e", "conversation": {"id": "1", "user_id": "u"}, "context": {"a": "b"}, "language": "en"
     });
@@ -414,6 +423,7 @@ proptest! {
         body.insert("category".into(), "handoff".into());
         body.insert("data".into(), data.into());
         let read = read(Value::Object(body).to_string().as_bytes(), None);
+
         prop_assert!(matches!(read, Ok(Event::Handoff(_))), "{read:?}");
     }
 

@@ -168,12 +168,14 @@ impl<'a> Work<'a> {
         let is_new = remembered.iter().all(|ticket| ticket.id != shown.id);
         let mut known = self.known(shown.id);
         let may_have_made = self.customer.may_have_made(self.subject());
+
         if is_new && may_have_made && matcher.is_titled(shown) {
             known.set_made_for(self.event_mark());
         }
         known.marks = self.settled(known.marks, shown);
         self.customer.settle_doubts(&self.names);
         self.customer.desk_id = shown.customer_id.or(self.customer.desk_id);
+
         self.keep(known);
     }
 

@@ -23,10 +23,12 @@ impl Work<'_> {
             stamp: self.handoff.stamp(),
             newest: self.customer.conversation(&self.names).newest,
         };
+
         let channel = self.channel().map(str::to_owned);
         let mut change = change(ticket, &known.marks, self.matched, claimant, channel.as_deref());
         let is_refused =
             |name: &str, text: &str| known.has_refused(&self.customer.digest(name, text));
+
         if channel.is_some_and(|channel| is_refused(RELATED, &channel)) {
             change.related = None;
         }
@@ -34,6 +36,7 @@ impl Work<'_> {
             change.team = None;
             change.outcomes.team = Outcome::Rejected;
         }
+
         change
     }
 
@@ -68,6 +71,7 @@ impl Work<'_> {
         if change.outcomes.team == Outcome::Unchanged {
             known.marks.renew(TEAM, stamp);
         }
+
         self.keep(known);
     }
 

@@ -360,6 +360,7 @@ impl Title {
         if !rest.is_empty() {
             parts.push(TitlePart::Text(rest.to_owned()));
         }
+
         Ok(Self(parts))
     }
 }

@@ -47,6 +47,7 @@ impl Reader {
         let deny_credentials =
             parts.get("deny_credentials").is_none_or(|value| self.truth("deny_credentials", value));
         let ticket = parts.get("ticket").map(|value| self.ticket(value)).unwrap_or_default();
+
         Rules { fields, aliases, deny, deny_credentials, ticket }
     }
 
@@ -60,6 +61,7 @@ impl Reader {
             }
             fields.push(field);
         }
+
         fields
     }
 
@@ -77,6 +79,7 @@ impl Reader {
             Some(Some(source)) => Some(source),
             None => None,
         };
+
         Some(Field { key: key?, kind: kind?, from })
     }
 
@@ -96,6 +99,7 @@ impl Reader {
             ("link", None) => return Some(FieldKind::Link),
             _ => self.report(&join(path, "type"), "must be text, integer, link or dropdown"),
         }
+
         None
     }
 
@@ -115,6 +119,7 @@ impl Reader {
             }
             options.push(option.to_owned());
         }
+
         options
     }
 
@@ -133,6 +138,7 @@ impl Reader {
             }
             aliases.insert(alias.clone(), target);
         }
+
         aliases
     }
 
@@ -155,13 +161,16 @@ impl Reader {
             "overwrite",
             "opening_message",
         ];
+
         let Some(parts) = self.closed_object("ticket", value, &known) else {
             return TicketRules::default();
         };
         let mut ticket = TicketRules::default();
+
         if let Some(value) = parts.get("title") {
             ticket.title = self.title("ticket.title", value).unwrap_or_default();
         }
+
         let priority =
             |text: &str| Priority::NAMES.contains(&text).then(|| Priority::parse(text)).flatten();
         ticket.priority = parts.get("priority").and_then(|value| {
@@ -199,6 +208,7 @@ impl Reader {
             .get("opening_message")
             .and_then(|value| self.filled("ticket.opening_message", value))
             .map(str::to_owned);
+
         ticket
     }
 
@@ -256,12 +266,14 @@ impl Reader {
             return Some(Source::Context(name.to_owned()));
         };
         let found = BuiltIn::parse(built_in).map(Source::BuiltIn);
+
         if found.is_none() {
             self.report(
                 path,
                 format!("is not a built-in; known, each after a $, are {}", BuiltIn::names()),
             );
         }
+
         found
     }
 

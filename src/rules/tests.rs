@@ -44,6 +44,7 @@ fn every_problem_is_reported_with_its_path() {
         "ticket": {"title": "{user}", "priority": {"value": "high"}, "team": {}, "when_closed": "reopen"},
         "extra": 1
     }"#;
+
     let paths: Vec<String> =
         Rules::parse(text).unwrap_err().into_iter().map(|problem| problem.path).collect();
     let expected = [
@@ -64,6 +65,7 @@ fn every_problem_is_reported_with_its_path() {
         "ticket.team",
         "ticket.when_closed",
     ];
+
     assert_eq!(paths, expected);
 }
 
@@ -78,6 +80,7 @@ fn dropdown_alone_has_options() {
     let field = |kind: &str, options: &str| {
         format!(r#"{{"fields": [{{"key": "x", "type": "{kind}", "options": {options}}}]}}"#)
     };
+
     for kind in ["text", "integer", "link"] {
         assert_eq!(
             problems(&field(kind, r#"["a"]"#)),
@@ -89,6 +92,7 @@ fn dropdown_alone_has_options() {
         problems(&field("dropdown", "[]")),
         ["fields[0].options: must name at least one option"]
     );
+
     assert_eq!(problems(&field("dropdown", "1")), ["fields[0].options: must be an array"]);
 }
 
@@ -105,6 +109,7 @@ fn option_and_title_have_desks_limits() {
         "fields[0].options[0]: is longer than 190 characters",
         "ticket.title: is longer than 100 characters",
     ];
+
     assert_eq!(problems(&document(MAX_VALUE + 2, MAX_TITLE + 2)), expected);
 }
 
@@ -136,6 +141,7 @@ fn a_title_is_cut_into_text_and_places() {
     ];
     assert_eq!(title.parts(), expected);
     assert!(!title.identifies_conversation());
+
     assert!(Title::parse("{user.id").unwrap_err().contains("without"));
 }
 

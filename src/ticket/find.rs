@@ -145,6 +145,7 @@ impl<'a> TicketMatcher<'a> {
         if !self.may_be_taken(ticket) {
             return None;
         }
+
         let related = ticket.related.as_deref().unwrap_or_default();
         if self.known.contains(&ticket.id) {
             Some(MatchStrength::Remembered)
@@ -225,6 +226,7 @@ fn filled_title(handoff: &Handoff, rules: &TicketRules, id: Option<&str>) -> Str
             }
         }
     }
+
     let title = title.trim();
     if title.is_empty() { "AI handoff".to_owned() } else { title.to_owned() }
 }

@@ -212,12 +212,14 @@ impl From<Marks> for Stored {
             });
             if place == 0 { String::new() } else { format!(".{place}") }
         };
+
         let mut store = |mark: Mark| match mark {
             Mark::NotOurs => String::new(),
             Mark::Ours { digest, stamp } => format!("{digest}{}", place_of(stamp)),
             Mark::Taken { digest, stamp } => format!("!{digest}{}", place_of(stamp)),
         };
         let marks = marks.into_iter().map(|(field, mark)| (field, store(mark))).collect();
+
         Self { stamps, marks }
     }
 }
@@ -399,6 +401,7 @@ mod tests {
         };
         let ours = ours("x", 5);
         let taken = Mark::Taken { digest: "x".to_owned(), stamp: at(5) };
+
         for (claimant, mark, decision) in [
             (claimant(Overwrite::Own, 6, 5), Some(&ours), Decision::Replace),
             (claimant(Overwrite::Own, 4, 5), Some(&ours), Decision::Keep),

@@ -142,10 +142,12 @@ fn settle_priority(
     if stored == Some(wanted.as_str()) {
         return Some(Outcome::Unchanged);
     }
+
     let is_default = stored == Some(Priority::Medium.as_str()) && mark.is_none();
     if stored.is_none() || is_default || claimant.decide(mark) == Decision::Replace {
         return None;
     }
+
     Some(Outcome::Kept)
 }
 

@@ -81,6 +81,7 @@ impl Cloud {
             ("STACK_NAME", self.prefix),
             ("AWS_ENDPOINT_URL", moto::endpoint()),
         ];
+
         Rie::start(bootstrap, &[&environment, more].concat()).await
     }
 }
@@ -129,6 +130,7 @@ async fn sample_events_are_answered_on_lambda_as_stated() {
         ["rie-events", "handoffs", "Created"]
     );
     assert_eq!([&record["FieldWritten"], &record["FieldUnmatched"]], [&json!(8), &json!(1)]);
+
     assert!(record["request_id"].as_str().is_some_and(|id| id.len() > 8), "{record}");
 }
 
@@ -151,6 +153,7 @@ async fn webhook_becomes_ticket_through_both_functions() {
             "attributes": {"MessageGroupId": "g", "ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs",
         }),
     );
+
     let answer = worker.invoke(&batch).await;
     assert_eq!(
         answer,
@@ -166,6 +169,7 @@ async fn webhook_becomes_ticket_through_both_functions() {
     );
     assert_eq!(line(&log, "message not done")["reason"], "the message cannot be read");
     let record = record(&log, "evt-webhook-1");
+
     assert_eq!(
         [&record["Route"], &record["status"], &record["Created"]],
         [&json!("queue"), &json!("Created"), &json!(1)]
@@ -183,6 +187,7 @@ async fn without_parameters_every_handoff_is_refused() {
     health["requestContext"]["http"] = json!({"method": "GET", "path": "/healthz"});
     let answer = function.invoke(&health).await;
     assert_eq!((&answer["statusCode"], &body(&answer)["status"]), (&json!(503), &json!(503)));
+
     assert!(cloud.desk.requests().is_empty());
 }
 
@@ -220,5 +225,6 @@ async fn impossible_event_is_answered_and_process_lives() {
         assert!(function.invoke(&no_event).await["errorType"].is_string(), "{no_event}");
     }
     assert_eq!(function.invoke(&ordinary).await["statusCode"], 200);
+
     assert!(!function.output().contains("panicked"));
 }

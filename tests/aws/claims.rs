@@ -164,6 +164,7 @@ async fn lost_answers_of_the_table_change_nothing() {
     let result = claim(&claims, &request("lossy", "e1", "t3"), "e1").await.unwrap();
     let is_done =
         matches!(&result, ClaimResult::AlreadyDone(customer) if customer.desk_id == Some(7));
+
     assert!(is_done, "{result:?}");
 }
 

@@ -62,6 +62,7 @@ impl Deployed {
         std::fs::write(operator.file("fields.json"), &*FIELDS).unwrap();
         operator.paste("fields-put", &[]).await;
         let [url, dead_url] = urls;
+
         Self { cloud: Cloud { desk, queues: Queues::at(url, dead_url), prefix: name }, operator }
     }
 
@@ -89,6 +90,7 @@ async fn deploy(operator: &Operator, name: &str) -> [String; 2] {
          ParameterKey=LogLevel,ParameterValue=info ParameterKey=KmsKeyArn,ParameterValue=\n\
          for queue in handoffs dead; do aws sqs get-queue-url --queue-name {name}-$queue.fifo --output text; done"
     );
+
     let out = operator.run(&format!("export AWS_DEFAULT_REGION=$AWS_REGION\n{create}")).await;
     let urls: Vec<&str> = out.lines().filter(|line| line.starts_with("http")).collect();
     [urls[0].to_owned(), urls[1].to_owned()]
@@ -110,6 +112,7 @@ fn template() -> Value {
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
     });
+
     let output = |name: &str| json!({"Value": {"Ref": name}});
     json!({
         "Parameters": {"ParameterPrefix": text(), "AppIds": text(), "LogLevel": text(), "KmsKeyArn": text()},

@@ -55,6 +55,7 @@ impl Queues {
                 .attributes(QueueAttributeName::FifoQueue, "true");
             create.attributes(QueueAttributeName::ContentBasedDeduplication, "false")
         };
+
         let dead_url = fifo(format!("{name}-dead.fifo")).send().await.unwrap().queue_url.unwrap();
         let arn = client
             .get_queue_attributes()
@@ -68,11 +69,13 @@ impl Queues {
             .unwrap()
             .remove(&QueueAttributeName::QueueArn)
             .unwrap();
+
         let redrive =
             json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT}).to_string();
         let queue =
             fifo(format!("{name}.fifo")).attributes(QueueAttributeName::RedrivePolicy, redrive);
         let url = queue.send().await.unwrap().queue_url.unwrap();
+
         Self::at(url, dead_url)
     }
 
@@ -177,6 +180,7 @@ async fn a_message_that_failed_comes_again_before_its_followers() {
     for message in queues.receive().await {
         queues.postpone(&message, 0).await;
     }
+
     let messages = queues.receive().await;
     assert_eq!(bodies(&messages), sent(&[("g1", "e1"), ("g1", "e2")]));
     let count = &messages[0].attributes.as_ref().unwrap()
@@ -215,6 +219,7 @@ async fn hopeless_message_is_dead_and_frees_its_group() {
     assert_eq!(bodies(&queues.receive().await), sent(&[("g1", "e2")]));
     let dead = queues.receive_from(&queues.dead_url, 60).await;
     assert_eq!(bodies(&dead), sent(&[("g1", "e1")]));
+
     assert_eq!(
         dead[0].attributes.as_ref().unwrap()[&MessageSystemAttributeName::MessageGroupId],
         "g1"
@@ -248,5 +253,6 @@ async fn missing_queue_fails_within_the_timeout() {
     let silence =
         reason(sqs_at(&format!("http://{}", silent.local_addr().unwrap()), &queues.url)).await;
     assert_eq!(silence, "the queue did not do its part: no answer in time");
+
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }

@@ -33,6 +33,7 @@ pub(crate) async fn put(name: &str, value: &str) {
         .credentials_provider(aws_credential_types::Credentials::from_keys("test", "test", None))
         .http_client(SharedHttpClient::new(SharedClient(http_client::new().unwrap())))
         .endpoint_url(moto::endpoint());
+
     let kind =
         if name.ends_with("/fields") { ParameterType::String } else { ParameterType::SecureString };
     let request =
@@ -57,6 +58,7 @@ async fn one_applications_parameters_are_read_decrypted_and_no_others() {
     ] {
         put(name, value).await;
     }
+
     let found = read(moto::endpoint(), "/read-one/APP-1/").await.unwrap();
     let expected = [("desk-api-token", "token"), ("fields", "{}"), ("signing-secret", "old\nnew")];
     assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());

@@ -78,6 +78,7 @@ async fn call(client: &reqwest::Client, target: &str, input: &Value) -> Value {
             format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
         )
         .body(input.to_string());
+
     let answer = request.send().await.unwrap();
     let (status, text) = (answer.status(), answer.text().await.unwrap());
     assert!(status.is_success(), "{target}: {status} {text}");
@@ -118,6 +119,7 @@ impl Queues {
         let attributes =
             json!({"FifoQueue": "true", "VisibilityTimeout": visibility, "RedrivePolicy": redrive});
         let url = create(format!("{name}.fifo"), attributes).await;
+
         Self { client: client.clone(), url, dead_url, turn: Arc::default() }
     }
 
@@ -184,6 +186,7 @@ impl Queues {
             body: text(&message["Body"]),
             attributes: message["Attributes"].take(),
         };
+
         answer["Messages"].as_array_mut().into_iter().flatten().map(received).collect()
     }
 
@@ -195,6 +198,7 @@ impl Queues {
             entry["ReceiptHandle"] = json!(message.handle);
             entry
         };
+
         let entries: Vec<Value> = messages.iter().enumerate().map(entry).collect();
         if !entries.is_empty() {
             self.sqs(action, &json!({"QueueUrl": url, "Entries": entries})).await;

@@ -45,22 +45,26 @@ impl Journal {
         let conversation = &world.script.conversations[place];
         let channel = &conversation.channel;
         let mut text = format!("history of {channel}, {}\n", conversation.user);
+
         for event in conversation.events.iter().map(|event| &world.script.events[*event]) {
             text += &format!("planned: {} {} {:?}\n", event.id, event.priority, event.fields);
         }
         for (_, line) in self.lines.lock().unwrap().iter().filter(|(about, _)| about == channel) {
             text += &format!("{line}\n");
         }
+
         let tickets = world.tickets_of(channel);
         for ticket in &tickets {
             text += &format!("ticket: {ticket}\n");
         }
+
         let ids: Vec<String> =
             tickets.iter().map(|ticket| format!("/tickets/{}", ticket["id"])).collect();
         for seen in world.desk.requests().iter().filter(|seen| concerns(seen, channel, &ids)) {
             text +=
                 &format!("Desk: {} {} {:?} {}\n", seen.method, seen.path, seen.status, seen.body);
         }
+
         let about = format!("{channel}\"");
         for line in self
             .logs
@@ -72,6 +76,7 @@ impl Journal {
         {
             text += &format!("worker: {line}\n");
         }
+
         text
     }
 }

@@ -26,6 +26,7 @@ pub(crate) fn broken(world: &World) -> Vec<Broken> {
     }
     events.push(What::Quiet);
     let events = events.into_iter().enumerate().map(|(at, what)| (at as u64, what)).collect();
+
     judge(&History { events, ..History::default() })
 }
 
@@ -40,6 +41,7 @@ fn sent(world: &World, event: &Event, number: usize) -> Sent {
         .filter_map(|key| Some(((*key).to_owned(), event.fields.get(key)?.as_str().into())));
     let nth = conversation.events.iter().position(|place| *place == number).unwrap();
     let received = EPOCH + number as i64;
+
     Sent {
         route: Route::Webhook,
         is_envelope: true,
@@ -77,11 +79,13 @@ fn history_of(world: &World, ticket: &Value, number: usize) -> Vec<What> {
         listed: 0,
         by,
     };
+
     let values = KEYS.iter().filter_map(|key| {
         Some(What::FieldSet(id, (*key).to_owned(), field(ticket, key)?.clone(), by))
     });
     let messages = (0..ticket["messageCount"].as_u64().unwrap()).map(|_| What::Messaged(id, by));
     let closed = (ticket["status2"] == "CLOSED").then_some(What::OpenSet(id, false, by));
+
     [What::Began(number, maker), created]
         .into_iter()
         .chain(values)

@@ -66,5 +66,6 @@ async fn run(world: &Arc<World>, outage: impl Future<Output = ()>) {
     let verdict = Verdict::of(world).await;
     // Around the test harness, which captures what is printed.
     std::io::stderr().write_all(format!("\n{verdict}\n").as_bytes()).unwrap();
+
     verdict.must_be_clean(world);
 }

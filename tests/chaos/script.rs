@@ -100,6 +100,7 @@ impl Script {
                 .push(Poison { conversation, body: format!("{body} ") + &" ".repeat(nth) });
         }
         script.deliveries = script.drawn(&mut rng, sizes.deliveries);
+
         script
     }
 
@@ -136,6 +137,7 @@ impl Script {
             let place = rng.usize(0..counts.len());
             counts[place] = (counts[place] + 1).min(DELIVERIES.1);
         }
+
         let mut drawn: Vec<(usize, Way)> = Vec::new();
         for (event, count) in counts.into_iter().enumerate() {
             drawn.push((event, Way::Webhook));
@@ -145,12 +147,14 @@ impl Script {
         for conversation in self.conversations.iter().step_by(2) {
             in_order(&mut drawn, &conversation.events);
         }
+
         let mut deliveries: Vec<Delivery> =
             drawn.into_iter().map(|(event, way)| Delivery::Event(event, way)).collect();
         for poison in 0..self.poison.len() {
             // Early, so that others have to wait behind it.
             deliveries.insert(rng.usize(0..=deliveries.len() / 4), Delivery::Poison(poison));
         }
+
         deliveries
     }
 }
@@ -184,12 +188,14 @@ fn event(rng: &mut Rng, place: usize, conversation: &Conversation, nth: usize) -
         ("cart-items", cart.to_string()),
         ("membership-tier", tier.to_owned()),
     ]);
+
     if nth > 0 {
         fields.insert("summary", format!("What was said, {nth} times over"));
     }
     if nth > 1 {
         fields.insert("order-link", format!("https://shop.example/orders/{place}/{nth}"));
     }
+
     let mut context = json!(fields);
     context["priority"] = json!(priority);
     context["support-team"] = json!(conversation.team);
@@ -205,5 +211,6 @@ fn event(rng: &mut Rng, place: usize, conversation: &Conversation, nth: usize) -
             "handoff_at": format!("2026-03-01T10:{nth:02}:00.000000Z"),
         },
     });
+
     Event { id, conversation: place, body: body.to_string(), fields, priority }
 }

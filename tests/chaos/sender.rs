@@ -40,6 +40,7 @@ pub(crate) async fn deliver_all(world: &Arc<World>) {
             }
         });
     }
+
     senders.join_all().await;
 }
 
@@ -57,6 +58,7 @@ async fn deliver(world: &World, delivery: Delivery, rng: &mut Rng) {
             "put on the queue again".to_owned()
         }
     };
+
     let channel = &world.script.conversations[event.conversation].channel;
     world.journal.note(channel, format!("{} by {way:?}: {came_of_it}", event.id));
 }
@@ -95,6 +97,7 @@ async fn directly(world: &World, event: &Event, rng: &mut Rng) -> String {
         "{}: {status} {body}",
         event.id
     );
+
     format!("{status} {} {}", body["status"], body["detail"])
 }
 
@@ -106,6 +109,7 @@ pub(crate) async fn post(world: &World, path: &str, event: &Event, rng: &mut Rng
         .header("x-sendbird-signature", sign(event.body.as_bytes(), SIGNING_SECRET))
         .body(event.body.clone().into())
         .unwrap();
+
     let invocation = Invocation::new("direct", SystemTime::now(), TIME);
     let receiver = &world.receivers[rng.usize(0..world.receivers.len())];
     let (parts, body) = api::handle(receiver, &request, &invocation).await.into_parts();
@@ -124,6 +128,7 @@ fn entry(event: &Event) -> QueueEntry {
     let body = authenticate(bytes, &headers, &keys, SystemTime::now()).unwrap();
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let received = i64::try_from(since.as_millis()).unwrap();
+
     match handoff::parse(body, &app_id, None, received).unwrap() {
         Body::Handoff(handoff) => Message::new(&app_id, *handoff, false).entry(),
         Body::Ignored(category) => panic!("ignored as {category}"),

@@ -25,11 +25,13 @@ impl Sizes {
             kills: read("CHAOS_KILLS", 4),
             workers: read("CHAOS_WORKERS", 2),
         };
+
         let fits = (3 * sizes.conversations..=10 * sizes.conversations).contains(&sizes.deliveries);
         assert!(
             fits,
             "every conversation takes three to ten deliveries of each handoff: {sizes:?}"
         );
+
         sizes
     }
 }

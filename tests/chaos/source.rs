@@ -45,6 +45,7 @@ pub(crate) async fn serve(world: Arc<World>, nth: usize) {
             }
         }
     }
+
     bury(&world, worker).await;
 }
 
@@ -66,6 +67,7 @@ async fn invoke(
     // An answer on the way is lost with its sender; but who waits for a ticket may wait in vain.
     let answer = answer.filter(|_| matches!(moment, Moment::TicketMade));
     world.kills.settle(answer.is_none());
+
     answer
 }
 
@@ -87,6 +89,7 @@ async fn come(world: &World, moment: Moment, batch: &[Received]) {
             channels.iter().any(|channel| seen.body.contains(&format!("\"{channel}\"")))
         })
     };
+
     while !made() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -112,6 +115,7 @@ async fn settle(world: &World, batch: &[Received], answer: &Value, rng: &mut Rng
     let (hopeless, hopeful): (Vec<&Received>, Vec<&Received>) =
         failed.into_iter().partition(|message| world.is_undoable(message));
     world.queues.show_after(0, &hopeless).await;
+
     world.queues.show_after(u32::from(rng.u8(0..5) > 0), &hopeful).await;
 }
 

@@ -54,6 +54,7 @@ impl Verdict {
             dead_letters: 0,
             wrong: Vec::new(),
         };
+
         for conversation in world.script.doable() {
             verdict.judge(world, conversation);
         }
@@ -64,6 +65,7 @@ impl Verdict {
         );
         verdict.repeat_everything(world).await;
         verdict.open_the_dead(world).await;
+
         verdict
     }
 
@@ -78,6 +80,7 @@ impl Verdict {
         );
         assert_eq!(self.tickets, self.conversations, "{self}: a ticket too many or too few");
         assert!(self.kills >= world.sizes.kills, "{self}: fewer kills than asked for");
+
         assert_eq!(
             world.desk.unknown_requests(),
             Vec::<String>::new(),
@@ -89,14 +92,17 @@ impl Verdict {
         let tickets = world.tickets_of(&conversation.channel);
         let newest = &world.script.events[*conversation.events.last().unwrap()];
         let mut faults = Vec::new();
+
         if tickets.len() > 1 {
             self.duplicates += tickets.len() - 1;
             faults.push(format!("{} open tickets", tickets.len()));
         }
+
         let Some(ticket) = tickets.first() else {
             self.losses += conversation.events.len();
             return self.report(world, newest.conversation, "no ticket");
         };
+
         for (key, value) in &newest.fields {
             let found = field(ticket, key);
             if found != Some(value) {
@@ -115,6 +121,7 @@ impl Verdict {
         if ticket["messageCount"].as_u64() > Some(1) {
             faults.push(format!("{} opening messages", ticket["messageCount"]));
         }
+
         if !faults.is_empty() {
             self.losses += usize::from(tickets.len() == 1);
             self.report(world, newest.conversation, &faults.join(", "));
@@ -136,6 +143,7 @@ impl Verdict {
                 );
             }
         }
+
         let more = world.desk.requests().len() - asked;
         if more > 0 && self.wrong.is_empty() {
             self.wrong.push(format!("Desk was asked {more} times about what was done already"));
@@ -159,6 +167,7 @@ impl Verdict {
                 self.report(world, event.conversation, "cannot be done and is no dead letter");
             }
         }
+
         for poison in &world.script.poison {
             if !dead.iter().any(|message| message.body == poison.body) {
                 self.losses += 1;

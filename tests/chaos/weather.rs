@@ -20,6 +20,7 @@ pub(crate) fn change(world: &World, rng: &mut Rng) {
     if !world.scenario.stormy || world.progress() >= 1.0 {
         return;
     }
+
     let allowed = AT_FIRST + world.desk.requests().len() / ONE_IN;
     for _ in 0..rng.usize(0..4) {
         if world.faults.load(Ordering::Relaxed) < allowed {
@@ -38,6 +39,7 @@ fn fault(rng: &mut Rng) -> Fault {
         Call::CreateCustomer,
         Call::ViewTicket,
     ];
+
     let call = calls[rng.usize(0..calls.len())];
     Fault::on(call).after(rng.u32(0..4)).with(trouble(rng))
 }
@@ -74,6 +76,7 @@ pub(crate) async fn outage(world: &World) {
     .await;
     assert!(world.desk.tickets().is_empty(), "a Desk that is down makes no ticket");
     world.faults.fetch_add(world.desk.requests().len(), Ordering::Relaxed);
+
     world.desk.clear_faults();
 }
 

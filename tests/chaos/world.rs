@@ -98,6 +98,7 @@ impl World {
         let desk = Emulator::start(desk()).await.unwrap();
         script.users().into_iter().for_each(|user| desk.add_chat_user(user));
         let client = http_client::new().unwrap();
+
         for (parameter, value) in [
             ("desk-api-token", TOKEN),
             ("chat-api-token", "emulator-chat-token"),
@@ -122,6 +123,7 @@ impl World {
             settled: AtomicBool::new(false),
         };
         world.receivers = (0..RECEIVERS).map(|_| world.receiver()).collect();
+
         world
     }
 
@@ -159,6 +161,7 @@ impl World {
         let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
         let queue = Box::new(Patient(sqs, self.queues.clone()));
         let transport = Box::new(HttpTransport(client));
+
         App {
             config,
             secrets,
@@ -202,6 +205,7 @@ impl World {
         // A create in doubt is waited for a minute, and a killed worker may leave one twice.
         let patience = Duration::from_secs(240 + self.sizes.conversations as u64);
         let until = Instant::now() + patience;
+
         loop {
             let depth = self.queues.depth().await;
             if depth == 0 {
@@ -214,6 +218,7 @@ impl World {
             );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+
         self.settled.store(true, Ordering::Relaxed);
     }
 }

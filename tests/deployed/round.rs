@@ -23,6 +23,7 @@ pub(crate) async fn trip(url: &str, app_id: Option<&str>, secret: &str) {
     assert_eq!((answer.0, &answer.1["status"]), (200, &json!("preview")), "{}", answer.1);
     assert_eq!(answer.1["action"], "create", "{}", answer.1);
     let outcomes = answer.1["fields"].as_array().unwrap_or_else(|| panic!("{}", answer.1));
+
     assert!(
         outcomes
             .iter()

@@ -26,6 +26,7 @@ async fn unknown_route_is_404_wrong_method_405() {
         let answer = world.post_bytes(path, b"{}").await;
         refused(&world, &answer, 404, "unknown-route", "/handoffs/preview");
     }
+
     let answer = world.send(Method::GET, "/handoffs", &[], b"").await;
     refused(&world, &answer, 405, "wrong-method", "POST");
     assert_eq!(answer.headers["allow"], "POST");
@@ -106,6 +107,7 @@ async fn unsigned_or_altered_body_is_401_without_reason() {
             .send(Method::POST, "/handoffs", &[("authorization", "Bearer x")], body.as_bytes())
             .await,
     ];
+
     for answer in &answers {
         refused(&world, answer, 401, "unauthenticated", "no valid proof");
     }
@@ -151,6 +153,7 @@ async fn invalid_body_is_named_by_its_place() {
     ] {
         refused(&world, &world.post_bytes("/handoffs", body).await, 400, "bad-body", place);
     }
+
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     refused(
         &world,
@@ -173,6 +176,7 @@ async fn body_errors_are_listed_without_values() {
         .iter()
         .map(|error| error["path"].clone())
         .collect();
+
     assert_eq!(paths, ["conversation.user_id", "conversation", "context", "ticket.priority"]);
 }
 

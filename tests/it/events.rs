@@ -27,6 +27,7 @@ async fn sample_events_are_answered_as_stated() {
         }
     }
     assert_eq!(world.desk.tickets().len(), TICKETS);
+
     assert_eq!(world.queue.entries().len(), 1);
 }
 
@@ -47,6 +48,7 @@ async fn batch_fails_only_from_the_bad_message() {
         .iter()
         .filter_map(|ticket| world.desk.field(ticket["id"].as_u64()?, "cart-items"))
         .collect();
+
     assert_eq!((world.desk.tickets().len(), items), (2, vec!["2".to_owned()]));
 }
 

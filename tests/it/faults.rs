@@ -196,6 +196,7 @@ async fn value_respelt_by_desk_stays_ours() {
         assert_eq!(answer.outcome("items"), "rejected", "its answer holds another text");
         assert_eq!(world.desk.field(answer.ticket_id(), "items").as_deref(), Some(stored));
     }
+
     let id = world.only_ticket()["id"].as_u64().unwrap();
     world.desk.edit_field(id, "items", "9");
     assert_eq!(world.hand_over(json!({"items": "010"})).await.outcome("items"), "kept");
@@ -226,6 +227,7 @@ async fn wrong_ticket_in_answer_is_never_used() {
     let ours = world.desk.seed_ticket(on_channel());
     let theirs = world.desk.seed_ticket(Seed { sendbird_id: "user_2".into(), ..Seed::default() });
     let before = world.desk.ticket(theirs);
+
     for call in [Call::ViewTicket, Call::PatchFields] {
         world.desk.inject(Fault::on(call).times(1).with(FaultKind::WrongTicket));
         let mut body = crate::world::handoff(json!({"order-id": "1"}));
@@ -235,6 +237,7 @@ async fn wrong_ticket_in_answer_is_never_used() {
     world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::WrongTicket));
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     assert_ne!(answer.body["ticket"]["id"], json!(theirs));
+
     assert_eq!(world.desk.ticket(theirs), before);
 }
 
@@ -252,6 +255,7 @@ async fn create_answered_with_wrong_ticket_is_looked_for() {
         ours.ticket_id()
     );
     assert_eq!(world.desk.field(theirs, "order-id").as_deref(), Some("theirs"));
+
     assert_eq!(world.desk.tickets().len(), 2);
 }
 
@@ -344,6 +348,7 @@ async fn rotated_token_is_fetched_lost_one_is_502() {
     let answer = world.hand_over(json!({"order-id": "1", "cart-items": 2})).await;
     answer.is(502, "desk-token");
     assert_eq!(answer.body["desk_status"], json!(401));
+
     world.only_ticket();
 }
 
@@ -352,6 +357,7 @@ async fn redirect_is_not_followed() {
     let world = World::new().await.without_queue();
     let elsewhere = Emulator::start(Setup::default()).await.unwrap();
     let location = format!("{}/tickets", elsewhere.desk_url());
+
     for call in [Call::ListTickets, Call::CreateTicket] {
         world.desk.clear_faults();
         world.desk.inject(
@@ -362,6 +368,7 @@ async fn redirect_is_not_followed() {
         assert_eq!(answer.body["desk_status"], json!(307));
     }
     assert!(elsewhere.requests().is_empty() && elsewhere.unknown_requests().is_empty());
+
     assert!(world.desk.tickets().is_empty());
 }
 
@@ -407,6 +414,7 @@ async fn refused_opening_message_costs_only_itself() {
         (&answer.body["opening_message"], answer.outcome("order-id")),
         (&json!("failed"), "written")
     );
+
     assert!(
         answer.body["message"]
             .as_str()
@@ -424,6 +432,7 @@ async fn desks_own_words_about_a_value_reach_nobody() {
         headers: vec![],
         body,
     }));
+
     let answer = world.hand_over(json!({"order-id": planted("1")})).await;
     answer.is(422, "desk-refused");
     assert!(answer.body["detail"].as_str().unwrap().contains("desk400104"));

@@ -35,6 +35,7 @@ async fn new_conversation_gets_a_filled_ticket() {
         .map(|key| (key.as_str(), answer.outcome(key)))
         .map(|(key, outcome)| (full_key(key), outcome))
         .collect();
+
     let expected = BTreeMap::from([
         ("order-id", "written"),
         ("cart-items", "written"),
@@ -46,6 +47,7 @@ async fn new_conversation_gets_a_filled_ticket() {
         ("phone_number", "invalid-key"),
     ]);
     assert_eq!(outcomes, expected);
+
     assert_eq!(answer.outcome("language"), "empty");
 }
 
@@ -75,6 +77,7 @@ async fn opening_message_makes_ticket_visible() {
         (messages[0].user_id.as_str(), messages[0].message.as_str()),
         ("user_1", "Handed over by the AI agent.")
     );
+
     assert_eq!(world.only_ticket()["status2"], "PENDING");
 }
 
@@ -109,6 +112,7 @@ async fn second_handoff_updates_the_same_ticket() {
     assert_eq!(written, [r#"{"customFields":"{\"cart-items\":\"4\"}"}"#]);
     // The ticket, the customer's other tickets, the write.
     assert_eq!(second.body["desk_calls"], 3);
+
     world.only_ticket();
 }
 
@@ -137,6 +141,7 @@ async fn create_for_new_customer_takes_four_calls() {
         .filter(|seen| seen.method != "GET" && seen.path.contains("/platform/"))
         .map(|seen| (seen.method, seen.path))
         .collect();
+
     assert_eq!(writes.len(), 2, "{writes:?}");
 }
 
@@ -153,6 +158,7 @@ async fn desks_ticket_on_the_channel_is_found() {
         (answer.body["ticket"]["team"].as_str(), world.only_ticket()["priority"].as_str()),
         (Some("vip"), Some("HIGH"))
     );
+
     assert_eq!(answer.outcome("support-team"), "written");
 }
 
@@ -166,6 +172,7 @@ async fn named_ticket_comes_first() {
     body["ticket"] = json!({"id": named});
     let answer = world.post("/handoffs", &body).await;
     assert_eq!(answer.ticket_id(), named);
+
     assert!(
         world.desk.ticket(named).unwrap()["relatedChannels"].as_str().unwrap().contains("ch_ai_1")
     );
@@ -183,6 +190,7 @@ async fn envelopes_desk_case_names_a_ticket() {
             "external_case": {"case_id": id.to_string(), "type": "sendbird_desk"}
         }
     });
+
     assert_eq!(world.post("/handoffs", &body).await.ticket_id(), id);
 }
 
@@ -215,6 +223,7 @@ async fn ignored_filters_lead_to_no_strangers_ticket() {
             Seed { sendbird_id: user.into(), channel_url: Some(channel.into()), ..Seed::default() };
         world.desk.seed_ticket(seed);
     }
+
     let before = world.desk.tickets();
     world.desk.set_behaviour(|behaviour| {
         behaviour.ignored_parameters = ["channel_url", "sendbird_id"].map(str::to_owned).into();
@@ -223,6 +232,7 @@ async fn ignored_filters_lead_to_no_strangers_ticket() {
     first.is(201, "created");
     assert_eq!(world.desk.tickets()[..2], before);
     let second = world.hand_over(json!({"order-id": "2", "cart-items": 1})).await;
+
     assert_eq!(second.ticket_id(), first.ticket_id());
 }
 
@@ -270,6 +280,7 @@ async fn long_ids_without_channel_get_separate_tickets() {
             json!({"id": format!("{}{last}", "x".repeat(110)), "user_id": "user_1"});
         world.post("/handoffs", &body).await
     };
+
     let [first, second] = [hand_over("1").await, hand_over("2").await];
     second.is(201, "created");
     assert_ne!(first.ticket_id(), second.ticket_id());
@@ -360,6 +371,7 @@ async fn a_preview_tells_everything_and_writes_nothing() {
     assert_eq!((answer.body["action"].as_str(), world.writes()), (Some("update"), 0));
     world.desk.edit_field(answer.ticket_id(), "order-id", "human");
     let answer = world.post("/handoffs/preview", &handoff(json!({"order-id": "other"}))).await;
+
     assert_eq!((answer.outcome("order-id"), &answer.body["action"]), ("kept", &json!("none")));
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn sources(folder: &str) -> Vec<PathBuf> {
             found.push(path);
         }
     }
+
     found
 }
 
@@ -59,6 +60,7 @@ fn pure_modules_use_no_clock_network_or_environment() {
         "ticket/mod.rs",
         "ticket/plan.rs",
     ];
+
     let forbidden = [
         "reqwest",
         "aws_sdk",
@@ -68,6 +70,7 @@ fn pure_modules_use_no_clock_network_or_environment() {
         "tokio::",
         "fastrand",
     ];
+
     for room in pure {
         let text = shipped(&root().join("src").join(room));
         for word in forbidden {
@@ -122,6 +125,7 @@ fn template_sets_what_configuration_reads() {
             lines.map(|line| line.trim().split(':').next().unwrap()).collect();
         assert_eq!(set, &read - &by_hand);
     }
+
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let table = readme
         .split_once("| variable | meaning | default |")
@@ -130,6 +134,7 @@ fn template_sets_what_configuration_reads() {
         .split("\n\n")
         .next()
         .unwrap();
+
     let first = table.lines().filter_map(|row| row.split('|').nth(1));
     let told: BTreeSet<&str> = first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert_eq!(told, read);
@@ -165,5 +170,6 @@ fn every_cited_section_of_the_wire_page_exists() {
             }
         }
     }
+
     assert!(cited > 20, "{cited}");
 }

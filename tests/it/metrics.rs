@@ -38,6 +38,7 @@ fn read(line: &Value) -> Read {
             line[name.as_str().unwrap()].as_str().unwrap().to_owned(),
         )
     };
+
     let dimensions: BTreeMap<_, _> = set.as_array().unwrap().iter().map(text).collect();
     assert!(
         dimensions.len() <= 30
@@ -50,6 +51,7 @@ fn read(line: &Value) -> Read {
         let value = line[name].as_f64().unwrap_or_else(|| panic!("{name} has no number in {line}"));
         (name.to_owned(), (value, metric["Unit"].as_str().unwrap().to_owned()))
     };
+
     let points: BTreeMap<_, _> = metrics.iter().map(point).collect();
     assert_eq!(points.len(), metrics.len(), "a metric twice");
     let others = line
@@ -61,6 +63,7 @@ fn read(line: &Value) -> Read {
         others.clone().all(|(_, value)| value.is_string()),
         "a number that is no metric: {line}"
     );
+
     Read { dimensions, points }
 }
 
@@ -113,6 +116,7 @@ async fn one_record_tells_route_status_outcomes_times_and_calls() {
         ["Created", APP, "2647"]
     );
     assert_eq!(line["ticket_id"], answer.ticket_id().to_string());
+
     assert_eq!(
         (&line["request_id"], &line["event_id"]),
         (&json!("request-1"), &answer.body["event_id"])
@@ -154,6 +158,7 @@ async fn the_webhook_and_the_worker_have_a_record_each() {
     assert_eq!((read(created).number("Created"), &created["Route"]), (1.0, &json!("queue")));
     assert_eq!(created["receive_count"], "3");
     assert!(read(created).number("QueueDelay") >= 5_000.0, "{created}");
+
     assert_eq!((read(created).number("ColdStart"), read(queued).number("ColdStart")), (0.0, 1.0));
 }
 
@@ -177,6 +182,7 @@ async fn message_behind_failed_one_has_no_record() {
     let records = world.records();
     let worked: Vec<_> = records.iter().filter(|record| record["Route"] == "queue").collect();
     assert_eq!(worked.len(), 1, "{worked:#?}");
+
     assert_eq!((&worked[0]["event_id"], &worked[0]["status"]), (&json!("first"), &json!("Failed")));
 }
 
@@ -201,6 +207,7 @@ async fn refused_requests_are_counted_together_and_make_no_lines() {
     assert_eq!(numbers, [49.0, 1.0, 1.0]);
     let log = log_text();
     let mut refused = log.lines().filter(|line| line.contains("request refused")).peekable();
+
     assert!(
         refused.peek().is_some() && refused.all(|line| line.contains("\"level\":\"DEBUG\"")),
         "{log}"
@@ -227,6 +234,7 @@ async fn every_line_of_a_handoff_says_whose_it_is() {
         lines.iter().filter(|line| line["span"]["event_id"] == "event-of-the-log-test").collect();
     let failures: Vec<_> = ours.iter().filter(|line| line["level"] == "ERROR").collect();
     assert_eq!(failures.len(), 1, "{ours:#?}");
+
     for line in &ours {
         let span = &line["span"];
         assert_eq!(
@@ -241,6 +249,7 @@ fn emitted_metrics_are_those_declared() {
     let lines = Lines::default();
     let emf = Emf::new("s".to_owned(), lines.clone());
     let outcomes: Vec<Outcome> = (0..NAMES.len()).filter_map(outcome).collect();
+
     for status in statuses() {
         emf.record(&full(status, &outcomes));
     }
@@ -253,6 +262,7 @@ fn emitted_metrics_are_those_declared() {
     let read: Vec<Read> =
         text.lines().map(|line| read(&serde_json::from_str(line).unwrap())).collect();
     let emitted: BTreeSet<&str> = read.iter().flat_map(Read::names).collect();
+
     assert_eq!(emitted, BTreeSet::from(NAMES));
 }
 
@@ -267,6 +277,7 @@ fn a_line_holds_whatever_an_id_is_made_of() {
     assert_eq!(lines.text().lines().count(), 1);
     let line: Value = serde_json::from_str(&lines.text()).unwrap();
     assert_eq!((&line["request_id"], &line["missed"]), (&json!(hostile), &json!(hostile)));
+
     assert_eq!(
         read(&line).dimensions.keys().map(String::as_str).collect::<BTreeSet<_>>(),
         BTreeSet::from(DIMENSIONS)
@@ -320,6 +331,7 @@ fn full(status: WorkStatus, outcomes: &[Outcome]) -> Record {
     (record.cold_start, record.stale_secrets) = (true, 1);
     (record.other_open_tickets, record.is_invisible) = (1, true);
     record.remarks = vec!["created_at".into()];
+
     record
 }
 

@@ -61,6 +61,7 @@ async fn simultaneous_handoffs_of_one_new_conversation_make_one_ticket() {
         // Not for as long as a lease lasts whose holder has died: the work mostly takes a second.
         assert_eq!(answer.headers["retry-after"], "5");
     }
+
     world.only_ticket();
 }
 
@@ -76,6 +77,7 @@ async fn late_claim_is_held_until_invocation_ends() {
         tokio::join!(world.post_in(&late, "/handoffs", &one), world.post("/handoffs", &other));
     first.is(201, "created");
     second.is(409, "in-progress");
+
     world.only_ticket();
 }
 
@@ -93,6 +95,7 @@ async fn older_handoff_fills_only_what_is_empty() {
     let newer = world
         .post("/handoffs", &envelope("newer", 40, json!({"order-id": "newer", "cart-items": 3})))
         .await;
+
     assert_eq!((newer.outcome("order-id"), newer.outcome("cart-items")), ("written", "written"));
 }
 
@@ -109,6 +112,7 @@ async fn older_handoff_keeps_newer_medium_priority() {
         .is(200, "updated");
     let older =
         world.post("/handoffs", &envelope("older", 10, json!({"priority": "URGENT"}))).await;
+
     assert_eq!(
         (older.outcome("priority"), &world.only_ticket()["priority"]),
         ("kept", &json!("MEDIUM"))
@@ -146,6 +150,7 @@ async fn own_replaces_ours_and_keeps_a_humans() {
     assert_eq!(world.desk.field(id, "order-id"), Some(planted("2")));
     world.desk.edit_field(id, "cart-items", "2");
     let third = world.post("/handoffs", &event("e3", 3, context(3))).await;
+
     assert_eq!(
         third.outcome("cart-items"),
         "kept",
@@ -175,6 +180,7 @@ async fn closed_ticket_is_replaced_and_remembered() {
     world.desk.clear_requests();
     let third = world.post("/handoffs", &event("e3", 3, json!({"order-id": "3"}))).await;
     third.is(200, "updated");
+
     assert_eq!((third.ticket_id(), world.desk.requests().len()), (second.ticket_id(), 3));
 }
 
@@ -195,5 +201,6 @@ async fn values_of_a_crashed_try_stay_ours() {
     assert_eq!(world.desk.field(created, "order-id").as_deref(), Some("2"));
     world.desk.clear_faults();
     let third = world.post("/handoffs", &event("e3", 3, json!({"order-id": "3"}))).await;
+
     assert_eq!(third.outcome("order-id"), "written");
 }

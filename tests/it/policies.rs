@@ -34,6 +34,7 @@ async fn missing_ticket_is_left_to_desk() {
     let answer = world_leave.hand_over(json!({"order-id": "1", "x": "2"})).await;
     answer.is(200, "left");
     assert_eq!((answer.outcome("order-id"), answer.outcome("x")), ("left", "unmatched"));
+
     assert_eq!(
         (&answer.body["ticket"], world_retry.writes(), world_leave.writes()),
         (&Value::Null, 0, 0)
@@ -78,6 +79,7 @@ async fn closed_ticket_is_replaced_or_left() {
     world_leave.desk.close(closed);
     let answer = world_leave.hand_over(json!({"order-id": "1"})).await;
     answer.is(200, "left");
+
     assert_eq!(
         (answer.ticket_id(), answer.outcome("order-id"), world_leave.writes()),
         (closed, "left", 0)
@@ -122,6 +124,7 @@ async fn missing_opening_message_is_posted_by_next_try() {
         (answer.body["opening_message"].as_str(), world.desk.messages().len()),
         (Some("posted"), 1)
     );
+
     assert_eq!(world.hand_over(json!({})).await.body["opening_message"], Value::Null);
 }
 

@@ -43,6 +43,7 @@ fn every_bit_of_the_signature_counts() {
         wrong[bit / 8] ^= 1 << (bit % 8);
         assert!(!passes(body.as_bytes(), &wrong), "bit {bit}");
     }
+
     let (upper, prefixed, doubled) =
         (right.to_uppercase(), format!("sha256={right}"), format!("{right},{right}"));
     for wrong in [&right[1..], &right[..63], &upper, &prefixed, &doubled, &format!("{right} "), ""]
@@ -56,6 +57,7 @@ fn no_altered_body_passes() {
     let body = handoff(json!({"order-id": "1", "cart-items": 2})).to_string().into_bytes();
     let right = sign(&body, SIGNING_SECRET);
     let mut chance = fastrand::Rng::with_seed(6);
+
     for nth in 0..1_000 {
         let mut altered = body.clone();
         let at = chance.usize(..body.len());
@@ -83,6 +85,7 @@ fn proofs_are_compared_in_constant_time_by_construction() {
         (times(".ct_eq("), times(".verify_slice("), times("one_fits(secrets, |secret|")),
         (2, 1, 3)
     );
+
     for line in shipped.lines().filter(|line| line.contains("==") || line.contains("!=")) {
         assert!(!line.contains("secret") || line.contains("Refused::NoSecret"), "{line}");
     }
@@ -98,6 +101,7 @@ fn proofs(body: &[u8], key: &str, now: SystemTime) -> [(&'static str, String, He
     mac.update(format!("msg_1.{time}.").as_bytes());
     mac.update(body);
     let standard = format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()));
+
     [
         ("signing-secret", key.to_owned(), vec![(SIGNATURE, sign(body, key))]),
         ("bearer-token", key.to_owned(), vec![("authorization", format!("Bearer {key}"))]),
@@ -155,9 +159,11 @@ async fn eleventh_secret_is_logged_once() {
     world.parameters.set("bearer-token", &tokens.join("\n"));
     let secrets = Secrets::new(Box::new(world.parameters.clone()), &config);
     let now = SystemTime::now();
+
     for refresh in 0..3 {
         secrets.get(&app_id, now + Duration::from_secs(refresh * 600)).await.unwrap();
     }
+
     let log = log_text();
     let told: Vec<&str> = log.lines().filter(|line| line.contains("ELEVENTH-SECRET")).collect();
     assert!(
@@ -247,6 +253,7 @@ async fn chosen_application_reaches_no_other_path() {
         .post_bytes("/handoffs?app_id=DEMO-APP-0001&app_id=OTHER", b"{}")
         .await
         .is(401, "unauthenticated");
+
     assert_eq!(*paths.0.lock().unwrap(), BTreeSet::from([format!("/desk-handoff/{APP}/")]));
 }
 
@@ -330,12 +337,14 @@ async fn callers_text_never_breaks_a_log_line() {
         .await
         .is(404, "unknown-route");
     let log = log_text();
+
     for line in log.lines() {
         let line: Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         assert!(line.get("forged").is_none() && line["fields"].get("forged").is_none(), "{line}");
     }
     assert!(!log.contains(['\r', '\u{1b}']), "a control character is in the log");
+
     assert!(world.records().iter().all(|record| record.get("forged").is_none()));
 }
 
@@ -358,6 +367,7 @@ async fn a_link_that_is_a_program_is_never_sent() {
         let answer = world.hand_over(json!({"order-link": link, "order-id": link.len()})).await;
         assert_eq!(answer.outcome("order-link"), "wrong-type", "{link:?}");
     }
+
     let ticket = world.only_ticket();
     assert!(
         !ticket.to_string().contains("script:")
@@ -416,6 +426,7 @@ async fn claims_hold_no_value_and_no_user() {
     for private in [CANARY, "user_1", "HIGH", "vip"] {
         assert!(!told.contains(private), "{private} in {told}");
     }
+
     assert!(told.contains("order-id"), "the names of the fields are remembered: {told}");
 }
 
@@ -425,10 +436,12 @@ async fn credentials_print_no_secret() {
     for name in ["signing-secret", "bearer-token", "standard-webhooks-secret"] {
         world.parameters.set(name, &planted(name));
     }
+
     let app_id = AppId::parse(APP).unwrap();
     let credentials =
         world.app.secrets.get(&app_id, SystemTime::now() + Duration::from_secs(1)).await.unwrap();
     let printed = format!("{credentials:?}");
+
     assert!(
         printed.contains("signing")
             && !printed.contains(CANARY)

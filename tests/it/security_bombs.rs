@@ -34,6 +34,7 @@ fn keys(form: impl Fn(usize) -> String) -> String {
         let comma = if nth == 0 { "" } else { "," };
         write!(context, "{comma}{key}").unwrap();
     }
+
     context + "}"
 }
 
@@ -65,6 +66,7 @@ async fn worker_reads_whatever_webhook_takes() {
             answer.is(400, "bad-body");
         }
     }
+
     assert!(taken > 100, "{taken}");
 }
 
@@ -77,6 +79,7 @@ async fn last_of_duplicate_keys_counts_everywhere() {
     assert_eq!(world.desk.field(id, "order-id").as_deref(), Some("last"));
     let repeated = keys(|_| r#""order-id":1"#.to_owned());
     let answer = answered(&world, &repeated).await;
+
     assert_eq!(
         answer.body["fields"]
             .as_array()
@@ -100,6 +103,7 @@ async fn huge_number_is_its_digits() {
         assert_eq!(answer.outcome("cart-items"), "wrong-type");
         assert!(["written", "truncated"].contains(&answer.outcome("order-id")));
     }
+
     let body = format!(r#"{{"conversation":{{"id":{digits},"user_id":"u"}}}}"#);
     world.post_bytes("/handoffs", body.as_bytes()).await.is(400, "bad-body");
 }
@@ -139,6 +143,7 @@ async fn quarter_mebibyte_key_or_value_is_one_line() {
         ),
     )
     .await;
+
     assert_eq!(
         (answer.outcome("order-id"), answer.outcome("membership-tier")),
         ("truncated", "not-an-option")
@@ -151,6 +156,7 @@ async fn largest_body_fits_into_a_message() {
     // The characters that grow most on the way: SQS refuses them bare, so each of three bytes
     // travels as six.
     let grown = format!("{{\"a\":\"{}\"}}", "\u{ffff}".repeat(87_000));
+
     for context in [
         grown,
         keys(|nth| format!("\"{nth:x}\":1e9")),

@@ -59,6 +59,7 @@ fn endless(head: &'static str, chunk: Vec<u8>, pause: Duration) -> (String, Rece
             });
         }
     });
+
     (format!("http://127.0.0.1:{port}"), told)
 }
 
@@ -118,6 +119,7 @@ async fn a_packed_answer_is_not_unpacked() {
         ],
     ]
     .concat();
+
     let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 44\r\nconnection: close\r\n\r\n";
     let (base, _) = endless(head, packed, Duration::ZERO);
     world_at(&base).await.post("/handoffs/preview", &body).await.is(502, "desk-unavailable");
@@ -136,6 +138,7 @@ fn self_signed()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key.into())
         .unwrap();
+
     let (listener, port) = listener();
     let served = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().map_err(|error| error.to_string())?;
@@ -147,6 +150,7 @@ fn self_signed()
             .map_err(|error| error.to_string())?;
         Ok(read[..length].to_vec())
     });
+
     (port, certificate, served)
 }
 
@@ -158,6 +162,7 @@ async fn self_signed_desk_gets_no_request() {
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     assert!(answer.status.is_server_error() && answer.body["desk_status"].is_null(), "{answer:#?}");
     let heard = served.join().unwrap();
+
     assert!(
         heard
             .as_ref()
@@ -176,6 +181,7 @@ fn that_server_is_sound_for_whoever_trusts_its_certificate() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+
     let mut connection =
         ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
     let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();

@@ -32,6 +32,7 @@ fn rows<'p>(page: &'p str, last: &str) -> Vec<Vec<&'p str>> {
             (true, false) => wanted = cells(line).last() == Some(&last),
         }
     }
+
     found
 }
 
@@ -52,6 +53,7 @@ fn tests() -> BTreeSet<String> {
     let facts = texts
         .iter()
         .filter_map(|text| text.split_once("holds_for! { $claims;\n")?.1.split_once('}'));
+
     named.chain(facts.flat_map(|(facts, _)| facts.split_whitespace().map(str::to_owned))).collect()
 }
 
@@ -66,6 +68,7 @@ fn page_statements_name_existing_tests() {
         let missing: Vec<_> = names.iter().filter(|name| !tests.contains(**name)).collect();
         assert!(missing.is_empty(), "there is no test {missing:?}");
     }
+
     // Outside of the tables too, whatever is called like a test is one.
     let is_name = |name: &str| name.chars().all(|char| char.is_ascii_lowercase() || char == '_');
     let elsewhere = quoted(&page).filter(|name| name.matches('_').count() > 3 && is_name(name));
@@ -89,6 +92,7 @@ fn dependencies(manifest: &Path) -> Vec<String> {
     let text = fs::read_to_string(manifest).unwrap();
     let mut inside = false;
     let mut names = Vec::new();
+
     for line in text.lines() {
         if line.starts_with('[') {
             inside = matches!(line, "[dependencies]" | "[dev-dependencies]");
@@ -97,6 +101,7 @@ fn dependencies(manifest: &Path) -> Vec<String> {
         }
     }
     names.retain(|name| !name.starts_with("desk-"));
+
     names
 }
 
@@ -117,6 +122,7 @@ fn the_page_and_the_makefile_name_the_same_commands() {
         assert!(page.contains(&format!("`make {target}")), "{target}");
         assert!(makefile.contains(&format!("\n{target}: ")), "{target}");
     }
+
     let targets = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
     let listed: BTreeSet<&str> =
         rows(&page, "what must hold").iter().map(|row| row[0].trim_matches('`')).collect();
@@ -141,5 +147,6 @@ fn the_access_log_names_no_caller_and_no_header() {
         "error.message",
         "integrationErrorMessage",
     ];
+
     assert_eq!(named, BTreeSet::from(harmless));
 }

@@ -48,5 +48,6 @@ async fn silent_parameter_store_delays_start_one_second() {
         began.elapsed()
     );
     world.app.secrets = answering;
+
     world.post("/webhooks/handoff", &handoff(json!({}))).await.is(200, "queued");
 }

@@ -122,6 +122,7 @@ fn branches(inside: &str) -> Vec<String> {
         }
     }
     parts.retain(|part| !part.trim().is_empty());
+
     parts
 }
 

@@ -37,6 +37,7 @@ impl Block {
             .nth(1)
             .unwrap_or_else(|| panic!("no {heading}"))
             .to_owned();
+
         Self(
             below
                 .lines()
@@ -178,6 +179,7 @@ fn both_queues_are_fifo_encrypted_and_of_high_throughput() {
         assert_eq!(queue.value("FifoThroughputLimit"), "perMessageGroupId", "{name}");
     }
     assert!(Block::resource("DeadLetterQueue").0.contains("-dead-${Unique}.fifo\n"));
+
     assert_eq!(queue().value("ContentBasedDeduplication"), "false");
 }
 
@@ -291,6 +293,7 @@ fn roles_allow_only_the_calls_made() {
         both.under("Roles").entries(),
         BTreeSet::from(["- !Ref ApiRole", "- !Ref WorkerRole"])
     );
+
     for role in [api, worker] {
         assert_eq!((role.actions("ssm"), role.actions("dynamodb")), (set(&[]), set(&[])));
     }
@@ -349,6 +352,7 @@ fn changed_parameter_makes_new_versions() {
             .map(|rest| rest.split_whitespace().next().unwrap().to_owned());
         named.filter(|name| parameters.0.contains(&format!("  {name}:\n"))).collect::<BTreeSet<_>>()
     };
+
     for function in ["ApiFunction", "WorkerFunction"] {
         let function = Block::resource(function);
         let description = function.value("VersionDescription").strip_prefix("!Sub ").unwrap();
@@ -375,6 +379,7 @@ fn longest_parameters_fit_version_description() {
             usize::try_from(parameter.number("MaxLength")).unwrap()
         }
     };
+
     let names = description.split(' ').map(|word| word.trim_matches(['$', '{', '}']));
     let length: usize = names.map(|name| longest(name) + 1).sum();
     assert!(length - 1 <= LONGEST_DESCRIPTION, "{length}");

@@ -93,6 +93,7 @@ fn graphed(widget: &Value) -> Vec<Shown> {
         }
         above = if texts.is_empty() { above } else { texts };
     }
+
     shown
 }
 
@@ -141,6 +142,7 @@ fn the_dashboard_answers_in_this_order() {
         "Is the way in healthy?",
         "What waits?",
     ];
+
     assert_eq!(headings.collect::<Vec<_>>(), order);
 }
 
@@ -164,6 +166,7 @@ fn late_alarm_comes_between_hiccup_and_giving_up() {
         4 * late < pauses.iter().sum::<Duration>() && late < retention("HandoffQueue"),
         "{late:?}"
     );
+
     assert!(
         late > 2 * queue().seconds("VisibilityTimeout"),
         "a worker that died once makes nobody late"
@@ -228,5 +231,6 @@ fn every_place_to_read_on_exists() {
         .collect();
     assert!(named.len() > alarms().len(), "{named:?}");
     let missing: Vec<&&str> = named.iter().filter(|anchor| !anchors.contains(**anchor)).collect();
+
     assert!(missing.is_empty(), "{missing:?}");
 }

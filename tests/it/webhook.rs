@@ -26,6 +26,7 @@ pub(crate) fn batch(messages: &[(&str, &str, u32)]) -> SqsEvent {
             "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs", "eventSourceARN": "arn", "awsRegion": "x"
         })
     };
+
     let records: Vec<Value> = messages.iter().enumerate().map(record).collect();
     serde_json::from_value(json!({ "Records": records })).unwrap()
 }
@@ -87,6 +88,7 @@ async fn what_is_queued_becomes_a_ticket_in_the_worker() {
     assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, Vec::<String>::new());
     let id = world.only_ticket()["id"].as_u64().unwrap();
     assert_eq!(world.desk.field(id, "order-id"), Some(planted("1")));
+
     // The same event by the other route is done already.
     world
         .post("/handoffs", &event("e1", "ch", json!({"order-id": planted("1")})))
@@ -101,6 +103,7 @@ async fn failed_message_stops_later_ones() {
     for (id, channel) in [("a1", "a"), ("b1", "b")] {
         world.post("/webhooks/handoff", &event(id, channel, json!({"order-id": id}))).await;
     }
+
     let entries = world.queue.entries();
     assert_eq!(entries[0].group, entries[1].group, "of one customer");
     world.desk.inject(Fault::on(Call::ListTickets).always().with(FaultKind::Html { status: 502 }));
@@ -109,6 +112,7 @@ async fn failed_message_stops_later_ones() {
     assert_eq!(failures(&world, &messages).await, ["m0", "m1"]);
     assert_eq!(world.queue.postponed(), [("r0".to_owned(), 60)]);
     world.desk.clear_faults();
+
     assert_eq!(failures(&world, &messages).await, Vec::<String>::new());
 }
 
@@ -158,6 +162,7 @@ async fn direct_handoff_on_queue_has_no_grace() {
     assert_eq!(world.desk.requests().len(), 0);
     let entry = world.queue.entries().remove(0);
     assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, Vec::<String>::new());
+
     world.only_ticket();
 }
 
@@ -167,12 +172,14 @@ async fn preview_mode_keeps_message() {
     let world = World::with_desk(Setup::default(), &[("MODE", "preview")]).await;
     world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")}))).await;
     let entry = world.queue.entries().remove(0);
+
     for count in 1..=3 {
         assert_eq!(failures(&world, &[(&entry.body, &entry.group, count)]).await, ["m0"]);
     }
     assert_eq!(world.queue.postponed().last(), Some(&("r0".to_owned(), 1)));
     let records = world.records();
     let worked: Vec<_> = records.iter().filter(|record| record["Route"] == "queue").collect();
+
     assert_eq!((worked.len(), &worked[0]["status"], world.writes()), (1, &json!("Previewed"), 0));
 }
 

@@ -86,11 +86,13 @@ impl Queue for Recorder {
         if !broken {
             self.entries.lock().unwrap().push(entry.clone());
         }
+
         let answer = if broken {
             Err(StoreError { store: "the queue", reason: "not reached".into() })
         } else {
             Ok(())
         };
+
         Box::pin(std::future::ready(answer))
     }
 
@@ -155,6 +157,7 @@ impl World {
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
         };
+
         let config = Config::from_lookup(lookup).unwrap();
         let parameters = Parameters::default();
         parameters.set("desk-api-token", DESK_TOKEN);
@@ -175,6 +178,7 @@ impl World {
             health: Health::default(),
             waits_for_desk: false,
         };
+
         Self { desk, app, queue, parameters, records, time: Duration::from_secs(20) }
     }
 
@@ -246,6 +250,7 @@ impl World {
             may_show_values || !text.contains(CANARY),
             "a planted value is in an answer: {text}"
         );
+
         Answer {
             status: parts.status,
             headers: parts.headers,

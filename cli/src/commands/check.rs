@@ -15,6 +15,7 @@ pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, CliError> 
     let mut problems: Vec<String> = Vec::new();
     let rules =
         Rules::parse(&text).map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
+
     if text.len() > SSM_ADVANCED {
         problems.push(format!(
             "the file has {} bytes, and SSM holds {SSM_ADVANCED} at most{}",
@@ -22,6 +23,7 @@ pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, CliError> 
             compact(&text)
         ));
     }
+
     match rules {
         Ok(rules) if problems.is_empty() => {
             out.result(true, &format!("ok: {}", summary(&rules)));
@@ -72,5 +74,6 @@ fn summary(rules: &Rules) -> String {
             if kinds.is_empty() { count } else { format!("{count} ({})", kinds.join(", ")) }
         }
     };
+
     format!("{fields}, {aliases}, {denied}")
 }

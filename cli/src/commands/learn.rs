@@ -30,6 +30,7 @@ pub(crate) fn learn(args: &args::Learn, out: &mut Out) -> Result<End, CliError> 
     let (legal, illegal): (Vec<_>, Vec<_>) =
         seen.iter().partition(|field| FieldKey::parse(field.key).is_some());
     let (listed, left) = legal.split_at(legal.len().min(MAX_FIELDS));
+
     if listed.is_empty() {
         return Err(CliError::Work(nothing_to_learn(&tickets, illegal.len())));
     }
@@ -41,6 +42,7 @@ pub(crate) fn learn(args: &args::Learn, out: &mut Out) -> Result<End, CliError> 
         "no context key can ever match such a key (lowercase letters, digits, dashes, 1 to 20)",
         out,
     );
+
     Ok(End::Done)
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, CliErr
     let fields = Fields::load(&args.fields, out)?;
     let input = Input::read(&args.file)?;
     let body = body(&input, out);
+
     if body.len() > MAX_BODY {
         return Err(CliError::Use(format!(
             "{} makes a body of {} bytes, and a deployed function refuses more than {MAX_BODY} with 413",
@@ -29,6 +30,7 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, CliErr
             body.len()
         )));
     }
+
     let read = understand(&body, &input.app_id(), input.header("idempotency-key"));
     let handoff = match read.map_err(|bad| CliError::Use(unusable(&name(&args.file), &bad)))? {
         Event::Handoff(handoff) => handoff,
@@ -44,9 +46,11 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, CliErr
             return Ok(End::Done);
         }
     };
+
     let matched = match_fields(&fields.rules, &handoff);
     let entries = matched.entries(&foreseen(&matched), true);
     let left_out = entries.iter().filter(|entry| meaning(entry.outcome).1 == Tone::Bad).count();
+
     if args.json {
         out.json(&json!({"fields": entries, "left_out": left_out}));
     } else {
@@ -60,6 +64,7 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, CliErr
         outcomes::tell_why(&entries, &fields.rules, out);
         out.result(left_out == 0, &summary(left_out));
     }
+
     Ok(if args.strict && left_out > 0 { End::Found } else { End::Done })
 }
 
@@ -74,6 +79,7 @@ fn body<'i>(input: &'i Input, out: &mut Out) -> Cow<'i, [u8]> {
         "conversation": {"id": "(the conversation)", "user_id": "(the customer)"},
         "context": context,
     });
+
     Cow::Owned(around.to_string().into_bytes())
 }
 

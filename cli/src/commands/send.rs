@@ -54,11 +54,13 @@ pub(crate) fn send(args: &args::Send, out: &mut Out) -> Result<End, CliError> {
         .retry_after
         .filter(|seconds| !seconds.to_string().contains(secret.expose_secret()));
     let done = answered.status.is_success() && answered.body["status"].is_string();
+
     if args.json {
         out.json(&json!({"status": answered.status.as_u16(), "answer": answered.body}));
     } else {
         show(&answered, &input, out);
     }
+
     Ok(if done { End::Done } else { End::Found })
 }
 
@@ -89,6 +91,7 @@ fn route(url: &str, app_id: Option<&AppId>) -> Result<String, CliError> {
     let fragment = query.and_then(|query| query.split_once('#')).map_or("", |_| "#");
     BaseUrl::parse(&format!("{base}{fragment}"))
         .map_err(|why| CliError::Use(format!("--url {}", why.replace("query, ", ""))))?;
+
     Ok(match (app_id, query) {
         (None, _) => url.to_owned(),
         (Some(app_id), None) => format!("{base}?app_id={app_id}"),
@@ -110,6 +113,7 @@ fn authentication(
         CliError::Use("the bearer token holds characters that no header can".to_owned())
     })?;
     value.set_sensitive(true);
+
     Ok((name, value))
 }
 
@@ -127,6 +131,7 @@ async fn post(
     if let Some(key) = input.headers.get("idempotency-key") {
         request = request.header("idempotency-key", key);
     }
+
     let (status, retry_after, body) = answer(request).await.map_err(|error| unanswered(&error))?;
     let body = serde_json::from_str(&body).unwrap_or(Value::String(body));
     Ok(Answered { status, retry_after, body, took: began.elapsed() })
@@ -145,6 +150,7 @@ async fn answer(request: RequestBuilder) -> reqwest::Result<(StatusCode, Option<
     {
         body.extend_from_slice(&chunk);
     }
+
     Ok((status, retry_after, String::from_utf8_lossy(&body).into_owned()))
 }
 
@@ -197,6 +203,7 @@ fn tell_done(done: &Done, answered: &Answered, out: &mut Out) {
         "preview" => ("What would become of every key", Last::Value),
         _ => ("What became of every key", Last::Meaning),
     };
+
     outcomes::tell_answered(heading, &done.fields, out, last);
 }
 

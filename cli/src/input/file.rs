@@ -63,6 +63,7 @@ impl Input {
                 error.column()
             )
         })?;
+
         let bytes = text.into_bytes();
         let Value::Object(parts) = value else { return Err("holds no JSON object".to_owned()) };
         if is_sqs_batch(&parts) {
@@ -89,6 +90,7 @@ impl Input {
         } else {
             text.into_bytes()
         };
+
         let mut headers = HeaderMap::new();
         for (name, value) in event.headers {
             let header = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(&value).ok());
@@ -99,6 +101,7 @@ impl Input {
         if format!("/?{}", event.raw_query_string).parse::<Uri>().is_err() {
             return Err("has a rawQueryString that cannot be sent".to_owned());
         }
+
         Ok(Self { body, headers, query: event.raw_query_string, context: None })
     }
 
@@ -162,6 +165,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Cow<'static, str>> {
     } else {
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     };
+
     read.map_err(|error| format!("cannot be read: {error}").into())
 }
 
@@ -174,6 +178,7 @@ fn readable(bytes: Vec<u8>) -> Result<String, String> {
         _ if bytes.trim_ascii().is_empty() => return Err("is empty".to_owned()),
         _ => {}
     }
+
     String::from_utf8(bytes).map_err(|error| {
         format!("is not UTF-8 at byte {}: {SAVE}", error.utf8_error().valid_up_to())
     })

@@ -14,6 +14,7 @@ pub(crate) fn from_environment(option: &str, name: &str) -> Result<SecretString,
     let line = value
         .as_deref()
         .and_then(|value| value.lines().map(str::trim).find(|line| !line.is_empty()));
+
     line.map(SecretString::from).ok_or_else(|| {
         CliError::Use(format!(
             "{option} names no environment variable that holds something; it takes a name, not a secret"

@@ -60,6 +60,7 @@ impl Local {
             "CHAT_BASE_URL" => desk.chat_url.clone(),
             _ => None,
         });
+
         let config = config?;
         let client = http_client::new()
             .map_err(|error| CliError::Work(format!("there is no HTTP client: {error}")))?;
@@ -79,6 +80,7 @@ impl Local {
             health: Health::default(),
             waits_for_desk: false,
         };
+
         Ok(Self { app, queue, invocations: AtomicU64::new(0) })
     }
 
@@ -111,6 +113,7 @@ pub(crate) async fn embedded_desk(fields: &Fields) -> Result<(Emulator, Desk), C
         .map_err(|error| CliError::Work(format!("the embedded Desk cannot start: {error}")))?;
     let desk =
         Desk { url: emulator.desk_url(), token, chat_url: Some(emulator.chat_url()), chat_token };
+
     Ok((emulator, desk))
 }
 

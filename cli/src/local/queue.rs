@@ -124,6 +124,7 @@ impl Line {
         self.taken.insert(event, now);
         self.sent += 1;
         let id = self.sent.to_string();
+
         self.messages.push(Message {
             id,
             entry: entry.clone(),
@@ -209,6 +210,7 @@ impl Message {
             ("MessageDeduplicationId".to_owned(), self.entry.deduplication.clone()),
             ("ApproximateReceiveCount".to_owned(), self.receipts.to_string()),
         ]);
+
         record
     }
 }
@@ -274,6 +276,7 @@ mod tests {
             ("1", "a")
         );
         line.settle(&batch, &failed(&batch, &[1]));
+
         assert_eq!(
             bodies(&line.receive(now)),
             ["a2", "b1", "c2", "d2", "e2", "f2", "g2", "h2", "i2", "j2"]
@@ -305,6 +308,7 @@ mod tests {
         );
         let again = line.receive(now + MINUTE);
         assert_eq!((bodies(&again), count(&again)), (vec!["a1"], "2"));
+
         assert_eq!(line.next_change(now + MINUTE), None);
     }
 
@@ -316,6 +320,7 @@ mod tests {
         line.settle(&batch, &failed(&batch, &[0]));
         assert!(line.postpone(handle(&batch), now + MINUTE).is_err());
         line.receive(now);
+
         assert!(
             line.postpone(handle(&batch), now + MINUTE).is_err(),
             "the handle is that of an earlier receipt"
@@ -347,6 +352,7 @@ mod tests {
         }
         line.send(&entry("a", "2"), now);
         assert_eq!(bodies(&line.receive(now)), ["a2"]);
+
         assert_eq!(
             line.dead.iter().map(|message| message.entry.body.as_str()).collect::<Vec<_>>(),
             ["a1"]
@@ -364,6 +370,7 @@ mod tests {
             queue.settle(&again, &SqsBatchResponse::default());
             count(&again).to_owned()
         };
+
         let sent = entry("a", "1");
         let (count, sent) = tokio::join!(put_off, queue.send(&sent));
         assert_eq!((count.as_str(), sent, queue.left()), ("2", Ok(()), (0, 0)));

@@ -65,6 +65,7 @@ impl Local {
             }
             report(Tried { message, result, again });
         }
+
         self.queue.settle(&batch, &answer);
     }
 
@@ -120,6 +121,7 @@ mod tests {
             .insert("ApproximateReceiveCount".to_owned(), receipts.to_string());
         let mut said = Vec::new();
         local.work_on(batch, |tried| said.push(tried.to_string())).await;
+
         said.concat()
     }
 
@@ -147,6 +149,7 @@ mod tests {
             pause(&MessageError::Job(JobError::Failed(ProcessError::Desk(error))), 1),
             Duration::from_secs(90)
         );
+
         assert_eq!(pause(&MessageError::NoTime, 1), Duration::from_secs(2));
     }
 }

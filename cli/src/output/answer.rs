@@ -87,6 +87,7 @@ impl Done {
             ("team", ticket.and_then(|ticket| ticket.team.clone())),
             ("opening message", self.opening_message.clone()),
         ];
+
         facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect()
     }
 }

@@ -84,6 +84,7 @@ pub(crate) fn target<'a>(line: &'a Entry, rules: &Rules) -> Target<'a> {
         Some(fields) => fields.iter().any(|field| field.key.as_str() == key),
         None => illegal(key).is_none(),
     };
+
     match &line.field {
         Some(field) => Target::Field(field),
         None if listed(key) => Target::Field(key),
@@ -133,6 +134,7 @@ pub(crate) fn advice(line: &Entry, rules: &Rules) -> Option<String> {
         Outcome::Rejected => rejected(target).to_owned(),
         Outcome::Left => LEFT.to_owned(),
     };
+
     Some(text)
 }
 
@@ -182,6 +184,7 @@ fn invalid(line: &Entry, rules: &Rules) -> String {
          Desk can never match it.",
         illegal(key).unwrap_or_default()
     );
+
     let listed = |hint: &str| rules.fields.iter().flatten().any(|field| field.key.as_str() == hint);
     match &line.hint {
         Some(field) if listed(field) => {

@@ -145,6 +145,7 @@ impl Out {
             column.set_constraint(ColumnConstraint::UpperBoundary(Width::Percentage(40)));
         }
         let text = table.trim_fmt();
+
         self.line(text);
     }
 

@@ -36,6 +36,7 @@ pub(crate) fn show(heading: &str, lines: &[Entry], rules: &Rules, out: &mut Out,
             last,
         ]
     });
+
     let name = if last == Last::Meaning { "meaning" } else { "value" };
     out.table(&["key", "outcome", "→ field", name], rows.collect());
 }
@@ -64,6 +65,7 @@ pub(crate) fn tell_answered(heading: &str, lines: &[Entry], out: &mut Out, last:
             cell(said),
         ]
     };
+
     let name = if last == Last::Meaning { "meaning" } else { "value or meaning" };
     out.table(&["key", "outcome", "→ field", name], lines.iter().map(row).collect());
 }
@@ -76,6 +78,7 @@ pub(crate) fn tell_why(lines: &[Entry], rules: &Rules, out: &mut Out) {
         out.heading("Why, and what to do");
         out.pairs(reasons);
     }
+
     if rules.fields.is_none() {
         out.heading("No list of fields");
         out.text(WITHOUT_FIELDS);

@@ -16,6 +16,7 @@ pub(crate) fn show(report: &Report, ticket: Option<&Value>, out: &mut Out) {
     out.heading(&format!("Ticket {id}: {}", ending(report.status)));
     out.pairs(facts(report, ticket));
     let fields = fields(ticket);
+
     if fields.is_empty() {
         out.heading("No field of the ticket is filled");
     } else {
@@ -35,6 +36,7 @@ fn facts(report: &Report, ticket: &Value) -> Vec<(&'static str, String)> {
             "not configured: no agent sees the ticket before the customer writes".to_owned()
         }
     });
+
     let team = text("/group/name").map(|name| match text("/group/key") {
         Some(key) => format!("{name} ({key})"),
         None => name,
@@ -48,6 +50,7 @@ fn facts(report: &Report, ticket: &Value) -> Vec<(&'static str, String)> {
         ("channel", text("/channelUrl")),
         ("opening message", opening),
     ];
+
     facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect()
 }
 

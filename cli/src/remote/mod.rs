@@ -57,6 +57,7 @@ pub(crate) async fn recent_tickets(
         pause: PAUSE,
         pace: None,
     };
+
     match Desk::new(connection, credentials) {
         Some(desk) => Ok(Some(desk.recent_tickets().await)),
         None => Ok(None),

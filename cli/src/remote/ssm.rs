@@ -84,9 +84,11 @@ impl Aws<'_> {
         ]);
         command.args(self.options()).stdin(Stdio::null());
         let output = command.output().map_err(|error| not_started(&error))?;
+
         if !output.status.success() {
             return Err(CliError::Work(self.why(&String::from_utf8_lossy(&output.stderr), path)));
         }
+
         // The error of the parser may quote what it read.
         let listing: Listing = serde_json::from_slice(&output.stdout).map_err(|_| {
             CliError::Work("`aws` printed something else than a list of parameters".to_owned())
@@ -97,6 +99,7 @@ impl Aws<'_> {
         };
         let mut all: Vec<_> = listing.parameters.into_iter().map(stored).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
+
         Ok(all)
     }
 
@@ -113,6 +116,7 @@ impl Aws<'_> {
             "--output",
             "json",
         ]);
+
         let output = command.args(self.options()).stdin(Stdio::null()).output().ok()?;
         let listing: Descriptions =
             serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())?;
@@ -120,6 +124,7 @@ impl Aws<'_> {
             let key = described.key_id.filter(|key| key != AWS_KEY)?;
             Some((described.name.strip_prefix(path)?.to_owned(), key))
         };
+
         Some(listing.parameters.into_iter().filter_map(own).collect())
     }
 
@@ -145,6 +150,7 @@ impl Aws<'_> {
         let code = code.filter(|code| {
             code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
+
         // A denial names the caller's role, so it is looked at first: such a name may hold any of
         // the other marks.
         match code {

@@ -80,6 +80,7 @@ impl Cloud {
             request.header("x-amz-target", format!("AmazonSSM.{call}")).send().await.unwrap();
         let (ended, text) = (answer.status().is_success(), answer.text().await.unwrap());
         assert!(ended, "{text}");
+
         serde_json::from_str(&text).unwrap()
     }
 
@@ -103,6 +104,7 @@ impl Cloud {
             &self.desk.desk_url(),
         ]);
         command.args(arguments);
+
         command
     }
 

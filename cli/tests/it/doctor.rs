@@ -40,6 +40,7 @@ async fn a_healthy_application_needs_no_mending() {
     let expected =
         json!({"findings": [], "errors": 0, "warnings": 0, "parameters": names, "tickets": 1});
     assert_eq!(cloud.examine(&["--json"]).await.json(), expected);
+
     assert_eq!(cloud.desk.unknown_requests(), Vec::<String>::new());
 }
 
@@ -53,6 +54,7 @@ async fn application_without_parameters_lists_what_is_missing() {
         "desk-api-token: is missing",
         "signing-secret: is missing",
     ];
+
     for (line, start) in about(&ended, "error").iter().zip(starts) {
         assert!(line.starts_with(start), "{ended:?}");
     }
@@ -60,6 +62,7 @@ async fn application_without_parameters_lists_what_is_missing() {
     assert!(ended.out.contains(
         "cargo handoff learn --app-id APP-1 --token-env DESK_API_TOKEN > fields.json && "
     ));
+
     assert!(cloud.desk.requests().is_empty(), "without a token nothing is asked of Desk");
 }
 
@@ -82,6 +85,7 @@ async fn unfitting_fields_document_is_reported_key_by_key() {
         ("tier", "silver-canary7f3a"),
         ("Old_Key", CANARY),
     ]));
+
     let ended = cloud.examine(&[]).await;
     assert_eq!(ended.code, 1);
     let errors = [
@@ -96,6 +100,7 @@ async fn unfitting_fields_document_is_reported_key_by_key() {
     assert_eq!(about(&ended, "warning"), warnings);
     let mends =
         ended.out.matches("cargo handoff check fields.json && aws ssm put-parameter").count();
+
     assert_eq!(mends, 1, "what mends several findings is told once: {ended:?}");
 }
 
@@ -119,6 +124,7 @@ async fn refused_token_and_failing_desk_are_reported() {
         about(&failed, "error"),
         ["Desk: Desk refused the call (recent tickets, status 404)"]
     );
+
     assert!(failed.out.contains("Desk        not examined further\n"), "{failed:?}");
 }
 
@@ -137,6 +143,7 @@ async fn paste(printed: &str) -> Ended {
         "-ec",
         &printed.replace("YOUR DESK API TOKEN", TOKEN).replace("YOUR SIGNATURE SECRET", SIGNING),
     ]);
+
     meanwhile(shell).await
 }
 
@@ -164,6 +171,7 @@ async fn the_commands_that_it_prints_mend_what_it_found() {
         let ended = paste(found["fix"].as_str().unwrap()).await;
         assert_eq!(ended.code, 0, "{found}: {ended:?}");
     }
+
     let fixed = cloud.examine(&[]).await;
     assert!(fixed.out.starts_with("Nothing to fix.\n"), "{fixed:?}");
 }
@@ -184,6 +192,7 @@ async fn new_desk_token_comes_first_and_keeps_customers_key() {
     let stored = cloud.get("desk-api-token").await;
     assert_eq!(stored["Value"], json!(format!("{TOKEN}\nrevoked-canary7f3a\nformer-canary7f3a")));
     assert_eq!(cloud.key("desk-api-token").await, json!("alias/a key of ours"));
+
     assert!(cloud.examine(&[]).await.out.starts_with("Nothing to fix.\n"));
 }
 
@@ -195,6 +204,7 @@ async fn unknown_keys_are_reported() {
         {"Name": "/doctor-keys/APP-1/signing-secret", "Type": "SecureString", "Value": SIGNING},
         {"Name": "/doctor-keys/APP-1/fields", "Type": "String", "Value": FIELDS},
     ]});
+
     let mut command = cloud.doctor(&[]);
     let path = format!("{}:/usr/bin:/bin", stand_in().display());
     command.env("PATH", path).envs([
@@ -205,6 +215,7 @@ async fn unknown_keys_are_reported() {
     assert_eq!(ended.code, 1, "{ended:?}");
     assert_eq!(about(&ended, "warning").len(), 1, "{ended:?}");
     assert!(about(&ended, "warning")[0].contains("which keys encrypt the secrets"), "{ended:?}");
+
     assert!(ended.out.contains("add --key-id KEY to each put-parameter"), "{ended:?}");
 }
 
@@ -218,6 +229,7 @@ async fn what_keeps_aws_from_reading_is_said_plainly() {
         assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{ended:?}");
         ended.err
     };
+
     let no_program = said(&|command| {
         command.env("PATH", "/nonexistent");
     })
@@ -244,6 +256,7 @@ async fn what_keeps_aws_from_reading_is_said_plainly() {
             .env("AWS_MAX_ATTEMPTS", "1");
     })
     .await;
+
     assert!(unreachable.contains("cannot reach SSM"), "{unreachable}");
 }
 
@@ -306,6 +319,7 @@ async fn nothing_that_aws_prints_is_repeated() {
         ),
         ("1", "canary7f3a", "canary7f3a", "--profile 'of ours'"),
     ];
+
     for (code, out, err, expected) in cases {
         let mut command = cloud.doctor(&["--profile", "of ours"]);
         command.env("PATH", stand_in()).envs([

@@ -34,6 +34,7 @@ async fn learn(desk: &Emulator, token: &str) -> Ended {
     let ended = meanwhile(command).await;
     assert!(!ended.out.contains("canary7f3a") && !ended.err.contains("canary7f3a"), "{ended:?}");
     assert_eq!(desk.unknown_requests(), Vec::<String>::new());
+
     ended
 }
 
@@ -68,6 +69,7 @@ async fn learned_type_fits_every_value() {
     );
     assert!(ended.err.contains("blank: no ticket shows a value"), "{ended:?}");
     let checked = call_with(ended.out.as_bytes(), &["check", "-"]);
+
     assert_eq!(checked.out, "ok: 5 fields (3 text, 1 integer, 1 link), 0 aliases, 0 denied keys\n");
 }
 
@@ -80,12 +82,14 @@ async fn few_values_that_are_repeated_may_be_a_dropdown() {
             json!({"tier": format!("canary7f3a-{}", number % 2), "note": format!("note {number}")}),
         );
     }
+
     let ended = learn(&desk, TOKEN).await;
     assert!(ended.out.contains(r#"{"key": "tier", "type": "text"}"#), "{ended:?}");
     assert!(
         ended.err.contains("tier: 6 tickets share 2 values; if Desk has it as a dropdown"),
         "{ended:?}"
     );
+
     assert!(!ended.err.contains("note:  "), "{ended:?}");
 }
 
@@ -108,6 +112,7 @@ async fn what_cannot_be_listed_is_named() {
     assert_eq!(ended.out.matches("\"key\"").count(), 20);
     assert!(ended.err.contains(r#"filled least often: "key-19" "key-20""#), "{ended:?}");
     assert!(ended.err.contains(r#""Produkt\u{1b}[2J" "fromEmail""#), "{ended:?}");
+
     assert_eq!(call_with(ended.out.as_bytes(), &["check", "-"]).code, 0);
 }
 
@@ -123,6 +128,7 @@ async fn newest_tickets_are_read_in_either_order() {
         assert!(ended.out.contains(r#""new""#) && !ended.out.contains(r#""old""#), "{ended:?}");
         assert!(ended.err.contains("newest 100 tickets"), "{ended:?}");
     }
+
     assert_eq!(desk.requests().len(), 4);
 }
 
@@ -138,6 +144,7 @@ async fn nothing_to_learn_prints_no_document() {
     show(&desk, json!({}));
     assert!(why().await.contains("none of the newest 1 ticket shows a field"));
     show(&desk, json!({"Product type": "canary7f3a"}));
+
     assert!(why().await.contains("only fields whose keys no context key can ever match"));
 }
 
@@ -150,6 +157,7 @@ async fn refused_token_is_reported_missing_one_is_misuse() {
         refused.err.starts_with("error: Desk refused the token (recent tickets, status 401"),
         "{refused:?}"
     );
+
     for token in ["", " \n "] {
         assert_eq!(learn(&desk, token).await.code, 2);
     }
@@ -167,6 +175,7 @@ async fn secret_given_as_name_is_not_repeated() {
         "--desk-url",
         "http://127.0.0.1:9",
     ]);
+
     let ended = meanwhile(command).await;
     assert_eq!(ended.code, 2);
     assert!(

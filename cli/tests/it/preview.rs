@@ -24,6 +24,7 @@ fn every_key_of_the_senders_sample_is_explained() {
             "{why}"
         );
     }
+
     assert!(ended.out.ends_with("\n5 keys are left out.\n"), "{ended:?}");
 }
 
@@ -49,6 +50,7 @@ fn event_body_and_context_have_same_outcomes() {
         assert_eq!(document["left_out"], 1);
         document["fields"].clone()
     };
+
     let expected = json!([
         {"key": "order-id", "outcome": "written", "value": "A-1"},
         {"key": "cart-items", "outcome": "wrong-type"},
@@ -57,6 +59,7 @@ fn event_body_and_context_have_same_outcomes() {
     ]);
     assert_eq!(outcomes(&context), expected);
     assert_eq!(outcomes(&body), expected);
+
     assert_eq!(outcomes(&event(&body.to_string(), Some("wrong"))), expected);
 }
 
@@ -83,6 +86,7 @@ fn strict_finds_what_is_left_out_and_nothing_else() {
         0
     );
     assert_eq!(strict(json!({"summary": "long ".repeat(100)})), 0);
+
     for left_out in [
         json!({"colour": 1}),
         json!({"orderId": 1}),
@@ -114,6 +118,7 @@ fn strict_finds_the_field_that_is_too_many() {
         (1, "key-20 over-limit key-20"),
         "{ended:?}"
     );
+
     assert!(ended.out.ends_with("\n1 key is left out.\n"), "{ended:?}");
 }
 
@@ -141,6 +146,7 @@ fn integer_and_link_rules_are_explained() {
             .contains("a whole number from -9223372036854775808 to 9223372036854775807: digits"),
         "{ended:?}"
     );
+
     assert!(
         ended.out.contains("begins with http:// or https:// (in lower case), without spaces"),
         "{ended:?}"
@@ -162,6 +168,7 @@ fn an_ignored_category_has_no_keys() {
         ended.json(),
         json!({"ignored": "conversation:started", "fields": [], "left_out": 0})
     );
+
     assert!(
         call(&["preview", &sample("ignored-category")])
             .out
@@ -179,6 +186,7 @@ fn body_too_large_ends_with_2() {
     assert_eq!(call(&["preview", &files.put("largest.json", largest(262_144))]).code, 0);
     let larger = largest(262_145);
     let context = json!({"order-id": "x".repeat(262_144)});
+
     for file in [
         files.put("body.json", &larger),
         files.put_json("event.json", &event(&larger, None)),
@@ -242,5 +250,6 @@ fn json_keeps_every_character_of_a_value() {
         .find(|entry| entry["key"] == "summary")
         .unwrap();
     assert_eq!(entry["value"], context["summary"]);
+
     assert!(ended.out.chars().all(|char| char == '\n' || !char.is_control()), "{ended:?}");
 }

@@ -27,6 +27,7 @@ fn sample_event_becomes_a_filled_ticket() {
         ended.out.contains("priority         written    (priority)       in the ticket\n"),
         "{ended:?}"
     );
+
     assert!(ended.err.contains("built-in example"), "{ended:?}");
 }
 
@@ -40,6 +41,7 @@ fn handoff_passes_webhook_queue_and_worker() {
     );
     let document = call(&["run", "--json", &sample("handoff")]).json();
     assert_eq!(document["answer"], json!({"status": "queued", "event_id": "evt-handoff-1"}));
+
     assert_eq!(
         (&document["report"]["status"], &document["report"]["event_id"]),
         (&json!("created"), &json!("evt-handoff-1"))
@@ -63,6 +65,7 @@ fn failed_work_ends_with_1() {
     let document = call(&["run", "--json", &body, "--fields", &fields]);
     assert_eq!(document.code, 1);
     let answer = json!({"status": "queued", "event_id": "e-1"});
+
     assert_eq!(
         document.json(),
         json!({"answer": answer, "status": 200, "report": null, "error": "the ticket is not there yet", "ticket": null})
@@ -127,6 +130,7 @@ fn wrong_signature_is_noted_and_replaced() {
     };
     assert!(signed(Some("00")));
     assert!(!signed(Some(&sign(body.as_bytes(), "local-only-signing-secret"))));
+
     assert!(!signed(None));
 }
 
@@ -170,6 +174,7 @@ fn refused_body_names_its_places() {
     assert_eq!(ended.line("context"), "context must be an object");
     let document = call(&["run", "--json", &file]);
     assert_eq!((document.code, &document.json()["status"]), (1, &json!(400)));
+
     assert_eq!(
         (&document.json()["report"], &document.json()["ticket"]),
         (&json!(null), &json!(null))
@@ -292,6 +297,7 @@ fn unusable_file_ends_with_2() {
         (files.put_json("query.json", &query), "rawQueryString"),
         ("not-there.json".to_owned(), "cannot be read"),
     ];
+
     for (file, why) in cases {
         for command in ["run", "preview"] {
             let ended = call(&[command, &file]);

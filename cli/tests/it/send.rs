@@ -35,6 +35,7 @@ fn endpoint(answer: String) -> (String, JoinHandle<String>) {
         stream.write_all(answer.as_bytes()).unwrap();
         String::from_utf8(sent).unwrap()
     });
+
     (url, thread)
 }
 
@@ -67,6 +68,7 @@ fn a_signed_body_passes_every_route() {
     let queued = send(SECRET, &[&sample("base64"), "--url", &url("/webhooks/handoff")]);
     assert!(queued.code == 0 && queued.out.starts_with("Answered 200: queued\n"), "{queued:?}");
     let ignored = send(SECRET, &[&sample("ignored-category"), "--url", &url("/webhooks/handoff")]);
+
     assert!(
         ignored.out.starts_with(
             "Answered 200: ignored, for an event of the category conversation:started"
@@ -99,6 +101,7 @@ fn what_is_refused_is_told_and_ends_with_1() {
     let unknown =
         send(SECRET, &[&body, "--url", &format!("{url}?x=1"), "--app-id", "OTHER", "--json"]);
     assert_eq!((unknown.code, &unknown.json()["status"]), (1, &json!(404)));
+
     assert_eq!(
         unknown.json()["answer"]["type"],
         json!("urn:desk-handoff:problem:unknown-application")
@@ -119,6 +122,7 @@ fn first_line_of_secret_signs_the_body() {
     let sent = thread.join().unwrap();
     assert!(sent.starts_with("POST /handoffs HTTP/1.1\r\n") && sent.ends_with(body), "{sent}");
     let signature = sign(body.as_bytes(), "one-canary7f3a");
+
     for header in [
         &*format!("x-sendbird-signature: {signature}"),
         "idempotency-key: k-1",
@@ -126,6 +130,7 @@ fn first_line_of_secret_signs_the_body() {
     ] {
         assert!(sent.contains(&format!("\r\n{header}\r\n")), "{header}: {sent}");
     }
+
     assert!(!sent.contains("authorization"), "{sent}");
 }
 
@@ -161,6 +166,7 @@ fn echoed_secret_is_never_shown() {
         assert!(ended.code == 1 && !format!("{ended:?}").contains(secret), "{ended:?}");
         ended
     };
+
     for arguments in [&[][..], &["--json"]] {
         let named = said(
             r#"{"a 7355608042": {"7355608042": 1}, "n": 1.7355608042e3}"#,
@@ -169,6 +175,7 @@ fn echoed_secret_is_never_shown() {
         );
         assert!(named.out.contains("(the secret)"), "{named:?}");
     }
+
     let problem = r#"{"title": "t", "detail": "d"}"#;
     assert_eq!(said(problem, "30", &[]).line("again"), "again after 30 seconds");
     for text in [secret, "a 7355608042", "Sun, 22 Nov 2026 22:00:00 GMT"] {
@@ -187,6 +194,7 @@ fn an_answer_of_something_else_is_no_success() {
         (answer("404 Not Found", r#"{"message": "Not Found"}"#), "  Not Found\n"),
         (answer("307 Temporary Redirect\r\nLocation: /elsewhere", ""), "Answered 307"),
     ];
+
     for (answer, expected) in cases {
         let (url, thread) = endpoint(answer);
         let ended = send(SECRET, &[&body, "--url", &url]);

@@ -146,6 +146,7 @@ fn send_to(
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+
     (
         head.split(' ').nth(1).unwrap().parse().unwrap(),
         serde_json::from_str(body).unwrap_or_default(),
@@ -163,6 +164,7 @@ fn a_second_handoff_of_a_conversation_updates_its_ticket() {
     assert_eq!(first["ticket"]["id"], second["ticket"]["id"]);
     let tickets = serving.tickets();
     assert_eq!(tickets.len(), 1);
+
     assert_eq!(
         (field(&tickets[0], "order-id"), field(&tickets[0], "cart-items")),
         (Some("A-1"), Some("2"))
@@ -188,6 +190,7 @@ fn queued_event_makes_one_ticket_once() {
         format!("message 2: ticket {id} updated"),
         format!("message 3: ticket {id} updated"),
     ];
+
     assert_eq!((code, messages), (Some(0), expected.iter().map(String::as_str).collect()));
 }
 
@@ -207,6 +210,7 @@ fn event_is_done_once_across_both_routes() {
     let done_before = format!(
         "message 2: ticket {id} duplicate (this event was done before; nothing is touched)"
     );
+
     assert_eq!(serving.log_line("message 2: "), done_before);
 }
 
@@ -216,11 +220,13 @@ fn failed_handoff_returns_before_later_ones() {
     let fields =
         json!({"fields": [{"key": "n", "type": "integer"}], "ticket": {"when_missing": "retry"}});
     let mut serving = Serving::start(&["--fields", &files.put_json("fields.json", &fields)]);
+
     for number in [1, 2] {
         let mut body = numbered(number, json!({"n": number}));
         body["conversation"]["channel_url"] = json!("ch-1");
         serving.queue(&body);
     }
+
     let first = serving.log_line("message ");
     assert_eq!(first, "message 1: not done, again in 2 s: the ticket is not there yet");
     let customer = serving.desk("POST", "/customers", &json!({"sendbirdId": "ann"}));
@@ -229,6 +235,7 @@ fn failed_handoff_returns_before_later_ones() {
     let id = serving.desk("POST", "/tickets", &ticket)["id"].clone();
     assert_eq!(serving.log_line(": ticket "), format!("message 1: ticket {id} updated"));
     assert_eq!(serving.log_line(": ticket "), format!("message 2: ticket {id} updated"));
+
     assert_eq!(field(&serving.tickets()[0], "n"), Some("2"));
 }
 
@@ -262,6 +269,7 @@ fn a_second_handoff_replaces_what_the_first_one_wrote() {
         (json!("written"), json!("unchanged"))
     );
     assert_eq!(serving.tickets().len(), 1);
+
     assert_eq!(field(&serving.tickets()[0], "cart-items"), Some("4"));
 }
 
@@ -287,6 +295,7 @@ fn sample_events_are_taken_as_sent() {
     let body = event["body"].as_str().unwrap();
     let (status, answer) = serving.send("POST", WEBHOOK, &signature, body.as_bytes());
     assert_eq!((status, answer), (200, json!({"status": "queued", "event_id": "evt-handoff-1"})));
+
     serving.ticket_with("order-id", "ORD-20250730-0042");
 }
 
@@ -310,6 +319,7 @@ fn the_routes_and_refusals_are_the_shipped_ones() {
     assert_eq!((status, problem["request_id"].as_str().is_some()), (401, true), "{problem}");
     let large = vec![b' '; 300 * 1024];
     assert_eq!(serving.send("POST", "/handoffs", "", &large).0, 413);
+
     assert_eq!(serving.tickets().len(), 1);
 }
 
@@ -320,6 +330,7 @@ fn request_under_another_host_is_refused() {
     let signature = format!("x-sendbird-signature: {}\r\n", sign(body.as_bytes(), SECRET));
     let (address, port) =
         (serving.address("serves "), serving.address("serves ").rsplit(':').next().unwrap());
+
     for (host, status) in [("rebound.example", 421), ("localhost", 201)] {
         let host = format!("{host}:{port}");
         assert_eq!(
@@ -341,6 +352,7 @@ fn ctrl_c_ends_it_and_log_holds_no_body() {
     for begin in ["POST /handoffs 201 ", "POST /webhooks/handoff 200 ", "message 1: ticket "] {
         assert!(log.lines().any(|line| line.starts_with(begin)), "{log}");
     }
+
     assert!(
         !log.contains("canary-value") && !log.contains("app_id") && !log.contains("e-2"),
         "{log}"
@@ -371,6 +383,7 @@ fn own_desk_is_used_with_environment_token() {
     assert_eq!(serving.post("/handoffs", &direct(json!({"order-id": "A-1"}))).0, 201);
     assert_eq!(theirs.tickets().len(), 1);
     let refused = Serving::start_as(command.env("DESK_API_TOKEN", "wrong"));
+
     assert_eq!(refused.post("/handoffs/preview", &direct(json!({}))).0, 502);
 }
 
@@ -407,10 +420,12 @@ fn the_printed_commands_work_when_pasted() {
         Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success())
     };
     let openssl = Command::new("openssl").arg("version").output().is_ok();
+
     if !there("curl") || !there("python3") || !openssl {
         eprintln!("not tried: it takes curl, python3 and openssl");
         return;
     }
+
     let files = Files::new();
     let body = files.put(
         "body.json",
@@ -428,6 +443,7 @@ fn the_printed_commands_work_when_pasted() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
+
     let statuses: Vec<&str> =
         answers.iter().map(|answer| answer["status"].as_str().unwrap_or("tickets")).collect();
     let webhook = ["queued", "tickets", "queued", "queued", "queued", "queued"];
@@ -439,5 +455,6 @@ fn the_printed_commands_work_when_pasted() {
     assert!(answers[1]["results"].is_array(), "{answers:?}");
     let tickets = at_last(|| Some(serving.tickets()).filter(|tickets| tickets.len() >= 4));
     let holding = |key: &str| tickets.iter().filter(|ticket| field(ticket, key).is_some()).count();
+
     assert_eq!((tickets.len(), holding("order-id"), holding("summary")), (4, 3, 2), "{tickets:#?}");
 }

@@ -134,6 +134,7 @@ pub(crate) fn event(body: &str, signature: Option<&str>) -> Value {
         "requestContext": {"http": {"method": "POST", "path": "/handoffs"}, "timeEpoch": 1_753_864_500_000_u64},
         "body": body, "isBase64Encoded": false,
     });
+
     if let Some(signature) = signature {
         event["headers"]["x-sendbird-signature"] = signature.into();
     }

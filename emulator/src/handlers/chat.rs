@@ -28,12 +28,14 @@ pub(crate) fn post(
     if new.message_type != "MESG" {
         return Err(Refusal::new(400, 400_111, "\"message_type\" must be \"MESG\"."));
     }
+
     let channel_url = &route.subject;
     let Some(ticket) = state.tickets.values_mut().find(|ticket| ticket.channel_url == *channel_url)
     else {
         return Err(Refusal::new(400, 400_201, "\"Channel\" not found."));
     };
     let customer = state.customers.get(&ticket.customer);
+
     if customer.is_none_or(|customer| customer.sendbird_id != new.user_id) {
         return Err(Refusal::new(400, 400_108, "The user is not a member of the channel."));
     }
@@ -49,5 +51,6 @@ pub(crate) fn post(
         user_id: new.user_id,
         message: new.message,
     });
+
     Ok(Reply::ok(&shown))
 }

@@ -53,6 +53,7 @@ pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
             new.sendbird_id
         )));
     }
+
     let id = state.customer(&new.sendbird_id);
     Ok(Reply::json(state.behaviour.create_status, &state.customers[&id].json()))
 }

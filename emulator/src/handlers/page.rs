@@ -24,6 +24,7 @@ pub(crate) fn page(
     let previous = (offset > 0).then(|| link(base, request, limit, offset.saturating_sub(limit)));
     let results: Vec<Value> = items.into_iter().skip(offset).take(limit).collect();
     let mut page = json!({"count": count, "next": next, "previous": previous, "results": results});
+
     if let Some(properties) = page.as_object_mut().filter(|_| !state.behaviour.lists_count) {
         properties.remove("count");
     }

@@ -49,6 +49,7 @@ pub(crate) fn list(state: &mut State, request: &ApiRequest) -> Outcome {
             without_fields(state.show(ticket))
         }
     };
+
     let mut found: Vec<Value> =
         visible.filter(|ticket| is_asked_for(state, ticket, &parameters)).map(shown).collect();
     if state.behaviour.newest_first {
@@ -57,6 +58,7 @@ pub(crate) fn list(state: &mut State, request: &ApiRequest) -> Outcome {
     if parameters.contains_key("q") {
         found.truncate(MOST_FOUND_BY_KEYWORD);
     }
+
     Ok(page(state, request, &parameters, found))
 }
 
@@ -111,6 +113,7 @@ pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
             new.customer_id
         )));
     }
+
     let mut ticket = state.blank_ticket(new.customer_id, new.channel_name);
     if let Some(key) = new.group_key {
         ticket.group = group(state, &key)?.or(ticket.group);
@@ -124,6 +127,7 @@ pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
     if let Some(sent) = new.custom_fields {
         ticket.fields = state.ticket_rules().merged(&Values::default(), &sent)?;
     }
+
     let shown = state.show(&ticket);
     state.tickets.insert(ticket.id, ticket);
     Ok(Reply::json(state.behaviour.create_status, &shown))
@@ -152,6 +156,7 @@ fn valid_related(state: &State, urls: &str) -> Result<Vec<String>, Refusal> {
             "relatedChannelUrls: no more than {MOST_RELATED} channels are expected."
         )));
     }
+
     match state.behaviour.strange_related {
         StrangeRelated::Take => Ok(urls),
         StrangeRelated::Drop => Ok(Vec::new()),
@@ -175,12 +180,14 @@ pub(crate) fn update(state: &mut State, route: &Route, request: &ApiRequest) -> 
     let related =
         changes.related_channel_urls.map(|urls| valid_related(state, &urls)).transpose()?;
     let ticket = state.ticket_mut(id);
+
     if let Some(priority) = priority {
         ticket.priority = priority;
     }
     if let Some(related) = related {
         ticket.related = related;
     }
+
     Ok(written(state, id))
 }
 
@@ -235,11 +242,13 @@ pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outc
     if wanted.status != PENDING {
         return Err(Refusal::invalid("status: PENDING is expected."));
     }
+
     let unknown =
         || Refusal::invalid(format!("groupKey: there is no group {:?}.", wanted.group_key));
     let group = state.group_with_key(&wanted.group_key).ok_or_else(unknown)?;
     let pending_only = state.behaviour.transfer == Transfer::PendingOnly;
     let mut moved = Vec::new();
+
     for id in wanted.tickets {
         let Some(ticket) = state.tickets.get_mut(&id) else { continue };
         if ticket.status == PENDING || !(pending_only || ticket.status == CLOSED) {
@@ -247,6 +256,7 @@ pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outc
             moved.push(id);
         }
     }
+
     Ok(Reply::ok(&json!({"transferredTickets": moved})))
 }
 

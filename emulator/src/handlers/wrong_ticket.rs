@@ -28,6 +28,7 @@ fn other_than(state: &State, right: &Reply) -> Value {
     let one = right.get("id").and_then(Value::as_u64);
     let many = right.get("results").and_then(Value::as_array).into_iter().flatten();
     let asked: Vec<u64> = many.filter_map(|ticket| ticket["id"].as_u64()).chain(one).collect();
+
     match state.tickets.values().find(|ticket| !asked.contains(&ticket.id)) {
         Some(ticket) => state.show(ticket),
         None => {

@@ -43,6 +43,7 @@ impl Log {
             answered_before: self.answered,
         };
         self.seen.push((self.arrivals, seen));
+
         self.arrivals
     }
 

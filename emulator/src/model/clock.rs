@@ -21,12 +21,14 @@ fn date(mut day: u64) -> (u64, usize, u64) {
         day -= 365 + leap(year);
         year += 1;
     }
+
     let months = [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let mut month = 0;
     while day >= months[month] {
         day -= months[month];
         month += 1;
     }
+
     (year, month + 1, day + 1)
 }
 

@@ -90,6 +90,7 @@ impl Rules<'_> {
             }
             merged.set(key, value);
         }
+
         Ok(merged)
     }
 
@@ -121,6 +122,7 @@ impl Rules<'_> {
         let Some(text) = limited(&text, LONGEST_VALUE, self.unit(), behaviour.long_value)? else {
             return Ok(None);
         };
+
         match self.conforming(&definition.kind, text) {
             Some(text) => Ok(Some((key, text))),
             None => without(behaviour.wrong_value, wrong),
@@ -190,6 +192,7 @@ fn limited(
         length += unit(character);
         (length > longest).then_some(at)
     });
+
     match (over, too_long) {
         (None, _) => Ok(Some(text.to_owned())),
         (Some(at), TooLong::Truncate) => Ok(Some(text[..at].to_owned())),

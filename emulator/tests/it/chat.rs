@@ -30,6 +30,7 @@ async fn first_customer_message_makes_ticket_pending() {
     assert_eq!((&ticket["messageCount"], &ticket["lastMessage"]), (&json!(1), &json!("Hello")));
     assert!(ticket["issuedAt"].is_string(), "{ticket}");
     let posted = &world.desk.messages()[0];
+
     assert_eq!(
         (posted.ticket, posted.user_id.as_str(), posted.message.as_str()),
         (id, "user_1", "Hello")
@@ -42,6 +43,7 @@ async fn strangers_message_is_refused_as_chat_does() {
     let channel_url = Some("channel".to_owned());
     world.desk.seed_ticket(Seed { channel_url, status: "INITIALIZED".into(), ..Seed::default() });
     let admin = json!({"message_type": "ADMM", "message": "Hello", "user_id": "user_1"});
+
     for (channel, body, token, expected) in [
         ("channel", hello("user_2"), "emulator-chat-token", 400),
         ("elsewhere", hello("user_1"), "emulator-chat-token", 400),
@@ -54,6 +56,7 @@ async fn strangers_message_is_refused_as_chat_does() {
         assert!(answer["code"].is_u64() && answer["message"].is_string(), "{answer}");
     }
     assert!(world.desk.messages().is_empty());
+
     assert_eq!(world.desk.tickets()[0]["status2"], "INITIALIZED");
 }
 

@@ -18,6 +18,7 @@ async fn a_customer_is_created_found_and_viewed() {
     assert_eq!(world.get(&format!("/customers/{id}")).await, (200, customer.clone()));
     assert_eq!(world.get("/customers/1").await.0, 404);
     assert_eq!(world.post("/customers", json!({"sendbird_id": "user_2"})).await.0, 400);
+
     assert_eq!(world.desk.customers().len(), 2);
 }
 

@@ -37,6 +37,7 @@ async fn a_rate_limit_names_the_seconds_and_does_nothing() {
         Call::CreateTicket,
         FaultKind::RateLimited { retry_after: Some(2), ratelimit_retry_after: Some(3) },
     );
+
     let limited = create(&world).await.unwrap();
     assert_eq!(limited.status(), 429);
     assert_eq!(
@@ -49,6 +50,7 @@ async fn a_rate_limit_names_the_seconds_and_does_nothing() {
         Call::CreateTicket,
         FaultKind::RateLimited { retry_after: None, ratelimit_retry_after: None },
     );
+
     let limited = create(&world).await.unwrap();
     assert_eq!((limited.status().as_u16(), header(&limited, "retry-after")), (429, None));
     assert_eq!(create(&world).await.unwrap().status(), 201);
@@ -64,6 +66,7 @@ async fn status_or_proxy_page_replaces_the_work() {
         Call::CreateTicket,
         FaultKind::Status { status: 503, headers, body: "{}".into() },
     );
+
     let answer = create(&world).await.unwrap();
     assert_eq!((answer.status().as_u16(), header(&answer, "x-request-id")), (503, Some("7")));
     spoil(&world, Call::CreateTicket, FaultKind::Html { status: 502 });
@@ -78,6 +81,7 @@ async fn status_or_proxy_page_replaces_the_work() {
         Call::CreateTicket,
         FaultKind::Redirect { location: "http://example.com/".into() },
     );
+
     let answer = create(&world).await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), header(&answer, "location")),
@@ -140,6 +144,7 @@ async fn a_stop_does_not_wait_for_the_silent() {
             tokio::task::yield_now().await;
         }
     };
+
     let (waiting, ()) =
         tokio::join!(tokio::time::timeout(Duration::from_millis(100), waiting), stop);
     assert!(waiting.is_err());
@@ -163,6 +168,7 @@ async fn cut_body_comes_with_head_and_half() {
     };
     assert!(!error.is_timeout(), "{error:?}");
     assert_eq!((read.len(), read[0]), (whole / 2, b'{'));
+
     assert_eq!((tickets(&world), statuses(&world)), (1, vec![Some(201)]));
 }
 
@@ -197,6 +203,7 @@ async fn wrong_ticket_is_another_or_invented() {
         Some("A"),
         "the work is done on the right one"
     );
+
     assert_eq!(world.get("/groups").await.1["count"], 3, "and other calls are left alone");
 }
 

@@ -24,6 +24,7 @@ async fn a_patch_adds_and_replaces_and_leaves_the_rest() {
     assert!(shown.iter().all(|field| field["id"].is_u64()), "{answer}");
     world.patch_fields(ticket, json!({"tier": "silver"})).await;
     assert_eq!(world.desk.field(ticket, "tier").as_deref(), Some("silver"));
+
     assert_eq!(world.desk.field(ticket, "order-id").as_deref(), Some("ORD-1"));
 }
 
@@ -38,6 +39,7 @@ async fn unknown_key_is_dropped_or_refuses_the_call() {
     world.desk.set_behaviour(|behaviour| behaviour.unknown_key = Reaction::Refuse);
     world.desk.edit_field(ticket, "order-id", "by hand");
     assert_eq!(world.patch_fields(ticket, sent).await.0, 400);
+
     assert_eq!(world.desk.field(ticket, "order-id").as_deref(), Some("by hand"));
 }
 
@@ -62,6 +64,7 @@ async fn wrong_type_is_dropped_or_refuses_the_call() {
         world.desk.set_behaviour(|behaviour| behaviour.wrong_value = Reaction::Refuse);
         assert_eq!(world.patch_fields(ticket, wrong.clone()).await.0, 400, "{wrong}");
     }
+
     let right = json!({"cart-items": 3, "order-link": "https://example.com/1", "tier": "gold"});
     assert_eq!(world.patch_fields(ticket, right).await.0, 200);
     assert_eq!(world.desk.field(ticket, "cart-items").as_deref(), Some("3"));
@@ -79,6 +82,7 @@ async fn values_are_trimmed_and_integers_normalised_unless_told_otherwise() {
         .set_behaviour(|behaviour| (behaviour.normalise_integers, behaviour.trim) = (false, false));
     world.patch_fields(ticket, json!({"cart-items": "007", "note": " x "})).await;
     assert_eq!(world.desk.field(ticket, "cart-items").as_deref(), Some("007"));
+
     assert_eq!(world.desk.field(ticket, "note").as_deref(), Some(" x "));
 }
 
@@ -99,6 +103,7 @@ async fn a_long_value_is_refused_dropped_or_cut() {
     assert_eq!(world.desk.field(ticket, "note"), Some(format!("a{}", "𝄞".repeat(94))));
     world.desk.set_behaviour(|behaviour| behaviour.value_unit = ValueUnit::Bytes);
     world.patch_fields(ticket, json!({"note": "ä".repeat(190)})).await;
+
     assert_eq!(world.desk.field(ticket, "note"), Some("ä".repeat(95)));
 }
 
@@ -115,6 +120,7 @@ async fn a_long_key_is_refused_dropped_or_cut() {
     assert_eq!(world.desk.field(ticket, &cut), None);
     world.desk.set_behaviour(|behaviour| behaviour.long_key = TooLong::Truncate);
     world.patch_fields(ticket, over).await;
+
     assert_eq!(world.desk.field(ticket, &cut).as_deref(), Some("value"));
 }
 
@@ -128,6 +134,7 @@ async fn fields_sent_as_an_object_are_refused_unless_accepted() {
     world.desk.set_behaviour(|behaviour| behaviour.nested_fields = NestedFields::Accept);
     assert_eq!(world.patch(&path, nested).await.0, 200);
     assert_eq!(world.desk.field(ticket, "note").as_deref(), Some("nested"));
+
     for wrong in [json!({}), json!({"customFields": "[1]"}), json!({"custom_fields": "{}"})] {
         assert_eq!(world.patch(&path, wrong.clone()).await.0, 400, "{wrong}");
     }
@@ -144,10 +151,12 @@ async fn a_ticket_holds_twenty_fields_and_no_more() {
         .map(|key| (key.clone(), json!("value")))
         .collect::<serde_json::Map<_, _>>()
         .into();
+
     let (status, answer) = world.patch_fields(ticket, all.clone()).await;
     assert_eq!((status, answer["customFields"].as_array().unwrap().len()), (200, 20));
     world.desk.set_behaviour(|behaviour| behaviour.extra_field = Reaction::Refuse);
     assert_eq!(world.patch_fields(ticket, all).await.0, 400);
+
     assert_eq!(
         world.patch_fields(ticket, json!({"key-10": "new"})).await.0,
         200,
@@ -164,6 +173,7 @@ async fn a_create_stores_fields_by_the_same_rules() {
     let (status, ticket) = world.post("/tickets", body).await;
     assert_eq!(status, 201);
     let stored = ticket["customFields"].as_array().unwrap();
+
     assert_eq!(
         (stored.len(), &stored[0]["key"], &stored[0]["value"]),
         (1, &json!("order-id"), &json!("ORD-1"))

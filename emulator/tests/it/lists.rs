@@ -33,6 +33,7 @@ async fn every_filter_narrows_the_list() {
     assert!(world.ids("/tickets?sendbird_id=bob&status2=PENDING").await.is_empty());
     assert!(world.ids("/tickets?end_date=2020-01-01").await.is_empty());
     assert_eq!(world.ids("/tickets?start_date=2020-01-01").await, [ann, bob]);
+
     assert_eq!(world.get("/tickets?status2=OPEN").await.0, 400);
 }
 
@@ -63,6 +64,7 @@ async fn page_links_keep_the_filter() {
     assert_eq!(second["results"][0]["id"], ids[2]);
     let (_, third) = follow(second["next"].as_str().unwrap()).await;
     assert_eq!((third["results"].as_array().unwrap().len(), &third["next"]), (1, &Value::Null));
+
     assert!(third["previous"].as_str().unwrap().contains("offset=2"), "{third}");
 }
 
@@ -108,6 +110,7 @@ async fn a_new_ticket_may_be_invisible_for_some_time() {
     let early = world.create("early").await;
     assert_eq!(world.ids("/tickets").await, [early]);
     assert_eq!(world.desk.tickets().len(), 2, "but it is there");
+
     assert_eq!(
         world.patch_fields(late, json!({"order-id": "A"})).await.0,
         200,

@@ -54,6 +54,7 @@ async fn every_request_is_in_the_log_with_its_status() {
         (r#"{"subject":"wrong property"}"#, Some(400))
     );
     world.desk.clear_requests();
+
     assert!(world.desk.requests().is_empty());
 }
 

@@ -22,6 +22,7 @@ async fn created_ticket_is_initialized_and_found() {
     assert_eq!(world.get(&format!("/tickets/{id}")).await, (200, ticket.clone()));
     assert_eq!(world.desk.ticket(id), Some(ticket.clone()));
     let other = world.create("AI handoff 2").await;
+
     assert_ne!(world.desk.ticket(other).unwrap()["channelUrl"], ticket["channelUrl"]);
 }
 
@@ -66,6 +67,7 @@ async fn a_create_that_breaks_a_rule_makes_nothing() {
     }
     assert!(world.desk.tickets().is_empty());
     let longest = json!({"channelName": "ä".repeat(100), "customerId": customer});
+
     assert_eq!(world.post("/tickets", longest).await.0, 201);
 }
 
@@ -107,6 +109,7 @@ async fn related_channels_come_out_as_json_text() {
     assert_eq!(related, json!([named, {"channel_url": "elsewhere", "name": ""}]));
     let (status, _) =
         world.patch(&format!("/tickets/{second}"), json!({"relatedChannelUrls": "a,b,c,d"})).await;
+
     assert_eq!(status, 400);
 }
 
@@ -122,6 +125,7 @@ async fn an_update_changes_only_what_it_names() {
         world.patch(&format!("/tickets/{ticket}"), json!({"priority": "WHATEVER"})).await.0,
         400
     );
+
     assert_eq!(world.patch("/tickets/1", json!({"priority": "LOW"})).await.0, 404);
 }
 
@@ -137,6 +141,7 @@ async fn write_may_answer_without_fields() {
         world.patch(&format!("/tickets/{ticket}"), json!({"priority": "LOW"})).await,
         (200, Value::Null)
     );
+
     assert_eq!(world.desk.ticket(ticket).unwrap()["priority"], "LOW");
 }
 
@@ -153,6 +158,7 @@ async fn a_closed_ticket_refuses_writes_unless_told_otherwise() {
     assert_ne!(closed["closeStatus"], "NOT_CLOSED");
     assert_eq!(world.patch_fields(ticket, json!({"order-id": "A"})).await.0, 400);
     world.desk.set_behaviour(|behaviour| behaviour.closed_refuses_writes = false);
+
     assert_eq!(world.patch_fields(ticket, json!({"order-id": "A"})).await.0, 200);
 }
 
@@ -168,6 +174,7 @@ async fn assigned_ticket_is_active_until_cancelled() {
     let (status, pending) = world.patch(&format!("/tickets/{ticket}/cancel"), json!({})).await;
     assert_eq!((status, &pending["status2"]), (200, &json!("PENDING")));
     world.desk.close(ticket);
+
     assert_eq!(world.desk.ticket(ticket).unwrap()["status"], "CLOSED");
 }
 
@@ -185,6 +192,7 @@ async fn only_pending_tickets_are_transferred_unless_told_otherwise() {
     assert_eq!(world.desk.ticket(active).unwrap()["group"]["key"], Value::Null);
     world.desk.set_behaviour(|behaviour| behaviour.transfer = Transfer::AllOpen);
     let (_, answer) = world.post("/tickets/transfer_to_group", body).await;
+
     assert_eq!(answer, json!({"transferredTickets": [pending, active]}));
 }
 
@@ -200,5 +208,6 @@ async fn transfer_needs_team_and_status() {
     ] {
         assert_eq!(world.post("/tickets/transfer_to_group", wrong.clone()).await.0, 400, "{wrong}");
     }
+
     assert_eq!(world.desk.ticket(ticket).unwrap()["group"]["key"], "vip");
 }

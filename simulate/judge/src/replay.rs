@@ -300,12 +300,14 @@ impl<'a> Replay<'a> {
             late_attempts: 0,
             place: self.place,
         };
+
         if let Some(first) = sent.repeats {
             // Which of the sendings is worked on, their sender cannot know.
             self.with(first, |first| {
                 first.sent.received_last = first.sent.received_last.max(sent.received)
             });
         }
+
         self.handoffs.insert(number, handed);
     }
 
@@ -376,6 +378,7 @@ impl<'a> Replay<'a> {
                     .map(channel_name),
             );
         }
+
         let ticket = Ticket {
             user: user.to_owned(),
             names,
@@ -398,6 +401,7 @@ impl<'a> Replay<'a> {
             messages: 0,
             our_message_arrived: false,
         };
+
         self.tickets.insert(id, ticket);
     }
 
@@ -481,11 +485,13 @@ impl<'a> Replay<'a> {
         if let By::Us(number) = by {
             self.judge_write(id, key, text, number);
         }
+
         let origin = self.origin(key, text, by);
         // Of a ticket that we make without a word about its priority, Desk chooses it.
         let by = if key == PRIORITY && origin.is_none() && by != By::Human { By::Desk } else { by };
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&id) else { return };
+
         if let By::Us(_) = by {
             let before = ticket.fields.get(key).filter(|held| matches!(held.by, By::Us(_)));
             let before = before.map(|held| held.text.clone());
@@ -495,6 +501,7 @@ impl<'a> Replay<'a> {
         if let Some(held) = ticket.fields.remove(key) {
             ticket.past.entry(key.to_owned()).or_default().push((held.text, now));
         }
+
         if !text.trim().is_empty() {
             let held = Held { text: text.to_owned(), by, origin, since: now };
             ticket.fields.insert(key.to_owned(), held);
@@ -616,6 +623,7 @@ impl<'a> Replay<'a> {
             .attempts
             .values()
             .filter(|attempt| (attempt.is_cut() || attempt.lost) && attempt.user == ticket.user);
+
         (was_ours && (ticket.has_lost_write || cut.clone().next().is_some()))
             || cut.any(|attempt| {
                 let wanted =
@@ -659,6 +667,7 @@ impl<'a> Replay<'a> {
             CallKind::List | CallKind::View | CallKind::Customer | CallKind::Teams => {}
             _ => attempt.is_looking = false,
         }
+
         if kind != CallKind::Post {
             attempt.calls += 1;
             if attempt.calls == MAX_CALLS + 1 {
@@ -684,6 +693,7 @@ impl<'a> Replay<'a> {
         else {
             return;
         };
+
         let Some(attempt) = self.attempts.get_mut(number) else { return };
         let (handoff, user) = (attempt.handoff, attempt.user.clone());
         for seen in shown {
@@ -704,9 +714,11 @@ impl<'a> Replay<'a> {
             written.has_lost_write = true;
         }
         let is_write = kind.writes() || *kind == CallKind::Create;
+
         if let (true, Some(at)) = (is_write, effect) {
             self.judge_interleaving(*number, &user, *at);
         }
+
         let at = effect.unwrap_or(*began);
         if *kind == CallKind::Create && *left && !*arrived {
             self.lose_create(*number, handoff, at, effect.is_some());
@@ -746,6 +758,7 @@ impl<'a> Replay<'a> {
             return;
         };
         let user = handed.sent.user.clone();
+
         for seen in shown {
             if self.tickets.get(&seen.ticket).is_some_and(|ticket| ticket.user == user) {
                 self.show(seen, at);
@@ -764,6 +777,7 @@ impl<'a> Replay<'a> {
             });
             of_customer && wrote_since
         });
+
         if let Some((other, _)) = amid {
             let what =
                 format!("attempt {other} wrote between two writes of attempt {number} for {user}");
@@ -838,6 +852,7 @@ impl<'a> Replay<'a> {
                 ticket.messages > 0 || ticket.is_reopened || !matches!(ticket.by, By::Us(_));
             !configured || is_shown_to_agents
         };
+
         handed.filled_on.iter().filter(is_visible).copied().collect()
     }
 
@@ -854,6 +869,7 @@ impl<'a> Replay<'a> {
                         && !handed.wanted.fields.is_empty())
                 && self.has_all(handed, ticket)
         };
+
         self.tickets.iter().filter(|(_, ticket)| is_filled(ticket)).map(|(id, _)| *id).collect()
     }
 
@@ -945,6 +961,7 @@ impl<'a> Replay<'a> {
             let mut newer = of_user.filter(|other| !is_newer(&handed.sent, &other.sent));
             newer.any(|other| self.is_same(&other.sent.user, &other.names, &handed.names))
         };
+
         let humans = !matches!(held.by, By::Us(_)) && (rule != "always" || is_late());
         may_be_newer || humans || rule == "never"
     }
@@ -1012,6 +1029,7 @@ impl<'a> Replay<'a> {
         if body.to_string().contains(CANARY) {
             self.breaks("S13", format!("a value is in the answer to handoff {number}"));
         }
+
         let store_failed =
             self.attempts.values().any(|attempt| attempt.handoff == number && attempt.store_failed);
         if status >= 400 && status != 422 && !store_failed {
@@ -1020,9 +1038,11 @@ impl<'a> Replay<'a> {
                 format!("handoff {number} was answered {status}: {}", body["detail"]),
             );
         }
+
         let sent = &self.handoffs[&number].sent;
         let waits = matches!(sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
         let is_done = matches!(word, "created" | "updated" | "unchanged" | "left");
+
         if sent.is_probe && !is_done && !waits {
             self.breaks(
                 "L7",
@@ -1069,11 +1089,13 @@ impl<'a> Replay<'a> {
         else {
             return;
         };
+
         let is_final =
             matches!(body["status"].as_str(), Some("created" | "updated" | "unchanged" | "left"));
         if !is_final || self.is_disturbed(*place, preview, number) {
             return;
         }
+
         let outcomes = |body: &Value| -> BTreeMap<String, String> {
             let entries = body["fields"].as_array().into_iter().flatten();
             let pair = |entry: &Value| {
@@ -1084,6 +1106,7 @@ impl<'a> Replay<'a> {
             };
             entries.filter_map(pair).collect()
         };
+
         let (said, came) = (outcomes(foreseen), outcomes(body));
         let mut broken = Vec::new();
         if foreseen["action"] != body["action"] {
@@ -1098,6 +1121,7 @@ impl<'a> Replay<'a> {
         if said != came {
             broken.push(format!("the outcomes were to be {said:?} and are {came:?}"));
         }
+
         for what in broken {
             self.breaks("A7", format!("handoff {number}, after its preview {preview}: {what}"));
         }
@@ -1111,6 +1135,7 @@ impl<'a> Replay<'a> {
                 .get(attempt)
                 .is_some_and(|attempt| attempt.handoff == live || attempt.handoff == preview)
         };
+
         let is_by_other = |by: &By| !matches!(by, By::Us(attempt) if is_own(attempt));
         let began = self.history.events[place].0;
         let appeared = self
@@ -1131,6 +1156,7 @@ impl<'a> Replay<'a> {
             What::Ended(attempt, crashed) => is_own(attempt) && *crashed,
             _ => false,
         };
+
         appeared
             || others_at_work
             || self.history.events[place..=self.place].iter().any(|(_, what)| is_disturbing(what))
@@ -1145,6 +1171,7 @@ impl<'a> Replay<'a> {
             );
             return;
         };
+
         let mut broken = self.judge_done(number, word, ticket);
         let entries = body["fields"].as_array().cloned().unwrap_or_default();
         for key in self.handoffs[&number].sent.context.keys() {
@@ -1166,6 +1193,7 @@ impl<'a> Replay<'a> {
             }
         }
         broken.extend(self.judge_others(number, id, body));
+
         for (promise, what) in broken {
             self.breaks(promise, what);
         }
@@ -1183,6 +1211,7 @@ impl<'a> Replay<'a> {
         if handed.done.is_none() && !self.is_forgotten(ticket) {
             broken.push(("A1", format!("handoff {number} was answered {word} and is not done")));
         }
+
         let maker = match ticket.by {
             By::Us(attempt) => self.attempts.get(&attempt),
             By::Human | By::Desk => None,
@@ -1193,10 +1222,12 @@ impl<'a> Replay<'a> {
         // A lost create's ticket is known as ours by its title only.
         let nobody_knows =
             ticket.is_renamed || self.is_borderline(handed) || self.is_cut_event(number);
+
         if (word == "created") != made && !nobody_knows {
             broken
                 .push(("A1", format!("handoff {number} was answered {word}; made by it: {made}")));
         }
+
         broken
     }
 
@@ -1269,6 +1300,7 @@ impl<'a> Replay<'a> {
             let done = done.and_then(|done| i64::try_from(done).ok()).map(|done| EPOCH + done);
             other.sent.received - one.sent.received.max(done.unwrap_or(i64::MIN))
         };
+
         let is_soon = apart(one_of, other_of) < SAME_BYTES && apart(other_of, one_of) < SAME_BYTES;
         let same_bytes = same_bytes && (one_of.sent.event.is_some() || is_soon);
         let same_id = one_of.sent.event.is_some() && one_of.sent.event == other_of.sent.event;
@@ -1289,6 +1321,7 @@ impl<'a> Replay<'a> {
             .flatten()
             .filter_map(Value::as_u64)
             .collect();
+
         let mut broken = Vec::new();
         for other in &reported {
             let fits = self.tickets.get(other).is_some_and(|ticket| {
@@ -1303,6 +1336,7 @@ impl<'a> Replay<'a> {
                 ));
             }
         }
+
         let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
         for (other, ticket) in &self.tickets {
             let was_shown = last
@@ -1318,6 +1352,7 @@ impl<'a> Replay<'a> {
                 ));
             }
         }
+
         broken
     }
 
@@ -1358,6 +1393,7 @@ impl<'a> Replay<'a> {
                 ));
             }
         }
+
         let span = self.now - self.faults_ended.unwrap_or(self.now);
         let waits = |handed: &Handed| handed.sent.rules["ticket"]["when_missing"] == "wait";
         if span > MAX_RECOVERY * self.handoffs.len().max(1) as Millis
@@ -1366,6 +1402,7 @@ impl<'a> Replay<'a> {
             broken.push(("L6", format!("{span} ms until everything was quiet")));
         }
         self.judge_tickets(&mut broken);
+
         for (promise, what) in broken {
             self.breaks(promise, what);
         }

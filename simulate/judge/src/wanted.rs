@@ -108,6 +108,7 @@ fn put(key: &str, kind: &str, options: &[&str], value: &Value, wanted: &mut Want
             return;
         }
     };
+
     let refusal = match kind {
         _ if text.trim().is_empty() => Some("empty"),
         "integer" if text.parse::<i64>().is_err() || text.starts_with('+') => Some("wrong-type"),
@@ -118,6 +119,7 @@ fn put(key: &str, kind: &str, options: &[&str], value: &Value, wanted: &mut Want
         _ if wanted.fields.len() >= MAX_FIELDS => Some("over-limit"),
         _ => None,
     };
+
     match refusal {
         Some(outcome) => {
             wanted.settled.insert(source.to_owned(), outcome);

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("-") {
         return tell();
     }
+
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
     let (seeds, first) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
     let stops = std::env::args().nth(3).is_some_and(|word| word == "stop");
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
             });
         }
     });
+
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
     show(&totals, began.elapsed().as_secs_f64())
 }
@@ -67,6 +69,7 @@ fn tell() -> ExitCode {
         .map(|broken| format!("{} at {}: {}\n", broken.promise, broken.at, broken.what));
     let text: String = events.chain(broken).collect();
     let is_written = std::io::stdout().lock().write_all(text.as_bytes()).is_ok();
+
     if is_written && played.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -85,6 +88,7 @@ fn add(seed: u64, totals: &Mutex<Totals>) -> bool {
         *first = seed.min(*first);
         *totals.broken.entry(broken.promise).or_default() += 1;
     }
+
     !played.broken.is_empty()
 }
 
@@ -105,6 +109,7 @@ fn show(totals: &Totals, seconds: f64) -> ExitCode {
         faults.join(", "),
         totals.human_actions,
     );
+
     let mut text = line;
     for (promise, seed) in &totals.failing {
         let scenario = generate(*seed);
@@ -119,6 +124,7 @@ fn show(totals: &Totals, seconds: f64) -> ExitCode {
         }
         text.push_str(&format!("{}\n", serde_json::to_string(&small).unwrap_or_default()));
     }
+
     if out.write_all(text.as_bytes()).is_err() || broken > 0 {
         ExitCode::FAILURE
     } else {

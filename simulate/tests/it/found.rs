@@ -17,5 +17,6 @@ fn found_worlds_keep_every_promise() {
         assert!(broken.is_empty(), "{}: {broken:?}", path.display());
         count += 1;
     }
+
     assert!(count >= 36, "{count} worlds");
 }

@@ -89,6 +89,7 @@ fn every_crash(scenario: &Scenario, invocations: u32) -> usize {
             }
         }
     }
+
     count
 }
 

@@ -32,6 +32,7 @@ impl Lossy {
                 }
             }
         });
+
         Self { endpoint, lost }
     }
 
@@ -51,6 +52,7 @@ async fn carry(mut client: TcpStream, whole: bool) -> io::Result<bool> {
     let mut service = TcpStream::connect(moto::endpoint().trim_start_matches("http://")).await?;
     service.write_all(&request).await?;
     let answer = message(&mut service).await?;
+
     if whole {
         let answer = String::from_utf8(answer).expect("answers are JSON").replacen(
             "\r\n",
@@ -59,6 +61,7 @@ async fn carry(mut client: TcpStream, whole: bool) -> io::Result<bool> {
         );
         client.write_all(answer.as_bytes()).await?;
     }
+
     Ok(!whole)
 }
 

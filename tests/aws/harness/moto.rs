@@ -29,9 +29,11 @@ fn start() -> Moto {
         .stderr(File::create(&log).expect("the log can be written"))
         .spawn()
         .expect("Python starts");
+
     let mut endpoint = String::new();
     // It prints one line when it answers, or ends.
     let _ = BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut endpoint);
     assert!(endpoint.starts_with("http://"), "moto did not start: see {}", log.display());
+
     Moto { endpoint: endpoint.trim().to_owned(), _process: process }
 }

@@ -118,6 +118,7 @@ impl Operator {
             .stderr(fs::File::create(folder.join("stderr")).expect("a file can be made"))
             .spawn()
             .expect("bash starts");
+
         let out = BufReader::new(bash.stdout.take().expect("it is piped"));
         let shell = Arc::new(Mutex::new(Shell { bash, out, folder: folder.clone() }));
         Self { shell, folder, pasted: Arc::default() }
@@ -180,6 +181,7 @@ impl Operator {
         let said = tokio::task::spawn_blocking(move || {
             shell.lock().expect("nothing panics at the shell").say(&text)
         });
+
         said.await.expect("the shell answers")
     }
 }
@@ -190,6 +192,7 @@ impl Shell {
         write!(input, "{PRELUDE}FAILED=\n{text}\nprintf '\\n{END}%s\\n' \"$FAILED\"\n")
             .expect("the shell reads");
         let mut out = String::new();
+
         loop {
             let start = out.len();
             let read = self.out.read_line(&mut out).expect("the shell prints text");

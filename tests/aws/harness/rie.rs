@@ -33,6 +33,7 @@ impl Rie {
         let nth = STARTED.fetch_add(1, Ordering::Relaxed);
         let output = log(&format!("rie-{}-{nth}", std::process::id()));
         let client = desk_handoff::http_client::new().expect("the HTTP client is made");
+
         // Another process may take a free port first: then the emulator ends, and other ports do.
         for _ in 0..5 {
             let [invoke, runtime] = free_addresses();
@@ -44,6 +45,7 @@ impl Rie {
                 return rie;
             }
         }
+
         panic!("the emulator does not start: {}", fs::read_to_string(&output).unwrap_or_default());
     }
 
@@ -59,6 +61,7 @@ impl Rie {
             .text()
             .await
             .expect("the answer is text");
+
         serde_json::from_str(&answer).unwrap_or(Value::String(answer))
     }
 

@@ -70,5 +70,6 @@ async fn delete_everything(operator: &Operator) {
     );
     operator.paste("delete-table", &[]).await;
     let tables = operator.run("aws dynamodb list-tables --output text").await;
+
     assert!(!tables.contains("operations-changes-ClaimsTable"), "{tables}");
 }

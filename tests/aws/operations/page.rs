@@ -40,6 +40,7 @@ fn every_block_is_rehearsed_or_says_why_not() {
         not.iter().all(|block| block.only_on_aws.as_ref().is_some_and(|why| why.len() > 10)),
         "{not:#?}"
     );
+
     for block in &blocks {
         let checked = Command::new("bash").args(["-n", "-c", &block.commands]).output().unwrap();
         assert!(checked.status.success(), "{}: {checked:?}", block.name);
@@ -55,6 +56,7 @@ async fn aws_only_commands_parse() {
     operator
         .run("export STACK=taken APP_ID=A PARAMETERS=/taken/A DEAD=http://taken/1/dead AWS_DEFAULT_REGION=eu-central-1")
         .await;
+
     for block in blocks().iter().filter(|block| block.only_on_aws.is_some()) {
         let said = operator.try_to(&block.name).await;
         for mark in [
@@ -77,10 +79,12 @@ fn links_and_template_names_lead_somewhere() {
         let link: String = link.chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
         assert!(anchors.contains(&link), "#{link}");
     }
+
     let asked = page.split("$(of ").skip(1).chain(page.split("\nof ").skip(1));
     let titles = template.split("\"title\": \"").skip(1).filter_map(|rest| rest.split('"').next());
     let panels: Vec<&str> =
         page.lines().filter_map(|row| row.strip_prefix("| ")?.split(" |").next()).collect();
+
     for title in titles {
         let told =
             |panel: &&str| title.starts_with(*panel) || panel.split(", ").any(|part| part == title);
@@ -105,6 +109,7 @@ fn reasons_on_page_are_the_codes() {
         "stack",
         "worker",
     ];
+
     let code: String = places.map(|place| file(&format!("src/{place}.rs")).to_lowercase()).concat();
     let page = page();
     let reasons = reasons_on(&page);
@@ -112,6 +117,7 @@ fn reasons_on_page_are_the_codes() {
         .iter()
         .flat_map(|reason| reason.split(['…', '#']))
         .flat_map(|part| part.split(" did not do its "));
+
     for part in parts.map(|part| part.trim().to_lowercase()).filter(|part| !part.is_empty()) {
         assert!(code.contains(&part), "{part}");
     }
@@ -143,10 +149,12 @@ fn codes_reasons_are_on_page() {
     // for.
     let begins = ["#[error(\"", " => \"Desk ", "\"The application's parameter"];
     let mut given: Vec<String> = Vec::new();
+
     for begin in begins {
         let texts = code.split(begin).skip(1).filter_map(|rest| rest.split(['"', '{']).next());
         given.extend(texts.map(|text| format!("{}{text}", begin.split_once('"').unwrap().1)));
     }
+
     // A store that fails, by its name.
     let stores = ["src/claims/mod.rs", "src/aws/sqs.rs"].map(file);
     let names = stores
@@ -154,6 +162,7 @@ fn codes_reasons_are_on_page() {
         .map(|text| text.split_once("const NAME: &str = \"").unwrap().1.split('"').next().unwrap());
     given.extend(names.map(|name| format!("{name} did not do its part")));
     assert!(given.len() > 17, "{given:?}");
+
     for text in given {
         let told = |reason: &&str| {
             text.starts_with(reason.trim_end_matches('…')) || reason.trim_end_matches('…') == text
@@ -168,6 +177,7 @@ fn costs_add_up_and_match_template() {
     let costs = page.split_once("## What it costs").unwrap().1.split_once("\n## ").unwrap().0;
     let mut sum = 0.0;
     let mut tables = 0;
+
     for row in costs.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('*')).collect();
         let numbers: Vec<f64> =
@@ -189,5 +199,6 @@ fn costs_add_up_and_match_template() {
     assert!(template.contains("MemorySize: 256\n") && costs.contains("256 MB of memory"));
     let watched = template.matches("MetricName: ").count()
         - template.matches("MetricTransformations:").count();
+
     assert!(costs.contains(&format!("| metrics that alarms watch | {watched}.0 |")), "{watched}");
 }

@@ -29,6 +29,7 @@ pub(super) fn webhook(event: &str, conversation: &str, order: &str, at: &str) ->
     let body = json!({"id": event, "app_id": APP, "category": "handoff", "data": data}).to_string();
     request["headers"]["x-sendbird-signature"] = sign(body.as_bytes(), SIGNING_SECRET).into();
     request["body"] = body.into();
+
     request
 }
 
@@ -121,6 +122,7 @@ async fn hand_over(cloud: &Cloud) {
         let answer = receiver.invoke(&webhook(event, conversation, order, at)).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
     }
+
     let poison = QueueEntry {
         group: "g".into(),
         deduplication: "d".into(),

@@ -51,6 +51,7 @@ fn receiver(cloud: &Cloud) -> App {
         "PARAMETER_PREFIX" => Some(prefix.clone()),
         _ => None,
     };
+
     let config = Config::from_lookup(lookup).unwrap();
     let (aws, client) = (environment(moto::endpoint()), http_client::new().unwrap());
     let shared = SharedClient(client.clone());
@@ -58,6 +59,7 @@ fn receiver(cloud: &Cloud) -> App {
     let claims = Box::new(Dynamodb::new(&aws, shared.clone(), TABLE.to_owned()));
     let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared)), &config);
     let transport = Box::new(HttpTransport(client));
+
     App {
         config,
         secrets,
@@ -98,6 +100,7 @@ impl Traffic {
             .unwrap();
         let now = self.began + Duration::from_secs(self.seconds.load(Ordering::Relaxed));
         let invocation = Invocation::new("rotation", now, Duration::from_secs(20));
+
         api::handle(receiver, &request, &invocation).await.status().as_u16()
     }
 

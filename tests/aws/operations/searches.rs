@@ -25,6 +25,7 @@ fn searches() -> Vec<String> {
         .iter()
         .filter(|block| block.name != "setup")
         .flat_map(|block| block.commands.split("ask ").skip(1));
+
     calls
         .filter_map(|call| {
             let (hours, rest) = call.split_once(' ')?;
@@ -48,6 +49,7 @@ fn members(search: &str) -> BTreeSet<String> {
             None => text.push(c),
         }
     }
+
     let words = text
         .split(|c: char| !(c.is_alphanumeric() || "_.@".contains(c)))
         .filter(|word| !word.is_empty());
@@ -57,6 +59,7 @@ fn members(search: &str) -> BTreeSet<String> {
     let ours = words
         .iter()
         .filter(|word| !LANGUAGE.split(' ').any(|known| known == **word) && !given.contains(word));
+
     ours.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()))
         .map(|word| (*word).to_owned())
         .collect()
@@ -69,6 +72,7 @@ fn logged(log: &str) -> BTreeSet<String> {
         Value::Object(inner) => inner.keys().map(|inner| format!("{name}.{inner}")).collect(),
         _ => vec![name.clone()],
     };
+
     lines
         .flat_map(|line| {
             line.as_object().into_iter().flatten().flat_map(within).collect::<Vec<_>>()
@@ -128,6 +132,7 @@ async fn the_searches_ask_for_what_the_logs_hold() {
     let logged = logged(&log);
     let searches = searches();
     assert_eq!(searches.len(), 13, "{searches:#?}");
+
     for search in searches {
         for member in members(&search) {
             let known = logged.contains(&member) || NOT_OURS.contains(&&*member) || access(&member);

@@ -20,6 +20,7 @@ pub(crate) fn examine(fields: &[Field], shown: &[Shown<'_>], fix: &str) -> Vec<F
         );
         Finding::warning(FIELDS, what, fix)
     });
+
     let per_field = fields.iter().filter_map(|field| one(field, shown, fix));
     let not_listed = shown
         .iter()
@@ -32,6 +33,7 @@ pub(crate) fn examine(fields: &[Field], shown: &[Shown<'_>], fix: &str) -> Vec<F
             );
             Finding::warning(FIELDS, what, fix)
         });
+
     too_many.into_iter().chain(per_field).chain(not_listed).collect()
 }
 
@@ -43,10 +45,12 @@ fn one(field: &Field, shown: &[Shown<'_>], fix: &str) -> Option<Finding> {
         );
         return Some(Finding::warning(FIELDS, what, fix));
     };
+
     let misfits = seen.misfits(&field.kind);
     if misfits == 0 {
         return None;
     }
+
     let of = format!(
         "of {} shown, {misfits} {}",
         counted(seen.count(), "value", "values"),
@@ -62,5 +66,6 @@ fn one(field: &Field, shown: &[Shown<'_>], fix: &str) -> Option<Finding> {
             kind_name(&seen.guess())
         ),
     };
+
     Some(Finding::error(FIELDS, what, fix))
 }

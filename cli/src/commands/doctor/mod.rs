@@ -55,6 +55,7 @@ pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, CliError
         show(&findings, out);
         conclude(&findings, &stored, tickets.as_deref(), out);
     }
+
     Ok(if count(&findings, Level::Error) > 0 { End::Found } else { End::Done })
 }
 
@@ -78,10 +79,12 @@ fn fitting(
         return Vec::new();
     };
     let seen = shown(tickets);
+
     if seen.is_empty() {
         let what = "no recent ticket shows a field, so nothing can be said of the types of these";
         return vec![Finding::warning(FIELDS, what, "run this again when tickets have come in")];
     }
+
     let document = stored.iter().find(|parameter| parameter.name == FIELDS);
     let size = document.map_or(0, |document| document.value.expose_secret().len());
     fit::examine(fields, &seen, &fix.fields(size))
@@ -100,6 +103,7 @@ fn conclude(findings: &[Finding], stored: &[Stored], tickets: Option<&[Ticket]>,
         }
         None => "not examined further".to_owned(),
     };
+
     let (errors, warnings) = (count(findings, Level::Error), count(findings, Level::Warning));
     out.result(
         errors == 0,
@@ -115,5 +119,6 @@ fn conclude(findings: &[Finding], stored: &[Stored], tickets: Option<&[Ticket]>,
             }
         },
     );
+
     out.pairs([("parameters", names), ("Desk", desk)]);
 }

@@ -50,6 +50,7 @@ pub(crate) fn examine(
             )),
         }
     }
+
     findings
 }
 
@@ -81,12 +82,14 @@ fn missing(stored: &[Stored], credentials: &Credentials, fix: &Fixes<'_>) -> Vec
             fix.learn(),
         ));
     }
+
     let posts =
         credentials.rules.as_ref().is_ok_and(|rules| rules.ticket.opening_message.is_some());
     if posts && credentials.chat_token.is_none() {
         let what = "is missing: the opening_message is not posted, and no agent sees a new ticket before the customer writes";
         findings.push(Finding::error(CHAT_API_TOKEN, what, fix.secret(CHAT_API_TOKEN)));
     }
+
     findings
 }
 
@@ -97,6 +100,7 @@ fn document(value: &SecretString, credentials: &Credentials, fix: &Fixes<'_>) ->
         .map(|problem| Finding::error(FIELDS, problem.to_string(), fix.fields(size)))
         .collect();
     let limit = if size > SSM_STANDARD { SSM_ADVANCED } else { SSM_STANDARD };
+
     if size * 100 > limit * NEARLY {
         let tier = if limit == SSM_STANDARD { "standard tier" } else { "advanced tier" };
         let next = if limit == SSM_STANDARD {
@@ -110,6 +114,7 @@ fn document(value: &SecretString, credentials: &Credentials, fix: &Fixes<'_>) ->
             "`cargo handoff check fields.json` says what its white space takes",
         ));
     }
+
     findings
 }
 
@@ -125,6 +130,7 @@ fn secret(parameter: &Stored, fix: &Fixes<'_>) -> Vec<Finding> {
         );
         findings.push(Finding::error(name, what, fix.encrypt(name)));
     }
+
     let value = parameter.value.expose_secret();
     let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {
@@ -148,6 +154,7 @@ fn secret(parameter: &Stored, fix: &Fixes<'_>) -> Vec<Finding> {
         });
     }
     findings.extend(several(name, &lines, fix));
+
     findings
 }
 
@@ -210,6 +217,7 @@ fn several(name: &str, lines: &[&str], fix: &Fixes<'_>) -> Option<Finding> {
             fix.secret(name),
         ),
     };
+
     Some(Finding::warning(name, what, fixed))
 }
 
@@ -241,6 +249,7 @@ mod tests {
         let (aws, app_id) = (Aws { region: Some("r"), profile: None }, AppId::parse("A").unwrap());
         let keys = || Some(BTreeMap::from([(BEARER_TOKEN.to_owned(), "alias/ours".to_owned())]));
         let keys = LazyCell::new(Box::new(keys) as Box<dyn FnOnce() -> Keys>);
+
         examine(&stored, &credentials, &Fixes { aws: &aws, app_id: &app_id, path: "/p/A/", keys })
     }
 
@@ -261,6 +270,7 @@ mod tests {
             (CHAT_API_TOKEN, "chat"),
             (DESK_API_TOKEN, "the-new-one\nthe-former-one\n"),
         ];
+
         for (name, value) in legal {
             assert_eq!(beside((name, "SecureString", value)), [], "{name}");
         }
@@ -298,6 +308,7 @@ mod tests {
             (CHAT_API_TOKEN, "one\ntwo", Warning, "has 2 lines, and only the first"),
             (SIGNING_SECRET, &blanks, Warning, "a line has blanks at an end"),
         ];
+
         for (name, value, level, start) in cases {
             let all = beside((name, "SecureString", value));
             let [(found, text)] = all.as_slice() else { panic!("{name}, {start}: {all:?}") };
@@ -315,6 +326,7 @@ mod tests {
                 "aws ssm put-parameter --overwrite --type SecureString{key} --name /p/A/{name} --value \"{value}\" --region r"
             )
         };
+
         let long = "0123456789abcdef";
         let own_key = " --key-id alias/ours";
         assert_eq!(
@@ -326,6 +338,7 @@ mod tests {
                 "aws ssm get-parameter --with-decryption --name /p/A/{name} --query Parameter.Value"
             )
         };
+
         let rewrite = |key, name, value: &str| {
             format!(
                 "OLD=\"$({} --output text --region r)\" && {}",
@@ -333,6 +346,7 @@ mod tests {
                 put(key, name, &format!("$({value})"))
             )
         };
+
         let keep = |stay: &str| format!("printf '%s\\n' \"$OLD\" | awk '{stay}'");
         let above = |new: &str, stay: &str| format!("printf '%s\\n' \"{new}\"; {}", keep(stay));
         let short = rewrite(own_key, BEARER_TOKEN, &above("YOUR BEARER TOKEN", "NF && ++n == 1"));
@@ -344,6 +358,7 @@ mod tests {
         };
         let first = rewrite("", DESK_API_TOKEN, &above("YOUR DESK API TOKEN", "NF && ++n != 1"));
         assert_eq!(desk("YOUR DESK API TOKEN\nformer"), first);
+
         assert_eq!(
             desk("token\nfile://former"),
             rewrite("", DESK_API_TOKEN, &keep("NF && ++n != 2"))
@@ -410,6 +425,7 @@ mod tests {
             let all = beside((FIELDS, "String", &padded(size)));
             assert_eq!(all.first().map(|(_, text)| text.as_str()), expected, "{size}");
         }
+
         let broken = format!("{{{}", " ".repeat(5000));
         let fix = &found(&[TOKEN, SECRET, (FIELDS, "String", &broken)])[0].fix;
         assert!(fix.ends_with("--value file://fields.json --tier Advanced --region r"), "{fix}");

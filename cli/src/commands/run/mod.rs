@@ -22,11 +22,13 @@ pub(crate) fn run(args: &args::Run, out: &mut Out) -> Result<End, CliError> {
     note_signature(&input, &name(&args.file), out);
     let app_id = input.app_id();
     let ran = runtime()?.block_on(hand_over(&input, &fields, &app_id))?;
+
     if args.json {
         out.json(&ran.document());
     } else {
         ran.show(&input, &fields, &app_id, out)?;
     }
+
     Ok(if ran.is_done() { End::Done } else { End::Found })
 }
 
@@ -51,6 +53,7 @@ async fn hand_over(input: &Input, fields: &Fields, app_id: &AppId) -> Result<Run
     local.work_on(local.queue.receive(), |tried| result = Some(tried.result)).await;
     let ticket = emulator.tickets().pop();
     emulator.stop().await;
+
     Ok(RunSummary { status, answer, result, ticket })
 }
 

@@ -91,6 +91,7 @@ fn show_report(
         out,
         outcomes::Last::Meaning,
     );
+
     outcomes::tell_why(&report.fields, &fields.rules, out);
 }
 
@@ -107,6 +108,7 @@ fn facts(handoff: &Handoff, report: &Report, status: StatusCode) -> Vec<(&'stati
             Some(format!("took it from the queue; requests to Desk: {}", report.desk_calls)),
         ),
     ];
+
     facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect()
 }
 

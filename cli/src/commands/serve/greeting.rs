@@ -66,6 +66,7 @@ pub(crate) fn greet(
     out.line(hand_over(OTHER, "/handoffs"));
     out.heading("What would happen, and nothing is written:");
     out.line(hand_over(FIRST, "/handoffs/preview"));
+
     out.heading("Every request is logged below (method, path, status, time), and what became of every message.");
 }
 

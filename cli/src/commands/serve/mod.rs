@@ -49,18 +49,21 @@ async fn stay_up(args: &args::Serve, fields: &Fields, out: &mut Out) -> Result<E
     if desk.chat_token.is_none() && fields.rules.ticket.opening_message.is_some() {
         out.note("without CHAT_API_TOKEN the opening message of a new ticket is not posted");
     }
+
     let routes = Router::new().fallback(answer).with_state(Arc::clone(&local));
     let server = axum::serve(listener, routes).with_graceful_shutdown(interrupted()).into_future();
     let ended = tokio::select! {
         ended = async { tokio::try_join!(server, work(&local)) } => ended.map(|_| ()),
         () = twice_interrupted() => Ok(()),
     };
+
     if let Some(emulator) = emulator {
         emulator.stop().await;
     }
     ended.map_err(|error| CliError::Work(format!("the server broke off: {error}")))?;
     tell_of_rest(&local, out);
     out.line("handoff has ended");
+
     Ok(End::Done)
 }
 
@@ -92,6 +95,7 @@ fn own_desk(url: &str) -> Result<Desk, CliError> {
     let missing =
         || CliError::Use("--desk-url needs the token of that Desk in DESK_API_TOKEN".to_owned());
     let desk_token = token("DESK_API_TOKEN").ok_or_else(missing)?;
+
     Ok(Desk {
         url: url.to_owned(),
         token: desk_token,
@@ -137,6 +141,7 @@ async fn answer(State(local): State<Arc<Local>>, request: Request) -> Response {
         }
         Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "API Gateway takes 10 MB at most\n"),
     };
+
     let (status, took) = (response.status().as_u16(), began.elapsed().as_millis());
     log(format_args!("{method} {path} {status} {took} ms"));
     response
