@@ -26,7 +26,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit simulate simulate-planted chaos deployed-test fuzz mutants \
+.PHONY: help test fmt lint doc template unit style simulate simulate-planted chaos deployed-test fuzz mutants \
     supply-chain venv build check-build bench bench-gate bench-binaries events pins clean
 
 help: ## List the targets
@@ -61,6 +61,9 @@ simulate-planted: ## Plant one defect after the other and see that the judge fin
 chaos: $(AWS)/installed ## The chaos test at full size (minutes); CHAOS_SEED=n for other chances
 	CHAOS_CONVERSATIONS=300 CHAOS_DELIVERIES=2000 CHAOS_KILLS=50 CHAOS_WORKERS=4 \
 	    cargo test --locked --test chaos -- --test-threads 1
+
+style: ## Measure the style of the code, and say what is outside the range of good examples
+	$(PYTHON) tests/style.py
 
 deployed-test: ## A deployed stack from outside: URL=its-address SECRET_ENV=variable-with-the-signing-secret [APP_ID=id]
 	URL="$(URL)" SECRET_ENV="$(SECRET_ENV)" cargo test --locked --test deployed -- --ignored

@@ -97,20 +97,21 @@ impl Marks {
     /// settles none.
     pub fn settle(&mut self, shown: &Ticket, recognise: &dyn Recognise) {
         if let Some(fields) = &shown.fields {
-            self.0.retain(|field, mark| {
-                let shows_text =
-                    fields.get(field).is_some_and(|text| !text.expose().trim().is_empty());
-                let is_kept = field.starts_with('$') || shows_text || mark.is_lost();
+            let is_blank = |field: &str| {
+                !field.starts_with('$')
+                    && fields.get(field).is_none_or(|text| text.expose().trim().is_empty())
+            };
+            // A field that somebody emptied is anybody's again, unless it was lost before.
+            self.0.retain(|field, mark| !is_blank(field) || mark.is_lost());
+            for (_, mark) in self.0.iter_mut().filter(|(field, _)| is_blank(field)) {
+                *mark = Mark::NotOurs;
+            }
 
-                if !field.starts_with('$') && !shows_text && mark.is_lost() {
-                    *mark = Mark::NotOurs;
-                }
-                is_kept
-            });
             for (field, text) in fields {
                 self.settle_text(field, text.expose(), recognise);
             }
         }
+
         let priority = shown.priority.as_deref().unwrap_or_default();
         // Desk gives MEDIUM to every ticket: that is nobody's value, unless a try of ours may have
         // written it.
@@ -227,26 +228,22 @@ impl From<Marks> for Stored {
 impl From<Stored> for Marks {
     /// What cannot be read counts as not ours: nothing of a human's is lost by that.
     fn from(Stored { stamps, marks }: Stored) -> Self {
-        let read = |text: &str| {
-            let (is_taken, text) =
-                text.strip_prefix('!').map_or((false, text), |text| (true, text));
-            let (digest, place) = text.split_once('.').unwrap_or((text, "0"));
-            let stamp = place.parse().ok().and_then(|place: usize| stamps.get(place));
-            match stamp {
-                Some((created, received)) if !digest.is_empty() => {
-                    let (digest, stamp) =
-                        (digest.to_owned(), Stamp { created: *created, received: *received });
-                    if is_taken {
-                        Mark::Taken { digest, stamp }
-                    } else {
-                        Mark::Ours { digest, stamp }
-                    }
-                }
-                _ => Mark::NotOurs,
-            }
-        };
+        let read = |text: &str| read_mark(text, &stamps).unwrap_or(Mark::NotOurs);
         Self(marks.into_iter().map(|(field, text)| (field, read(&text))).collect())
     }
+}
+
+/// A mark as it is stored; `None` for one that is not ours.
+fn read_mark(text: &str, stamps: &[(Option<i64>, i64)]) -> Option<Mark> {
+    let (is_taken, text) = text.strip_prefix('!').map_or((false, text), |text| (true, text));
+    let (digest, place) = text.split_once('.').unwrap_or((text, "0"));
+    let (created, received) = *stamps.get(place.parse::<usize>().ok()?)?;
+    if digest.is_empty() {
+        return None;
+    }
+
+    let (digest, stamp) = (digest.to_owned(), Stamp { created, received });
+    Some(if is_taken { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } })
 }
 
 #[cfg(test)]

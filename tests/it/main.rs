@@ -5,6 +5,7 @@
 mod claims;
 #[path = "../claims_contract.rs"]
 mod claims_contract;
+mod documents;
 mod edge;
 mod events;
 mod faults;

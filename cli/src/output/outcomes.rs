@@ -23,22 +23,26 @@ pub(crate) fn show(heading: &str, lines: &[Entry], rules: &Rules, out: &mut Out,
         return;
     }
     out.heading(heading);
-    let rows = lines.iter().map(|line| {
-        let (meaning, tone) = meaning(line.outcome);
-        let last = match last {
-            Last::Meaning => cell(meaning),
-            Last::Value => cell(line.value.as_ref().map_or("", Private::expose)),
+    let row = |line: &Entry| {
+        let said = match last {
+            Last::Meaning => meaning(line.outcome).0,
+            Last::Value => line.value.as_ref().map_or("", Private::expose),
         };
-        vec![
-            cell(visible(&line.key)),
-            toned(&outcome_name(line.outcome), tone),
-            cell(target(line, rules).word()),
-            last,
-        ]
-    });
+        row(line, &target(line, rules).word(), said)
+    };
 
     let name = if last == Last::Meaning { "meaning" } else { "value" };
-    out.table(&["key", "outcome", "→ field", name], rows.collect());
+    out.table(&["key", "outcome", "→ field", name], lines.iter().map(row).collect());
+}
+
+fn row(line: &Entry, field: &str, said: &str) -> Vec<comfy_table::Cell> {
+    let (_, tone) = meaning(line.outcome);
+    vec![
+        cell(visible(&line.key)),
+        toned(&outcome_name(line.outcome), tone),
+        cell(field),
+        cell(said),
+    ]
 }
 
 /// The same for an answer from elsewhere, whose rules are not known here. Of a preview, which has
@@ -48,26 +52,27 @@ pub(crate) fn tell_answered(heading: &str, lines: &[Entry], out: &mut Out, last:
         return;
     }
     out.heading(heading);
-    let row = |line: &Entry| {
-        let (meaning, tone) = meaning(line.outcome);
-        let said = match (&line.hint, &line.value) {
-            (Some(hint), _) => format!("{meaning}: {hint}?"),
-            (None, value) if last == Last::Value && tone == Tone::Good => {
-                value.as_ref().map_or(String::new(), |value| value.expose().to_owned())
-            }
-            (None, _) => meaning.to_owned(),
-        };
-        let field = line.field.as_deref().unwrap_or_default();
-        vec![
-            cell(visible(&line.key)),
-            toned(&outcome_name(line.outcome), tone),
-            cell(field),
-            cell(said),
-        ]
-    };
+    let row = |line: &Entry| row(line, filled_field(line), &said(line, last));
 
     let name = if last == Last::Meaning { "meaning" } else { "value or meaning" };
     out.table(&["key", "outcome", "→ field", name], lines.iter().map(row).collect());
+}
+
+/// The answer names a field only where it is called otherwise than the key.
+fn filled_field(line: &Entry) -> &str {
+    let is_filled = meaning(line.outcome).1 == Tone::Good;
+    line.field.as_deref().unwrap_or(if is_filled { &line.key } else { "" })
+}
+
+fn said(line: &Entry, last: Last) -> String {
+    let (meaning, tone) = meaning(line.outcome);
+    match (&line.hint, &line.value) {
+        (Some(hint), _) => format!("{meaning}: {hint}?"),
+        (None, value) if last == Last::Value && tone == Tone::Good => {
+            value.as_ref().map_or(String::new(), |value| value.expose().to_owned())
+        }
+        (None, _) => meaning.to_owned(),
+    }
 }
 
 /// Why, for each key that there is something to say of, and for all of them.

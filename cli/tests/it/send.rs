@@ -60,7 +60,7 @@ fn a_signed_body_passes_every_route() {
         preview.line("order_id"),
         "order_id invalid-key can never be a field key: order-id?"
     );
-    assert_eq!(preview.line("order-id"), "order-id written A-1");
+    assert_eq!(preview.line("order-id"), "order-id written order-id A-1");
     let done = send(SECRET, &[&body, "--url", &url("/handoffs")]);
     assert!(done.code == 0 && done.out.starts_with("Answered 201: created\n"), "{done:?}");
     assert_eq!(done.line("ticket"), "ticket 7455126");

@@ -22,19 +22,20 @@ pub(crate) fn examine(fields: &[Field], shown: &[Shown<'_>], fix: &str) -> Vec<F
     });
 
     let per_field = fields.iter().filter_map(|field| one(field, shown, fix));
-    let not_listed = shown
+    let unknown = shown
         .iter()
         .filter(|seen| FieldKey::parse(seen.key).is_some() && !listed(seen.key))
-        .map(|seen| {
-            let guess = kind_name(&seen.guess());
-            let what = format!(
-                "tickets show the field {}, which it does not list ({guess}, by what they show)",
-                seen.key
-            );
-            Finding::warning(FIELDS, what, fix)
-        });
+        .map(|seen| not_listed(seen, fix));
 
-    too_many.into_iter().chain(per_field).chain(not_listed).collect()
+    too_many.into_iter().chain(per_field).chain(unknown).collect()
+}
+
+fn not_listed(seen: &Shown<'_>, fix: &str) -> Finding {
+    let (key, guess) = (seen.key, kind_name(&seen.guess()));
+    let what = format!(
+        "tickets show the field {key}, which it does not list ({guess}, by what they show)"
+    );
+    Finding::warning(FIELDS, what, fix)
 }
 
 fn one(field: &Field, shown: &[Shown<'_>], fix: &str) -> Option<Finding> {

@@ -98,15 +98,12 @@ impl<'a> Fixes<'a> {
     /// What is to be known of the commands that replace a secret, where AWS does not say its key.
     pub(crate) fn unknown_keys(&self, findings: &[Finding]) -> Option<Finding> {
         let replaces = findings.iter().any(|finding| finding.fix.contains(OVERWRITE));
-        (replaces && self.keys.is_none()).then(|| {
-            let what =
-                "AWS does not say which keys encrypt the secrets (ssm:DescribeParameters would)";
-            Finding::warning(
-                self.path,
-                what,
-                "if it is a key of your own, add --key-id KEY to each put-parameter",
-            )
-        })
+        if !replaces || self.keys.is_some() {
+            return None;
+        }
+        let what = "AWS does not say which keys encrypt the secrets (ssm:DescribeParameters would)";
+        let fix = "if it is a key of your own, add --key-id KEY to each put-parameter";
+        Some(Finding::warning(self.path, what, fix))
     }
 
     /// What cannot be read is not replaced.
