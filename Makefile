@@ -20,7 +20,7 @@ FIRST ?= 0
 
 # The tests find the Runtime Interface Emulator and moto here, and `aws` beside it.
 export DESK_HANDOFF_VENV := $(AWS)
-# SAM reports its use unless told not to.
+# SAM reports its use unless it is switched off.
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
@@ -73,7 +73,7 @@ fuzz: $(CARGO_TOOLS)/cargo-fuzz@0.13.2 ## Fuzz every target, RUNS=n times each (
 	$(PYTHON) fuzz/seed.py
 	PATH="$(CARGO_TOOLS)/bin:$$PATH" $(PYTHON) fuzz/run.py $(RUNS)
 
-mutants: $(CARGO_TOOLS)/cargo-mutants@27.1.0 ## Mutate the pure rooms (an hour); ONLY=regex for some of them, as `ONLY=auth`
+mutants: $(CARGO_TOOLS)/cargo-mutants@27.1.0 ## Mutate the pure modules (an hour); ONLY=regex for some of them, as `ONLY=auth`
 	PATH="$(CARGO_TOOLS)/bin:$$PATH" cargo mutants --no-shuffle $(if $(ONLY),--re '$(ONLY)') \
 	    --cargo-arg=--locked --cargo-arg=--lib --cargo-arg=--no-default-features
 

@@ -248,7 +248,7 @@ impl App {
     }
 
     /// The end of a unit of work that began then.
-    pub fn tell(&self, mut record: Record, began: Instant) {
+    pub fn emit(&self, mut record: Record, began: Instant) {
         record.duration = began.elapsed();
         record.stale_secrets = self.secrets.take_stale_served();
         self.metrics.write(record);

@@ -35,7 +35,7 @@ pub struct Keys {
     pub standard_webhooks: Vec<SecretString>,
 }
 
-/// A request body that came with a valid proof.
+/// The body of an authenticated request.
 #[derive(Debug, Clone, Copy)]
 pub struct Authenticated<'a> {
     body: &'a [u8],
@@ -55,10 +55,12 @@ pub enum AuthError {
     #[error("the application has no secret to verify with")]
     NoSecret,
     /// No header that a secret of the application could verify.
-    #[error("the request carries no request of a kind that the application has a secret for")]
+    #[error(
+        "the request carries no signature or token of a kind that the application has a secret for"
+    )]
     Missing,
-    /// The proof does not fit the body or the secrets.
-    #[error("the request does not match")]
+    /// The signature or the token fits neither the body nor a secret.
+    #[error("the signature or token does not match")]
     Mismatch,
     /// A Standard Webhooks time further away than [`TIMESTAMP_TOLERANCE`], or none that can be
     /// read.
@@ -66,11 +68,11 @@ pub enum AuthError {
     Stale,
 }
 
-/// Passes the body on if any proof that it carries holds.
+/// Passes the body on if one of the kinds of authentication that it carries holds.
 ///
 /// # Errors
 /// [`AuthError`], of the kinds for which there is a secret: with the reason of the last one of which
-/// the request carries a proof, or that it carries none.
+/// the request carries headers, or that it carries none.
 pub fn authenticate<'a>(
     body: &'a [u8],
     headers: &HeaderMap,
@@ -170,7 +172,7 @@ fn standard_webhooks(request: &Request<'_>, secrets: &[SecretString]) -> Result<
     })
 }
 
-/// Tries every secret, so that the time taken does not tell which one fitted. A blank secret fits
+/// Tries every secret, so that the time taken does not show which one fitted. A blank secret fits
 /// nothing.
 fn one_fits(secrets: &[SecretString], matches: impl Fn(&str) -> bool) -> Result<(), AuthError> {
     let matched = secrets.iter().fold(false, |matched, secret| {

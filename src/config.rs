@@ -7,7 +7,7 @@ use std::fmt;
 
 use url::Url;
 
-/// Everything the function is told by its environment.
+/// All settings of a function, from its environment.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The Sendbird applications served, in the order given; never empty.
@@ -22,13 +22,13 @@ pub struct Config {
     pub mode: Mode,
     /// The tracing filter of this crate's own log lines.
     pub log_level: String,
-    /// What the metrics of this stack are told apart by.
+    /// The dimension of this stack's metrics.
     pub stack_name: String,
     /// Whether a function fetches and opens what it can before it asks for its first event.
     pub prefetch: bool,
 }
 
-/// What a deployed function is told beside: where its queue and its table are.
+/// What a deployed function knows beside: where its queue and its table are.
 #[derive(Debug, Clone)]
 pub struct Deployed {
     /// The rest.
@@ -323,14 +323,14 @@ mod tests {
 
     #[test]
     fn live_mode_and_prefetch_are_defaults() {
-        let told = |mode: &str, prefetch: &str| {
+        let read = |mode: &str, prefetch: &str| {
             let config =
                 config(&[("APP_IDS", "a"), ("MODE", mode), ("PREFETCH", prefetch)]).unwrap();
             (config.mode, config.prefetch)
         };
-        assert_eq!(told("", ""), (Mode::Live, true));
-        assert_eq!(told("live", "on"), (Mode::Live, true));
-        assert_eq!(told("preview", "off"), (Mode::Preview, false));
+        assert_eq!(read("", ""), (Mode::Live, true));
+        assert_eq!(read("live", "on"), (Mode::Live, true));
+        assert_eq!(read("preview", "off"), (Mode::Preview, false));
     }
 
     #[test]

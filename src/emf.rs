@@ -1,7 +1,7 @@
 //! Records as lines of the log in CloudWatch's Embedded Metric Format, from which CloudWatch takes
 //! the metrics by itself.
 //!
-//! A line is one JSON object: the metrics, what they can be told apart by, and beside them what
+//! A line is one JSON object: the metrics, their dimensions, and beside them what
 //! finds the handoff again (ids, outcomes, names of missed keys), which makes no metric. Formatting
 //! is metrique's.
 

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | [`api`] | the HTTP routes, and the one place that makes HTTP answers |
 //! | [`secrets`] | the application's credentials and rules, from SSM, kept five minutes |
-//! | [`auth`] | pure: who sent it; without a valid proof nothing goes further |
+//! | [`auth`] | pure: who sent it; nothing that is not authenticated goes further |
 //! | [`handoff`] | pure: the three body forms become one [`handoff::Handoff`]; the queue's message |
 //! | [`queue`] | what lies between the API and the worker, and its trait |
 //! | [`worker`] | the queue's messages: each is done, or left to come again |

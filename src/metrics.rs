@@ -20,9 +20,9 @@ use crate::report::{self, OpeningMessage, Report};
 
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "DeskHandoff";
-/// What the metrics of a [`Record`] can be told apart by.
+/// The dimensions of a [`Record`]'s metrics.
 pub const DIMENSIONS: [&str; 2] = ["Stack", "Route"];
-/// What the metrics of [`Refusals`] can be told apart by.
+/// The dimension of the metrics of [`Refusals`].
 pub const REFUSAL_DIMENSIONS: [&str; 1] = ["Stack"];
 /// Every metric that there is.
 pub const NAMES: [&str; 38] = [
@@ -65,7 +65,7 @@ pub const NAMES: [&str; 38] = [
     "RefusedBody",
     "RefusedRequest",
 ];
-/// How often at most the refusals are told.
+/// How often at most the refusals are emitted.
 pub const REFUSALS_EVERY: Duration = Duration::from_secs(60);
 /// How many keys a record names, and how much of each.
 const NAMED_KEYS: usize = 20;
@@ -327,7 +327,7 @@ fn name(entry: &Entry) -> String {
 /// Why a request was refused before it became work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No valid proof of its sender.
+    /// It is not authenticated.
     Signature,
     /// A body that cannot be used.
     Body,
@@ -350,7 +350,7 @@ pub struct Refusals {
 pub trait Sink: Send + Sync {
     /// Keeps a record.
     fn record(&self, record: &Record);
-    /// Keeps what was refused up to now, since it was last told.
+    /// Keeps what was refused up to now, since it was last emitted.
     fn refusals(&self, refusals: &Refusals, at: SystemTime);
 }
 
@@ -369,8 +369,8 @@ pub struct Metrics {
 
 #[derive(Default)]
 struct Refused {
-    untold: Refusals,
-    told: Option<SystemTime>,
+    pending: Refusals,
+    emitted: Option<SystemTime>,
 }
 
 impl Metrics {
@@ -386,21 +386,22 @@ impl Metrics {
         self.refused(None, record.at);
     }
 
-    /// A request was refused. A flood of them is told once a minute: it must not become a flood of
+    /// A request was refused. A flood of them is emitted once a minute: it must not become a flood of
     /// log lines.
     pub fn refused(&self, refusal: impl Into<Option<Refusal>>, now: SystemTime) {
         let mut refused = self.refused.lock().expect("counting does not panic");
         match refusal.into() {
-            Some(Refusal::Signature) => refused.untold.signature += 1,
-            Some(Refusal::Body) => refused.untold.body += 1,
-            Some(Refusal::Request) => refused.untold.request += 1,
+            Some(Refusal::Signature) => refused.pending.signature += 1,
+            Some(Refusal::Body) => refused.pending.body += 1,
+            Some(Refusal::Request) => refused.pending.request += 1,
             None => {}
         }
 
-        let recently = refused.told.is_some_and(|told| told <= now && now < told + REFUSALS_EVERY);
-        if refused.untold != Refusals::default() && !recently {
-            self.sink.refusals(&std::mem::take(&mut refused.untold), now);
-            refused.told = Some(now);
+        let recently =
+            refused.emitted.is_some_and(|last| last <= now && now < last + REFUSALS_EVERY);
+        if refused.pending != Refusals::default() && !recently {
+            self.sink.refusals(&std::mem::take(&mut refused.pending), now);
+            refused.emitted = Some(now);
         }
     }
 }

@@ -62,7 +62,7 @@ pub fn next(
 
     let ceiling = base.saturating_mul(1 << attempt.min(16)).min(MAX_PAUSE);
     let jitter = ceiling.mul_f64(chance.clamp(0.0, 1.0));
-    // Jitter on top of what was asked for, so that clients told the same moment do not all come
+    // Jitter on top of what was asked for, so that clients given the same moment do not all come
     // back in it.
     let pause = failure.retry_after.map_or(jitter, |asked| asked.saturating_add(jitter.min(base)));
 

@@ -12,6 +12,6 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct StoreError {
     /// Which one, such as `the queue`.
     pub store: &'static str,
-    /// Why, as far as it can be told.
+    /// Why, as far as it is known.
     pub reason: String,
 }

@@ -131,7 +131,7 @@ pub async fn work(
         matches!(worked, Err(MessageError::PreviewOnly)) && receive_count(message) > 1;
 
     if !is_repeated_preview {
-        app.tell(record, began);
+        app.emit(record, began);
     }
     worked
 }

@@ -1,5 +1,5 @@
 //! Any headers over any body: a request passes if, and only if, a second reading of the three kinds
-//! of proof says so.
+//! of authentication says so.
 //!
 //! The input is lines of `name: value`, an empty line, and the body. `{sendbird}`, `{bearer}` and
 //! `{standard}` in a value stand for what a right header holds, so that the right ones and their

@@ -98,7 +98,7 @@ pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime is made")
 }
 
-/// The body, with the proof that makes it readable.
+/// The body, authenticated, so that it can be read.
 pub fn authenticated(body: &[u8]) -> Authenticated<'_> {
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
     let signature = HeaderValue::try_from(sign(body, SIGNING_SECRET)).expect("hex is plain text");

@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-/// Answers a request; whatever goes wrong is an answer too, told to the log and the metrics here
+/// Answers a request; whatever goes wrong is an answer too, logged and counted here
 /// and nowhere else.
 pub async fn handle(app: &App, request: &Request, invocation: &Invocation) -> Response<Body> {
     let span = metrics::span(&invocation.request_id);
@@ -65,7 +65,7 @@ async fn answer(app: &App, request: &Request, invocation: &Invocation) -> Respon
             {
                 record.status = status;
                 record.reason = answer.as_ref().err().map(Problem::summary);
-                app.tell(record, began);
+                app.emit(record, began);
             }
             answer
         }
@@ -187,7 +187,7 @@ fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId
     }
 }
 
-/// The webhook: the sender waits a second, so it is told as soon as the queue holds the handoff.
+/// The webhook: the sender waits a second, so it is answered as soon as the queue holds the handoff.
 /// Never talks to Desk.
 async fn queue(
     app: &App,

@@ -64,7 +64,7 @@ struct ProblemDetails {
 }
 
 impl Problem {
-    /// The answer that tells it.
+    /// The answer that says so.
     pub(super) fn into_response(self, request_id: &str) -> Response<Body> {
         let ProblemDetails { status, name, title, detail } = self.details();
         let mut document = json!({
@@ -237,7 +237,7 @@ impl Problem {
                 StatusCode::UNAUTHORIZED,
                 "unauthenticated",
                 "The request is not authenticated",
-                "The request carries no valid proof of its sender.",
+                "The request is not authenticated.",
             ),
             Self::BadBody(bad) => describe(
                 StatusCode::BAD_REQUEST,

@@ -37,7 +37,7 @@ const CALLS_PER_SECOND: f64 = 2.5;
 /// The stack of a deployed function, from its environment. Makes no call.
 ///
 /// # Errors
-/// Every problem of the environment, also told to the log.
+/// Every problem of the environment, which are logged, too.
 pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<App, Error> {
     logs::init(&environment("LOG_LEVEL").unwrap_or_default());
     let (Deployed { config, queue_url, table_name }, aws) =
@@ -64,7 +64,7 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<Ap
     })
 }
 
-/// What this software is told, and what the AWS SDK would be; or every problem of both in one line.
+/// The settings of this software and of the AWS SDK; or every problem of both in one line.
 fn settings(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(Deployed, Environment), String> {

@@ -172,7 +172,7 @@ pub struct Doubt {
     /// The ticket that was written to; `None` if that is not known, or if it was being made.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     ticket: Option<u64>,
-    /// Since when a ticket may be there that nobody told us of, in seconds since 1970.
+    /// Since when a ticket may be there that nothing has shown us, in seconds since 1970.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     create: Option<u64>,
     #[serde(rename = "v", default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -452,7 +452,7 @@ impl Recognise for Recogniser<'_> {
     }
 }
 
-/// 48 bits in eight characters: enough to tell a value from the few that a field ever holds.
+/// 48 bits in eight characters: enough to distinguish a value from the few that a field ever holds.
 fn digest(salt: &str, field: &str, text: &str) -> String {
     let mut hash = Sha256::new();
     for part in [salt, field, text] {

@@ -1,4 +1,4 @@
-//! What can go wrong between us and Desk, told by what the caller does next.
+//! What can go wrong between us and Desk, by what the caller does next.
 //!
 //! Pure. The status is never lost, even when the body cannot be read. Desk's `detail` may repeat a
 //! customer's value, so it stays behind: only its `code` is kept, and only if it looks like one.

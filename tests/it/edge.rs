@@ -109,7 +109,7 @@ async fn unsigned_or_altered_body_is_401_without_reason() {
     ];
 
     for answer in &answers {
-        refused(&world, answer, 401, "unauthenticated", "no valid proof");
+        refused(&world, answer, 401, "unauthenticated", "not authenticated");
     }
     answers.dedup_by_key(|answer| answer.body.clone());
     assert_eq!(answers.len(), 1, "the three refusals can be told apart");

@@ -93,9 +93,9 @@ fn proofs_are_compared_in_constant_time_by_construction() {
 
 type Headers = Vec<(&'static str, String)>;
 
-/// The three kinds of proof by their parameter: what stands in a line of it, and the headers of a
+/// The three kinds of authentication by their parameter: what stands in a line of it, and the headers of a
 /// request.
-fn proofs(body: &[u8], key: &str, now: SystemTime) -> [(&'static str, String, Headers); 3] {
+fn credentials(body: &[u8], key: &str, now: SystemTime) -> [(&'static str, String, Headers); 3] {
     let time = now.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(format!("msg_1.{time}.").as_bytes());
@@ -138,7 +138,7 @@ async fn of_every_kind_ten_secrets_are_live() {
         let now = SystemTime::now();
         let keys: Vec<String> = (0..12).map(|n| format!("key-{n}")).collect();
         let all: Vec<_> =
-            keys.iter().map(|key| proofs(body.as_bytes(), key, now)[kind].clone()).collect();
+            keys.iter().map(|key| credentials(body.as_bytes(), key, now)[kind].clone()).collect();
         let lines: Vec<&str> = all[..11].iter().map(|(_, secret, _)| secret.as_str()).collect();
         let world = world_of(all[0].0, &lines.join("\n\n")).await;
         for (n, (name, _, headers)) in all.iter().enumerate() {
@@ -177,7 +177,7 @@ async fn header_sent_twice_authenticates_nothing() {
     let body = handoff(json!({})).to_string();
     for kind in 0..3 {
         let (parameter, secret, headers) =
-            proofs(body.as_bytes(), "key", SystemTime::now())[kind].clone();
+            credentials(body.as_bytes(), "key", SystemTime::now())[kind].clone();
         let world = world_of(parameter, &secret).await;
         for again in &headers {
             let twice: Vec<_> = headers.iter().chain([again]).cloned().collect();
@@ -201,7 +201,8 @@ async fn header_sent_twice_authenticates_nothing() {
 async fn a_blank_secret_lets_nobody_in() {
     let body = handoff(json!({})).to_string();
     for kind in 0..3 {
-        let (parameter, _, headers) = proofs(body.as_bytes(), "", SystemTime::now())[kind].clone();
+        let (parameter, _, headers) =
+            credentials(body.as_bytes(), "", SystemTime::now())[kind].clone();
         for blank in ["", " ", "\n\n", "whsec_"] {
             let world = world_of(parameter, blank).await;
             assert_eq!(
