@@ -482,12 +482,7 @@ impl<'a> Writer<'a> {
             self.judge(sent, is_held, ended.is_ok(), &mut confirmed);
         }
         self.acquit(&mut confirmed);
-        for (value, outcome) in matched.values.iter().zip(&mut self.outcomes.values) {
-            // Somebody typed it meanwhile.
-            if *outcome == Outcome::Kept && holds(&self.ticket, value) {
-                *outcome = Outcome::Unchanged;
-            }
-        }
+        self.notice_agreement(matched);
 
         Written {
             ticket: self.ticket,
@@ -497,6 +492,29 @@ impl<'a> Writer<'a> {
             lost: self.lost,
             refused: self.refused,
             stopped: ended.err(),
+        }
+    }
+
+    /// What was kept and is what is wanted now: somebody typed it meanwhile.
+    fn notice_agreement(&mut self, matched: &Matched) {
+        let FieldOutcomes { values, priority, team } = &mut self.outcomes;
+        for (value, outcome) in matched.values.iter().zip(values) {
+            if *outcome == Outcome::Kept && holds(&self.ticket, value) {
+                *outcome = Outcome::Unchanged;
+            }
+        }
+
+        let wanted_priority = matched.priority.map(Priority::as_str);
+        if *priority == Outcome::Kept
+            && wanted_priority.is_some_and(|wanted| self.ticket.priority.as_deref() == Some(wanted))
+        {
+            *priority = Outcome::Unchanged;
+        }
+        let wanted_team = matched.team.as_ref().map(TeamKey::as_str);
+        if *team == Outcome::Kept
+            && wanted_team.is_some_and(|wanted| self.ticket.team.as_deref() == Some(wanted))
+        {
+            *team = Outcome::Unchanged;
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use desk_handoff::config::AppId;
 
 use crate::settings::APP_ID;
@@ -15,6 +15,21 @@ use crate::settings::APP_ID;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Colours and wrapped lines: on a terminal, always (as wide as COLUMNS says), or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+/// When to write for a person at a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// If standard output is a terminal.
+    #[default]
+    Auto,
+    /// Also into a pipe or a file.
+    Always,
+    /// Plain columns, one line an entry.
+    Never,
 }
 
 const EXAMPLE: &str = "\

@@ -28,7 +28,7 @@ use crate::output::Out;
 fn main() -> ExitCode {
     let args = Args::parse();
     warnings_to_stderr();
-    let mut out = Out::stdout();
+    let mut out = Out::stdout(args.color);
     let ended = match args.command {
         Command::Run(args) => run::run(&args, &mut out),
         Command::Serve(args) => serve::serve(&args, &mut out),
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     match out.finish() {
         Ok(()) => ExitCode::from(code),
         Err(error) => {
-            Out::stdout().error(&format!("the output cannot be written: {error}"));
+            Out::stdout(args.color).error(&format!("the output cannot be written: {error}"));
             ExitCode::from(code.max(1))
         }
     }

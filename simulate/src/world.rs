@@ -22,6 +22,9 @@ use tokio::time::{Instant, sleep};
 use crate::queue::Fifo;
 use crate::scenario::{Call, Crash, Habits, Related, Scenario, Store, Trouble};
 
+/// From a look at the tickets to a create, calls that go wrong included, in milliseconds.
+const LONGEST_LOOK: Millis = 20_000;
+
 tokio::task_local! {
     /// The attempt that is at work.
     pub(crate) static ATTEMPT: Arc<Attempt>;
@@ -452,10 +455,13 @@ impl World {
                 let ours = serde_json::from_slice::<Value>(response.body())
                     .ok()
                     .and_then(|body| body["id"].as_u64());
-                // One that could be seen before: of another, nobody could say that it is not the
-                // new one.
-                let could_be_seen =
-                    |id: u64| self.state().listed.get(&id).is_none_or(|at| *at < returned.began);
+                // One that could be seen when the tickets were looked at. Of another, nobody could
+                // say that it is not the new one, unless lists show the new one at once.
+                let margin = if self.scenario.desk.listed_after > 0 { LONGEST_LOOK } else { 0 };
+                let could_be_seen = |id: u64| {
+                    let listed = self.state().listed.get(&id).copied();
+                    listed.is_none_or(|listed| listed + margin < returned.began)
+                };
                 let is_other = |ticket: &Value| {
                     ticket["id"].as_u64().is_some_and(|id| Some(id) != ours && could_be_seen(id))
                 };

@@ -14,13 +14,15 @@ pub(crate) mod words;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, StdoutLock, Write as _};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{
-    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets,
+    Attribute, Cell, Color as Paint, ColumnConstraint, ContentArrangement, LineStyle, Table, Width,
+    presets,
 };
 use serde_json::Value;
 
+use crate::args::Color;
 use crate::output::explain::Tone;
 
 /// For a terminal that does not say its width.
@@ -46,13 +48,17 @@ pub(crate) struct Out {
 }
 
 impl Out {
-    /// The process's own.
-    pub(crate) fn stdout() -> Self {
-        let terminal = io::stdout().is_terminal();
-        let width =
-            Table::new().width().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH);
-        let stream = AutoStream::auto(io::stdout().lock());
-        Self { stream, width: terminal.then_some(width), begun: false, failed: None }
+    /// The process's own. The choice holds for standard error, too.
+    pub(crate) fn stdout(color: Color) -> Self {
+        let (choice, is_terminal) = match color {
+            Color::Auto => (ColorChoice::Auto, io::stdout().is_terminal()),
+            Color::Always => (ColorChoice::Always, true),
+            Color::Never => (ColorChoice::Never, false),
+        };
+        choice.write_global();
+
+        let stream = AutoStream::new(io::stdout().lock(), choice);
+        Self { stream, width: is_terminal.then(width), begun: false, failed: None }
     }
 
     /// One line, or several.
@@ -174,6 +180,13 @@ impl Out {
     }
 }
 
+/// The width of the terminal; else what COLUMNS says.
+fn width() -> u16 {
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let known = Table::new().width().filter(|width| *width > 0).or_else(columns);
+    known.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH)
+}
+
 /// A cell of a table.
 pub(crate) fn cell(text: impl Display) -> Cell {
     Cell::new(shown(&text.to_string()))
@@ -183,9 +196,9 @@ pub(crate) fn cell(text: impl Display) -> Cell {
 pub(crate) fn toned(text: &str, tone: Tone) -> Cell {
     let cell = cell(text);
     match tone {
-        Tone::Good => cell.fg(Color::Green),
-        Tone::Calm => cell.fg(Color::DarkYellow),
-        Tone::Bad => cell.fg(Color::Red),
+        Tone::Good => cell.fg(Paint::Green),
+        Tone::Calm => cell.fg(Paint::DarkYellow),
+        Tone::Bad => cell.fg(Paint::Red),
     }
 }
 

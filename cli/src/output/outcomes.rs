@@ -1,12 +1,17 @@
 //! The outcome of every key: a table to look over, and below it a sentence for every key that is
 //! not filled.
 
+use std::borrow::Cow;
+
 use desk_handoff::fields::{Entry, Private};
 use desk_handoff::rules::Rules;
 
 use crate::output::answer::outcome_name;
 use crate::output::explain::{Tone, WITHOUT_FIELDS, advice, meaning, target};
 use crate::output::{Out, cell, toned};
+
+/// Of a longer key only the beginning is shown, in characters: it would push all else aside.
+const LONGEST_KEY: usize = 60;
 
 /// What the last column of the table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +95,13 @@ pub(crate) fn tell_why(lines: &[Entry], rules: &Rules, out: &mut Out) {
     }
 }
 
-/// A key as it can be seen, also where there is nothing to see.
-fn visible(key: &str) -> &str {
-    if key.trim().is_empty() { "(blank)" } else { key }
+/// A key as it can be seen, also where there is nothing to see, or too much.
+fn visible(key: &str) -> Cow<'_, str> {
+    if key.trim().is_empty() {
+        return "(blank)".into();
+    }
+    match key.char_indices().nth(LONGEST_KEY) {
+        Some((end, _)) => format!("{}…", &key[..end]).into(),
+        None => key.into(),
+    }
 }

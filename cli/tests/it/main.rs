@@ -11,4 +11,5 @@ mod round;
 mod run;
 mod send;
 mod serve;
+mod snapshots;
 mod support;

@@ -1,0 +1,109 @@
+//! What every command prints, whole: into a pipe, as JSON, and on a terminal of 80 and of 60 columns with its colours. A
+//! change of a text is seen here first. `INSTA_UPDATE=always` writes what is printed now.
+
+use desk_emulator::{Emulator, Seed, Setup};
+use serde_json::json;
+
+use crate::serve::Serving;
+use crate::support::{Ended, Files, direct, handoff, meanwhile, sample};
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fields.example.json");
+
+/// Code, standard output and standard error.
+fn shown(ended: &Ended) -> String {
+    let Ended { code, out, err } = ended;
+    let err = if err.is_empty() { String::new() } else { format!("--- standard error\n{err}") };
+    format!("--- exit code {code}\n{out}{err}")
+}
+
+fn printed(arguments: &[&str]) -> String {
+    shown(&crate::support::call(arguments))
+}
+
+/// On a terminal this wide; escapes are spelt out.
+fn on_terminal(columns: &str, arguments: &[&str]) -> String {
+    let mut command = handoff();
+    command.env("COLUMNS", columns).args(["--color", "always"]).args(arguments);
+    let ended = crate::support::ended(command.output().unwrap());
+    shown(&ended).replace('\u{1b}', "␛")
+}
+
+#[test]
+fn help_of_every_command() {
+    insta::assert_snapshot!("help", printed(&["--help"]));
+    for command in ["run", "serve", "preview", "check", "send", "learn", "doctor"] {
+        insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
+    }
+}
+
+#[test]
+fn run_of_a_sample() {
+    let event = sample("handoff");
+
+    insta::assert_snapshot!("run-pipe", printed(&["run", &event]));
+    insta::assert_snapshot!("run-terminal", on_terminal("80", &["run", &event]));
+    insta::assert_snapshot!("run-60-columns", on_terminal("60", &["run", &event]));
+}
+
+#[test]
+fn preview_of_the_senders_sample() {
+    let event = sample("sender-sample");
+
+    insta::assert_snapshot!("preview-pipe", printed(&["preview", &event]));
+    insta::assert_snapshot!("preview-json", printed(&["preview", &event, "--json"]));
+    insta::assert_snapshot!("preview-60-columns", on_terminal("60", &["preview", &event]));
+}
+
+#[test]
+fn key_without_end_is_cut_in_tables() {
+    let files = Files::new();
+    let context = json!({("x".repeat(500)): "value", "order-id": "A-1"});
+    let path = files.put_json("context.json", &context);
+
+    insta::assert_snapshot!("preview-long-key", printed(&["preview", &path]));
+}
+
+#[test]
+fn check_of_good_and_bad_files() {
+    let files = Files::new();
+    let bad = json!({
+        "fields": [{"key": "order id", "type": "text"}, {"key": "tier", "type": "choice"}],
+        "aliases": {"orderId": "order-id"},
+        "ticket": {"when_missing": "ask"}
+    });
+    let bad = files.put_json("bad.json", &bad);
+
+    insta::assert_snapshot!("check-good", printed(&["check", EXAMPLE]));
+    insta::assert_snapshot!("check-bad", printed(&["check", &bad]));
+}
+
+#[test]
+fn send_of_a_preview() {
+    let serving = Serving::start(&[]);
+    let files = Files::new();
+    let body = files.put_json("body.json", &direct(json!({"order-id": "A-1", "orderId": "A-2"})));
+    let url = format!("http://{}/handoffs/preview", serving.address("serves "));
+    let send = |arguments: &[&str]| {
+        let mut command = handoff();
+        command.env("SIGNING_SECRET", "local-only-signing-secret");
+        command.args(["send", &body, "--url", &url, "--secret-env", "SIGNING_SECRET"]);
+        shown(&crate::support::ended(command.args(arguments).output().unwrap()))
+    };
+
+    insta::assert_snapshot!("send-pipe", send(&[]));
+}
+
+#[tokio::test]
+async fn learn_from_tickets() {
+    let desk = Emulator::start(Setup::default()).await.unwrap();
+    for (tier, items) in [("gold", "3"), ("silver", "12")] {
+        let fields = [("tier", tier), ("cart-items", items)];
+        let fields = fields.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        desk.seed_ticket(Seed { fields, ..Seed::default() });
+    }
+    let mut command = handoff();
+    command.env("TOKEN", "emulator-desk-token").args(["learn", "--app-id", "A", "--token-env"]);
+    command.args(["TOKEN", "--desk-url", &desk.desk_url()]);
+
+    insta::assert_snapshot!("learn-pipe", shown(&meanwhile(command).await));
+}
