@@ -405,9 +405,15 @@ impl KnownConversation {
         self.newest = newer(self.newest, Some(stamp));
     }
 
+    /// Of those before the latest the oldest go first: Desk counts its tickets upwards. Two
+    /// conversations that turn out to be one may have an open ticket each.
     fn forget_tickets(&mut self) {
-        let surplus = self.tickets.len().saturating_sub(MAX_TICKETS);
-        self.tickets.drain(..surplus);
+        while self.tickets.len() > MAX_TICKETS {
+            let before_latest = self.tickets.len() - 1;
+            let ids = self.tickets[..before_latest].iter().map(|ticket| ticket.id);
+            let oldest = ids.enumerate().min_by_key(|(_, id)| *id).map_or(0, |(place, _)| place);
+            self.tickets.remove(oldest);
+        }
     }
 }
 
