@@ -54,6 +54,10 @@ pub(crate) enum Command {
     Learn(Learn),
     /// Examine an application's parameters and Desk, and say what to fix
     Doctor(Doctor),
+    /// Print the JSON Schema of a fields file, for an editor
+    Schema,
+    /// Print the OpenAPI document of the API, for an agent platform
+    Openapi(Openapi),
 }
 
 #[derive(Debug, clap::Args)]
@@ -215,6 +219,22 @@ pub(crate) struct Doctor {
     /// Print one JSON document: the findings, and how many of them are errors
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: what Dialogflow CX, Amazon Bedrock AgentCore and GPT Actions import
+  cargo handoff openapi --url https://abc123.execute-api.eu-central-1.amazonaws.com
+
+A deployed stack answers the same at /openapi.json, with its own address.")]
+pub(crate) struct Openapi {
+    /// The address of the API, without a path
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://YOUR-API.execute-api.YOUR-REGION.amazonaws.com"
+    )]
+    pub(crate) url: String,
 }
 
 /// Which ticket fields there are.

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
-use crate::commands::{check, doctor, learn, preview, run, send, serve};
+use crate::commands::{check, doctor, documents, learn, preview, run, send, serve};
 use crate::error::{CliError, End};
 use crate::output::Out;
 
@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Command::Send(args) => send::send(&args, &mut out),
         Command::Learn(args) => learn::learn(&args, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &mut out),
+        Command::Schema => documents::schema(&mut out),
+        Command::Openapi(args) => documents::openapi(&args, &mut out),
     };
 
     let code = match &ended {

@@ -8,6 +8,8 @@ use desk_handoff::store::{BoxFuture, StoreError};
 pub(crate) const APP_ID: &str = "DEMO-APP-0001";
 /// What the sample events are signed with. It is published, so it proves nothing but here.
 pub(crate) const SIGNING_SECRET: &str = "local-only-signing-secret";
+/// What a tool may send as its bearer token here; published, too.
+pub(crate) const BEARER: &str = "local-only-bearer-token";
 /// The header of the signature.
 pub(crate) const SIGNATURE: &str = "x-sendbird-signature";
 

@@ -1,15 +1,16 @@
 //! The edge in: HTTP requests from API Gateway to answers. The one place that makes HTTP answers.
 //!
 //! Checks in this order, each taking only what the one before let through: route and method, size,
-//! application, signature over the raw bytes, JSON, shape. [`event`] has decoded a base64 body
+//! application, signature over the raw bytes, JSON, form. [`event`] has decoded a base64 body
 //! before it gets here.
 
 pub mod event;
+pub mod openapi;
 mod problem;
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use serde_json::json;
@@ -32,6 +33,7 @@ pub const MAX_BODY: usize = 256 * 1024;
 enum Place {
     Handoff(Route),
     Health,
+    Description,
 }
 
 impl Place {
@@ -41,6 +43,7 @@ impl Place {
             "/handoffs" => (Self::Handoff(Route::Handoffs), Method::POST),
             "/handoffs/preview" => (Self::Handoff(Route::Preview), Method::POST),
             "/healthz" => (Self::Health, Method::GET),
+            "/openapi.json" => (Self::Description, Method::GET),
             _ => return Err(Problem::NoSuchRoute),
         };
         if *method == allowed { Ok(place) } else { Err(Problem::WrongMethod { allowed }) }
@@ -70,6 +73,7 @@ async fn answer(app: &App, request: &Request, invocation: &Invocation) -> Respon
             answer
         }
         Ok(Place::Health) => health(app, invocation).await,
+        Ok(Place::Description) => Ok(describe(request.uri())),
         Err(problem) => Err(problem),
     };
     answer.unwrap_or_else(|problem| refuse(app, problem, invocation))
@@ -159,6 +163,13 @@ async fn health(app: &App, invocation: &Invocation) -> Result<Response<Body>, Pr
     checked?;
     let document = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
     Ok(json_response(StatusCode::OK, &document))
+}
+
+/// Platforms want an absolute address: the one that was asked.
+fn describe(uri: &Uri) -> Response<Body> {
+    let (scheme, host) = (uri.scheme_str().unwrap_or("https"), uri.authority());
+    let host = host.map_or("localhost", http::uri::Authority::as_str);
+    json_response(StatusCode::OK, &openapi::document(&format!("{scheme}://{host}")))
 }
 
 async fn check_health(app: &App, invocation: &Invocation) -> Result<(), Problem> {

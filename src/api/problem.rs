@@ -207,7 +207,7 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "unknown-route",
                 "There is nothing here",
-                "The routes are POST /webhooks/handoff, /handoffs, /handoffs/preview and GET /healthz.",
+                "The routes are POST /webhooks/handoff, /handoffs, /handoffs/preview and GET /healthz, /openapi.json.",
             ),
             Self::WrongMethod { allowed } => describe(
                 StatusCode::METHOD_NOT_ALLOWED,

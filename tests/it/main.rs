@@ -16,6 +16,7 @@ mod handoffs;
 mod house_rules;
 mod metrics;
 mod once;
+mod openapi;
 mod policies;
 mod round_trips;
 mod security;

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod doctor;
+pub(crate) mod documents;
 pub(crate) mod learn;
 pub(crate) mod preview;
 pub(crate) mod run;

@@ -28,7 +28,7 @@ use tokio::runtime::Runtime;
 use crate::error::CliError;
 use crate::input::fields::Fields;
 use crate::local::queue::MemoryQueue;
-use crate::settings::{Parameters, SIGNATURE, SIGNING_SECRET};
+use crate::settings::{BEARER, Parameters, SIGNATURE, SIGNING_SECRET};
 
 /// As API Gateway gives a function.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(29);
@@ -147,6 +147,7 @@ fn parameters(desk: &Desk, fields: &Fields) -> Parameters {
     let mut values = vec![
         (DESK_API_TOKEN, desk.token.clone()),
         (secrets::SIGNING_SECRET, SIGNING_SECRET.to_owned()),
+        (secrets::BEARER_TOKEN, BEARER.to_owned()),
         (secrets::FIELDS, fields.text.clone()),
     ];
     values.extend(desk.chat_token.clone().map(|token| (CHAT_API_TOKEN, token)));

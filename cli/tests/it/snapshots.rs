@@ -31,7 +31,7 @@ fn on_terminal(columns: &str, arguments: &[&str]) -> String {
 #[test]
 fn help_of_every_command() {
     insta::assert_snapshot!("help", printed(&["--help"]));
-    for command in ["run", "serve", "preview", "check", "send", "learn", "doctor"] {
+    for command in ["run", "serve", "preview", "check", "send", "learn", "doctor", "openapi"] {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
     }
 }
