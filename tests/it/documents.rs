@@ -78,12 +78,19 @@ impl Repository {
         if let Some(after) = code.split_once("cargo handoff ").map(|(_, after)| after) {
             let command = after.split(['|', ';', '&', '\n']).next().unwrap_or_default();
             let options = command.split_whitespace().filter_map(|word| word.strip_prefix("--"));
-            let known = |option: &&str| self.commands.contains(&option.replace('-', "_"));
+            let known = |option: &&str| self.has_option(option);
             missing.extend(
                 options.filter(|option| !known(option)).map(|option| format!("--{option}")),
             );
         }
         missing
+    }
+
+    fn has_option(&self, name: &str) -> bool {
+        let field = format!("pub(crate) {}:", name.replace('-', "_"));
+        let given = format!("long = \"{name}\"");
+        ["help", "version"].contains(&name)
+            || [field, given].iter().any(|text| self.commands.contains(text))
     }
 
     fn has_command(&self, name: &str) -> bool {

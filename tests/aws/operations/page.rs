@@ -105,8 +105,8 @@ fn reasons_on_page_are_the_codes() {
         "handoff/message",
         "process/mod",
         "store",
+        "app",
         "secrets",
-        "stack",
         "worker",
     ];
 
