@@ -5,12 +5,13 @@ use std::fs;
 
 use crate::house_rules::{root, sources};
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "CONTRIBUTING.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
     "docs/operations.md",
+    "docs/senders.md",
     "docs/reliability.md",
     "docs/security.md",
     "docs/performance.md",
