@@ -1,6 +1,6 @@
 //! `check`: what is wrong with a fields file, all at once, and whether SSM can hold it.
 
-use desk_handoff::rules::Rules;
+use desk_handoff::rules::{Rules, WhenMissing};
 use serde_json::Value;
 
 use crate::args;
@@ -30,6 +30,9 @@ pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, CliError> 
             if text.len() > SSM_STANDARD {
                 out.note(&too_large_for_standard(&text));
             }
+            if makes_invisible_tickets(&rules) {
+                out.note(INVISIBLE);
+            }
             Ok(End::Done)
         }
         _ => {
@@ -37,6 +40,19 @@ pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, CliError> 
             Ok(End::Found)
         }
     }
+}
+
+const INVISIBLE: &str = "without ticket.opening_message no agent sees a new ticket before the customer writes; \
+    it also needs the parameter chat-api-token";
+
+/// Whether tickets are made here, and nothing puts them before the agents.
+fn makes_invisible_tickets(rules: &Rules) -> bool {
+    let ticket = &rules.ticket;
+    let makes_tickets = match ticket.when_missing {
+        WhenMissing::Create => true,
+        WhenMissing::Wait | WhenMissing::Leave => false,
+    };
+    makes_tickets && ticket.opening_message.is_none()
 }
 
 fn too_large_for_standard(text: &str) -> String {

@@ -7,7 +7,7 @@ use crate::support::{Files, call, call_with};
 fn many_fields(count: usize) -> Value {
     let fields: Vec<Value> =
         (0..count).map(|number| json!({"key": format!("key-{number}"), "type": "text"})).collect();
-    json!({"fields": fields})
+    json!({"fields": fields, "ticket": {"opening_message": "Handed over."}})
 }
 
 #[test]
@@ -27,6 +27,19 @@ fn file_without_fields_list_is_ok() {
         ended.out,
         "ok: no list of fields (every legal key is sent as text), 0 aliases, 0 denied keys\n"
     );
+}
+
+#[test]
+fn invisible_tickets_are_noted() {
+    let says_so = |document: &[u8]| {
+        let ended = call_with(document, &["check", "-"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.err.contains("no agent sees a new ticket")
+    };
+
+    assert!(says_so(b"{}"));
+    assert!(!says_so(br#"{"ticket": {"opening_message": "Handed over."}}"#));
+    assert!(!says_so(br#"{"ticket": {"when_missing": "wait"}}"#), "Desk makes them");
 }
 
 #[test]
