@@ -10,10 +10,6 @@ use desk_handoff::auth::sign;
 #[track_caller]
 fn refused(world: &World, answer: &Answer, status: u16, kind: &str, place: &str) {
     answer.is(status, kind);
-    assert_eq!(answer.headers["content-type"], "application/problem+json");
-    assert_eq!(answer.body["status"], status);
-    assert_eq!(answer.body["request_id"], "request-1");
-    assert!(answer.body["title"].is_string());
     let detail = answer.body["detail"].as_str().unwrap();
     assert!(detail.contains(place), "{detail:?} does not name {place:?}");
     assert!(world.desk.requests().is_empty());

@@ -18,6 +18,7 @@ mod metrics;
 mod once;
 mod openapi;
 mod policies;
+mod problems;
 mod round_trips;
 mod security;
 mod security_bombs;

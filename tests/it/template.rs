@@ -333,6 +333,12 @@ fn code_deploy_may_move_these_aliases_and_nothing_else() {
     assert!(!aliases.contains("\"*\"") && alarms.contains("Resource: \"*\""));
 }
 
+/// What somebody who deploys reads: every output, with its description.
+#[test]
+fn outputs_match_their_snapshot() {
+    insta::assert_snapshot!("outputs", Block::section("Outputs").0);
+}
+
 #[test]
 fn changed_parameter_makes_new_versions() {
     let parameters = Block::section("Parameters");
