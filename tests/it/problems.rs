@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use desk_emulator::{Call, Fault, FaultKind, Seed, Setup};
+use desk_handoff::app::Invocation;
 use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Lease};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::store::{BoxFuture, StoreError};
@@ -124,7 +125,11 @@ async fn problems_of_a_ticket() {
 
     let world = World::new().await.without_queue();
     world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(FaultKind::CutConnection));
-    let answer = world.hand_over(json!({})).await;
+    // From the beginning of a second, so that no second ends between the create and the answer.
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs());
+    let invocation = Invocation::new("request-1", now, Duration::from_secs(20));
+    let answer = world.post_in(&invocation, "/handoffs", &handoff(json!({}))).await;
     matches_snapshot("ticket-in-doubt", &answer);
 
     // Listed as open, and not there when it is asked for alone.
