@@ -7,6 +7,10 @@ use std::fmt;
 
 use url::Url;
 
+/// The domains under which Sendbird serves applications (desk-wire section 1); the first one unless
+/// `SENDBIRD_HOSTS` says otherwise.
+const HOSTS: [&str; 2] = ["sendbird.com", "app.delight.ai"];
+
 /// All settings of a function, from its environment.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -139,8 +143,14 @@ impl Config {
                 .map_err(|why| problems.push(format!("{name}: {why}")))
                 .ok()
         };
-        let desk = base("DESK_BASE_URL", "https://desk-api-{app_id}.sendbird.com/platform/v1");
-        let chat = base("CHAT_BASE_URL", "https://api-{app_id}.sendbird.com/v3");
+        let hosts = read("SENDBIRD_HOSTS", HOSTS[0]);
+        let domain = HOSTS.iter().find(|known| **known == hosts).unwrap_or(&HOSTS[0]);
+        let desk =
+            base("DESK_BASE_URL", &format!("https://desk-api-{{app_id}}.{domain}/platform/v1"));
+        let chat = base("CHAT_BASE_URL", &format!("https://api-{{app_id}}.{domain}/v3"));
+        if !HOSTS.contains(&hosts.as_str()) {
+            problems.push(format!("SENDBIRD_HOSTS: must be {}", HOSTS.join(" or ")));
+        }
         let mode = match read("MODE", "live").as_str() {
             "live" => Some(Mode::Live),
             "preview" => Some(Mode::Preview),
@@ -263,10 +273,28 @@ mod tests {
     }
 
     #[test]
+    fn both_bases_follow_the_hosts() {
+        let hosts = |settings: &[(&str, &str)]| {
+            let config = config(&[&[("APP_IDS", "a")], settings].concat()).unwrap();
+            let app_id = AppId("a".into());
+            (config.desk.for_app(&app_id), config.chat.for_app(&app_id))
+        };
+        let (desk, chat) = hosts(&[("SENDBIRD_HOSTS", "app.delight.ai")]);
+        assert_eq!(desk, "https://desk-api-a.app.delight.ai/platform/v1");
+        assert_eq!(chat, "https://api-a.app.delight.ai/v3");
+
+        let own = "https://chat.example/v3";
+        let (desk, chat) = hosts(&[("SENDBIRD_HOSTS", ""), ("CHAT_BASE_URL", own)]);
+        assert_eq!(desk, "https://desk-api-a.sendbird.com/platform/v1");
+        assert_eq!(chat, own, "an address of its own wins");
+    }
+
+    #[test]
     fn every_problem_is_reported_at_once() {
         let settings = [
             ("APP_IDS", "ok,not/ok,ok"),
             ("PARAMETER_PREFIX", "no-slash"),
+            ("SENDBIRD_HOSTS", "sendbird.example"),
             ("DESK_BASE_URL", "ftp://x"),
             ("MODE", "dry"),
             ("PREFETCH", "maybe"),
@@ -277,7 +305,15 @@ mod tests {
             problems.iter().filter_map(|problem| problem.split(':').next()).collect();
         assert_eq!(
             names,
-            ["APP_IDS", "APP_IDS", "PARAMETER_PREFIX", "DESK_BASE_URL", "MODE", "PREFETCH"]
+            [
+                "APP_IDS",
+                "APP_IDS",
+                "PARAMETER_PREFIX",
+                "DESK_BASE_URL",
+                "SENDBIRD_HOSTS",
+                "MODE",
+                "PREFETCH"
+            ]
         );
     }
 

@@ -155,7 +155,7 @@ pub(crate) fn present<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&
 }
 
 /// `a.b`, or `a["b c"]` where the name is not a plain word.
-pub(crate) fn join(path: &str, name: &str) -> String {
+pub fn join(path: &str, name: &str) -> String {
     let plain = !name.is_empty()
         && name.chars().all(|char| char.is_ascii_alphanumeric() || "_-$".contains(char));
     match (path, plain) {

@@ -22,7 +22,7 @@ pub(crate) struct Stated {
     pub(crate) outcomes: &'static [(&'static str, &'static str)],
 }
 
-pub(crate) const ANSWERS: [Stated; 10] = [
+pub(crate) const ANSWERS: [Stated; 12] = [
     Stated {
         file: "handoff.json",
         status: 201,
@@ -101,6 +101,24 @@ pub(crate) const ANSWERS: [Stated; 10] = [
         ],
     },
     Stated {
+        file: "tool-call-channel.json",
+        status: 201,
+        word: "created",
+        outcomes: &[("order-id", "written"), ("summary", "written"), ("language", "empty")],
+    },
+    Stated {
+        file: "voice-platform.json",
+        status: 201,
+        word: "created",
+        outcomes: &[
+            ("order-id", "written"),
+            ("cart-items", "written"),
+            ("summary", "written"),
+            ("language", "empty"),
+            ("phone_number", "invalid-key"),
+        ],
+    },
+    Stated {
         file: "base64.json",
         status: 201,
         word: "created",
@@ -115,7 +133,9 @@ pub(crate) const ANSWERS: [Stated; 10] = [
 /// is no handoff. Answered with the last one's id alone.
 pub(crate) const BATCH: &str = include_str!("../events/sqs-batch.json");
 /// The tickets that the events leave behind, one a conversation handed over and worked on.
-pub(crate) const TICKETS: usize = 6;
+pub(crate) const TICKETS: usize = 8;
+/// The published token of the events that carry one.
+pub(crate) const BEARER: &str = "local-only-bearer-token";
 
 impl Stated {
     /// The file's text: a whole API Gateway event.

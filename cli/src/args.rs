@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use desk_handoff::config::AppId;
 
 use crate::settings::APP_ID;
@@ -11,13 +12,25 @@ use crate::settings::APP_ID;
 /// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and
 /// no Sendbird account, and with `send`, `learn` and `doctor` against what is deployed.
 #[derive(Debug, Parser)]
-#[command(name = "handoff", bin_name = "cargo handoff", version, after_help = EXAMPLE)]
+#[command(
+    name = "handoff",
+    bin_name = "cargo handoff",
+    version,
+    arg_required_else_help = true,
+    after_help = EXAMPLE
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+    /// Print what completes the commands of `handoff` in this shell
+    #[arg(long, value_name = "SHELL", value_enum, exclusive = true)]
+    pub(crate) completions: Option<Shell>,
     /// Colours and wrapped lines: on a terminal, always (as wide as COLUMNS says), or never
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     pub(crate) color: Color,
+    /// Show the log lines that a deployed function would write, on standard error
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
 }
 
 /// When to write for a person at a terminal.
@@ -40,7 +53,7 @@ Exit codes: 0 done; 1 the work failed, or something was found; 2 wrong use";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Hand one conversation over, and show the ticket and what became of every key
+    /// Hand conversations over, and show the tickets and what became of every key
     Run(Run),
     /// Stay up: the HTTP routes on 127.0.0.1, with a Desk behind them
     Serve(Serve),
@@ -52,6 +65,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Print a first fields file from what recent tickets of your Desk show
     Learn(Learn),
+    /// Point the AI agent's webhook at a deployed endpoint, and store what signs it
+    Connect(Connect),
     /// Examine an application's parameters and Desk, and say what to fix
     Doctor(Doctor),
     /// Print the JSON Schema of a fields file, for an editor
@@ -65,17 +80,23 @@ pub(crate) enum Command {
 Example: a documented handoff event becomes a ticket of an embedded Desk
   cargo handoff run events/handoff.json
 
+Example: a second handoff of the same conversation updates that ticket
+  cargo handoff run events/handoff.json events/second-handoff.json
+
 The body in FILE is signed with the local-only secret and passes through the code
 that ships: POST /webhooks/handoff puts it on a queue, and the worker takes it from
 there to Desk. Queue and Desk are embedded; Desk has the ticket fields of the fields
-file and the teams vip and support. Both forget everything at the end.")]
+file and the teams vip and support. Both forget everything at the end. A bare context
+object is handed over as conversation 1 of the customer demo-customer.")]
 pub(crate) struct Run {
-    /// An API Gateway event (payload 2.0) or the body of a request; - reads standard input
-    pub(crate) file: PathBuf,
+    /// API Gateway events, bodies of requests, or bare context objects, handed over in this order;
+    /// - reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) fields: Fields,
     /// Print one JSON document: the webhook's answer, its HTTP status, the worker's report, the
-    /// ticket as Desk holds it
+    /// ticket as Desk holds it; of several files an array of them
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -130,10 +151,16 @@ pub(crate) struct Preview {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  cargo handoff check fields.example.json")]
+  cargo handoff check fields.example.json
+
+An error is what the deployed function would refuse; a warning is what it takes, and
+what is surely not meant. Errors end with 1; warnings alone end with 0.")]
 pub(crate) struct Check {
     /// The fields file; - reads standard input
     pub(crate) file: PathBuf,
+    /// Print one JSON document: the errors and warnings with path, line, column and text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -192,6 +219,44 @@ pub(crate) struct Learn {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example: the stack's output WebhookUrl, for all AI agents of the application
+  export CHAT_API_TOKEN=...
+  cargo handoff connect --app-id YOUR-APP-ID --api-token-env CHAT_API_TOKEN \\
+    --url https://abc123.execute-api.eu-central-1.amazonaws.com/webhooks/handoff
+
+Reads the webhook setting of the AI agent, adds its signature_secret as a line of the
+parameter signing-secret through your own `aws` command line, and then subscribes the
+URL to the category handoff only. A setting with another URL is left alone unless
+--replace is given. The secret is never printed. With ?app_id= in the URL a stack that
+serves several applications knows which one is meant.")]
+pub(crate) struct Connect {
+    /// The Sendbird application
+    #[arg(long, value_name = "ID", value_parser = app_id)]
+    pub(crate) app_id: AppId,
+    /// The environment variable that holds Chat's API token (the master token, or a secondary one)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) api_token_env: String,
+    /// Where the webhook is to go: the stack's output WebhookUrl
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: String,
+    /// One AI agent, if it has a webhook of its own; else the application's webhook is set
+    #[arg(long, value_name = "ID")]
+    pub(crate) ai_agent_id: Option<String>,
+    /// Take the place of another URL
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Where Chat is, if not where Sendbird has it; {app_id} is replaced
+    #[arg(long, value_name = "URL")]
+    pub(crate) chat_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) aws: AwsPlace,
+    /// Print one JSON document: what was there, and what was done
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
 Example:
   cargo handoff doctor --app-id YOUR-APP-ID --region eu-central-1
 
@@ -204,18 +269,11 @@ pub(crate) struct Doctor {
     /// The Sendbird application
     #[arg(long, value_name = "ID", value_parser = app_id)]
     pub(crate) app_id: AppId,
-    /// The SSM path above the applications' parameters
-    #[arg(long, value_name = "PATH", default_value = "/desk-handoff")]
-    pub(crate) prefix: String,
     /// Where Desk is, if not where Sendbird has it; {app_id} is replaced
     #[arg(long, value_name = "URL")]
     pub(crate) desk_url: Option<String>,
-    /// Passed on to `aws`
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
-    /// Passed on to `aws`
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) aws: AwsPlace,
     /// Print one JSON document: the findings, and how many of them are errors
     #[arg(long)]
     pub(crate) json: bool,
@@ -235,6 +293,20 @@ pub(crate) struct Openapi {
         default_value = "https://YOUR-API.execute-api.YOUR-REGION.amazonaws.com"
     )]
     pub(crate) url: String,
+}
+
+/// Where the application's parameters are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AwsPlace {
+    /// The SSM path above the applications' parameters
+    #[arg(long, value_name = "PATH", default_value = "/desk-handoff")]
+    pub(crate) prefix: String,
+    /// Passed on to `aws`
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Passed on to `aws`
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
 }
 
 /// Which ticket fields there are.

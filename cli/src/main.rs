@@ -1,5 +1,5 @@
 //! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird
-//! account; and `send`, `learn` and `doctor` for what is deployed.
+//! account; and `send`, `learn`, `connect` and `doctor` for what is deployed.
 //!
 //! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged,
 //! against the embedded Desk of desk-emulator over real HTTP. What is local is where the settings
@@ -18,24 +18,34 @@ mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::Shell;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Args, Command};
-use crate::commands::{check, doctor, documents, learn, preview, run, send, serve};
+use crate::commands::{check, connect, doctor, documents, learn, preview, run, send, serve};
 use crate::error::{CliError, End};
 use crate::output::Out;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    warnings_to_stderr();
     let mut out = Out::stdout(args.color);
-    let ended = match args.command {
+    let Some(command) = args.command else {
+        return completions(args.completions);
+    };
+
+    log_to_stderr(args.verbose, &command);
+    let ended = match command {
         Command::Run(args) => run::run(&args, &mut out),
         Command::Serve(args) => serve::serve(&args, &mut out),
         Command::Preview(args) => preview::preview(&args, &mut out),
         Command::Check(args) => check::check(&args, &mut out),
         Command::Send(args) => send::send(&args, &mut out),
         Command::Learn(args) => learn::learn(&args, &mut out),
+        Command::Connect(args) => connect::connect(&args, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &mut out),
         Command::Schema => documents::schema(&mut out),
         Command::Openapi(args) => documents::openapi(&args, &mut out),
@@ -59,9 +69,35 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the shipped code would write to its log, from warnings up.
-fn warnings_to_stderr() {
-    let lines =
-        tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN);
-    lines.with_writer(std::io::stderr).with_target(false).without_time().with_ansi(false).init();
+/// For a shell to source; without a shell clap has shown the help already.
+fn completions(shell: Option<Shell>) -> ExitCode {
+    if let Some(shell) = shell {
+        clap_complete::generate(shell, &mut Args::command(), "handoff", &mut std::io::stdout());
+    }
+    ExitCode::SUCCESS
+}
+
+/// What the shipped code would write to its log: warnings while a server is up, and all of it if
+/// asked for. The other commands say themselves what went wrong.
+fn log_to_stderr(verbose: bool, command: &Command) {
+    let level = match command {
+        _ if verbose => LevelFilter::DEBUG,
+        Command::Serve(_) => LevelFilter::WARN,
+        Command::Run(_)
+        | Command::Preview(_)
+        | Command::Check(_)
+        | Command::Send(_)
+        | Command::Learn(_)
+        | Command::Connect(_)
+        | Command::Doctor(_)
+        | Command::Schema
+        | Command::Openapi(_) => return,
+    };
+
+    // Libraries are not heard below warnings, as in the deployed function.
+    let shipped = Targets::new().with_target("desk_handoff", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = lines.without_time().with_ansi(false);
+    let filter = shipped.with_default(level.min(LevelFilter::WARN));
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }

@@ -39,12 +39,33 @@ pub enum Call {
     ViewGroup,
     /// Chat's `POST /group_channels/{channel_url}/messages`
     PostMessage,
+    /// Chat's `GET /ai_agent/settings/webhook`
+    ViewWebhookSetting,
+    /// Chat's `PUT /ai_agent/settings/webhook`
+    SetWebhookSetting,
 }
 
 impl Call {
     /// Whether it is answered by Chat, with Chat's token and Chat's shape of an error.
     pub(crate) fn is_chat(self) -> bool {
-        self == Self::PostMessage
+        match self {
+            Self::PostMessage | Self::ViewWebhookSetting | Self::SetWebhookSetting => true,
+            Self::Any
+            | Self::ListTickets
+            | Self::ViewTicket
+            | Self::CreateTicket
+            | Self::UpdateTicket
+            | Self::PatchFields
+            | Self::CloseTicket
+            | Self::CancelTicket
+            | Self::TransferToGroup
+            | Self::ListCustomers
+            | Self::ViewCustomer
+            | Self::CreateCustomer
+            | Self::PatchCustomerFields
+            | Self::ListGroups
+            | Self::ViewGroup => false,
+        }
     }
 }
 
@@ -100,6 +121,8 @@ fn chat<'a>(method: &str, segments: &[&'a str]) -> Option<(Call, &'a str)> {
         ("POST", ["group_channels", channel_url, "messages"]) => {
             Some((Call::PostMessage, channel_url))
         }
+        ("GET", ["ai_agent", "settings", "webhook"]) => Some((Call::ViewWebhookSetting, "")),
+        ("PUT", ["ai_agent", "settings", "webhook"]) => Some((Call::SetWebhookSetting, "")),
         _ => None,
     }
 }

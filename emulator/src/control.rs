@@ -14,6 +14,7 @@ use crate::model::customer::Customer;
 use crate::model::fields::Values;
 use crate::model::message::Message;
 use crate::model::ticket::{CLOSED, INITIALIZED, PENDING, PROACTIVE};
+use crate::model::webhook_setting::WebhookSetting;
 use crate::server::Emulator;
 
 /// A ticket that is there without the API: made by Desk itself at a handoff, or by a person.
@@ -177,6 +178,16 @@ impl Emulator {
     /// The messages posted through Chat, in their order.
     pub fn messages(&self) -> Vec<Message> {
         self.state().messages.clone()
+    }
+
+    /// Sendbird has this webhook setting already, for the application ("") or one of its AI agents.
+    pub fn set_webhook(&self, ai_agent_id: &str, setting: WebhookSetting) {
+        self.state().webhook_settings.insert(ai_agent_id.to_owned(), setting);
+    }
+
+    /// The webhook setting of the application ("") or of an AI agent, if anybody made one.
+    pub fn webhook(&self, ai_agent_id: &str) -> Option<WebhookSetting> {
+        self.state().webhook_settings.get(ai_agent_id).cloned()
     }
 
     /// Every request that came, in its order, also those that were spoilt or refused.

@@ -1,7 +1,7 @@
 //! Routes a call to its handler.
 
 use crate::call::{Call, Route};
-use crate::handlers::{chat, customers, groups, tickets};
+use crate::handlers::{chat, customers, groups, tickets, webhook_setting};
 use crate::http::reply::Reply;
 use crate::http::request::ApiRequest;
 use crate::model::state::State;
@@ -44,5 +44,7 @@ pub(crate) fn dispatch(
         Call::ListGroups => groups::list(state, request),
         Call::ViewGroup => groups::view(state, route),
         Call::PostMessage => chat::post(state, route, request),
+        Call::ViewWebhookSetting => webhook_setting::view(state, request),
+        Call::SetWebhookSetting => webhook_setting::set(state, request),
     }
 }

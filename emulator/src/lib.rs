@@ -58,4 +58,5 @@ pub use model::fields::{FieldDefinition, FieldKind, stored};
 pub use model::group::Group;
 pub use model::message::Message;
 pub use model::setup::Setup;
+pub use model::webhook_setting::WebhookSetting;
 pub use server::Emulator;

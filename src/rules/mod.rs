@@ -10,7 +10,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod check;
 mod parse;
+
+pub use self::check::OPENING_MESSAGE;
 
 /// The longest field key that Desk takes, in characters (desk-wire section 4).
 pub const MAX_KEY: usize = 20;

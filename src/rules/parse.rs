@@ -39,9 +39,10 @@ impl Reader {
             return Rules::default();
         };
         let fields = parts.get("fields").map(|value| self.fields(value));
+        let named = parts.get("fields").map(named_keys);
         let aliases = parts
             .get("aliases")
-            .map(|value| self.aliases(value, fields.as_deref()))
+            .map(|value| self.aliases(value, named.as_deref()))
             .unwrap_or_default();
         let deny = parts.get("deny").map(|value| self.deny(value)).unwrap_or_default();
         let deny_credentials =
@@ -53,13 +54,14 @@ impl Reader {
 
     fn fields(&mut self, value: &Value) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::new();
+        // An entry that is wrong otherwise names its key, too.
+        let keys = named_keys(value);
         for (index, item) in self.array("fields", value).iter().enumerate() {
             let path = format!("fields[{index}]");
-            let Some(field) = self.field(&path, item) else { continue };
-            if fields.iter().any(|earlier| earlier.key == field.key) {
-                self.report(&join(&path, "key"), format!("{} is there already", field.key));
+            if let Some(key) = keys[index].filter(|key| keys[..index].contains(&Some(key))) {
+                self.report(&join(&path, "key"), format!("{key} is there already"));
             }
-            fields.push(field);
+            fields.extend(self.field(&path, item));
         }
 
         fields
@@ -123,16 +125,20 @@ impl Reader {
         options
     }
 
-    fn aliases(&mut self, value: &Value, fields: Option<&[Field]>) -> BTreeMap<String, FieldKey> {
+    fn aliases(
+        &mut self,
+        value: &Value,
+        fields: Option<&[Option<&str>]>,
+    ) -> BTreeMap<String, FieldKey> {
         let mut aliases = BTreeMap::new();
         let Some(parts) = self.object("aliases", value) else { return aliases };
         for (alias, target) in parts {
             let path = join("aliases", alias);
             let Some(target) = self.field_key(&path, target) else { continue };
             if let Some(fields) = fields {
-                if !fields.iter().any(|field| field.key == target) {
+                if !fields.contains(&Some(target.as_str())) {
                     self.report(&path, format!("{target} is not among the fields"));
-                } else if fields.iter().any(|field| field.key.as_str() == alias) {
+                } else if fields.contains(&Some(alias.as_str())) {
                     self.report(&path, "is a field of its own and needs no alias");
                 }
             }
@@ -299,4 +305,10 @@ impl Reader {
         }
         key
     }
+}
+
+/// The keys of the list of fields, entry by entry, whatever else is wrong with an entry.
+fn named_keys(fields: &Value) -> Vec<Option<&str>> {
+    let entries = fields.as_array().map(Vec::as_slice).unwrap_or_default();
+    entries.iter().map(|entry| entry.get("key").and_then(Value::as_str)).collect()
 }

@@ -8,7 +8,7 @@ use desk_emulator::{Emulator, Setup};
 use serde_json::{Value, json};
 
 use crate::claims::{create_table_for, table_of};
-use crate::fixtures::{ANSWERS, BATCH, TICKETS, desk_of, without_grace};
+use crate::fixtures::{ANSWERS, BATCH, BEARER, TICKETS, desk_of, without_grace};
 use crate::harness::moto;
 use crate::harness::rie::Rie;
 use crate::queue::Queues;
@@ -54,6 +54,7 @@ impl Cloud {
             ("desk-api-token", TOKEN),
             ("chat-api-token", "emulator-chat-token"),
             ("signing-secret", "local-only-signing-secret"),
+            ("bearer-token", BEARER),
             ("fields", &FIELDS),
         ] {
             put(&format!("/{name}/{APP}/{parameter}"), value).await;
@@ -104,7 +105,8 @@ fn line(log: &str, message: &str) -> Value {
 }
 
 fn assert_nothing_private(log: &str, texts: impl IntoIterator<Item = String>) {
-    let secrets = [TOKEN, "emulator-chat-token", "local-only-signing-secret"].map(str::to_owned);
+    let secrets =
+        [TOKEN, "emulator-chat-token", "local-only-signing-secret", BEARER].map(str::to_owned);
     for private in texts.into_iter().chain(secrets) {
         assert!(!log.contains(&private), "{private:?} is in the log:\n{log}");
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use desk_handoff::worker;
 use lambda_http::request::from_str;
 
-use crate::fixtures::{ANSWERS, BATCH, TICKETS};
+use crate::fixtures::{ANSWERS, BATCH, BEARER, TICKETS};
 use crate::world::{World, log_text};
 
 #[test]
@@ -19,6 +19,7 @@ fn every_event_has_a_stated_answer() {
 #[tokio::test]
 async fn sample_events_are_answered_as_stated() {
     let world = World::new().await;
+    world.parameters.set("bearer-token", BEARER);
     for stated in &ANSWERS {
         let answer = world.request(from_str(&stated.event()).unwrap()).await;
         stated.check(answer.status.as_u16().into(), &answer.body);

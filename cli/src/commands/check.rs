@@ -1,67 +1,117 @@
-//! `check`: what is wrong with a fields file, all at once, and whether SSM can hold it.
+//! `check`: what is wrong with a fields file, all at once, each with its place, and whether SSM can
+//! hold it.
 
-use desk_handoff::rules::{Rules, WhenMissing};
-use serde_json::Value;
+use desk_handoff::json_reader::ReadError;
+use desk_handoff::rules::Rules;
+use serde_json::{Value, json};
 
 use crate::args;
 use crate::error::{CliError, End};
 use crate::input::fields::{SSM_ADVANCED, SSM_STANDARD};
 use crate::input::file;
+use crate::input::places::{Place, Places};
+use crate::output::Out;
 use crate::output::words::{counted, kind_name};
-use crate::output::{Out, shown};
+
+/// The most that is repeated of the text that is meant, in characters.
+const LONGEST_TEXT: usize = 60;
+
+/// What there is to say of one place.
+struct Finding<'t> {
+    is_error: bool,
+    /// None if the file as a whole is meant.
+    place: Option<Place<'t>>,
+    path: String,
+    message: String,
+}
 
 pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, CliError> {
     let text = file::text(&args.file)?;
-    let mut problems: Vec<String> = Vec::new();
-    let rules =
-        Rules::parse(&text).map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
+    let places = Places::of(&text);
+    let (rules, findings) = examine(&text, &places);
+    let errors = findings.iter().filter(|finding| finding.is_error).count();
 
-    if text.len() > SSM_ADVANCED {
-        problems.push(format!(
-            "the file has {} bytes, and SSM holds {SSM_ADVANCED} at most{}",
-            text.len(),
-            compact(&text)
-        ));
-    }
-
-    match rules {
-        Ok(rules) if problems.is_empty() => {
+    if args.json {
+        let count = json!({"errors": errors, "warnings": findings.len() - errors});
+        let listed: Value = findings.iter().map(Finding::document).collect();
+        out.json(&json!({"ok": errors == 0, "count": count, "findings": listed}));
+    } else {
+        let name = file::name(&args.file);
+        findings.iter().for_each(|finding| finding.show(&name, out));
+        if let Some(rules) = rules.filter(|_| errors == 0) {
             out.result(true, &format!("ok: {}", summary(&rules)));
-            if text.len() > SSM_STANDARD {
-                out.note(&too_large_for_standard(&text));
-            }
-            if makes_invisible_tickets(&rules) {
-                out.note(INVISIBLE);
-            }
-            Ok(End::Done)
         }
-        _ => {
-            problems.iter().for_each(|problem| out.line(shown(problem)));
-            Ok(End::Found)
+    }
+
+    Ok(if errors == 0 { End::Done } else { End::Found })
+}
+
+fn examine<'t>(text: &str, places: &Places<'t>) -> (Option<Rules>, Vec<Finding<'t>>) {
+    if let Err(error) = serde_json::from_str::<Value>(text) {
+        let place = Some(places.at(error.line(), error.column()));
+        let message = "is not JSON".to_owned();
+        return (None, vec![Finding { is_error: true, place, path: String::new(), message }]);
+    }
+
+    let finding = |is_error, ReadError { path, message }| {
+        let place = Some(places.find(&path));
+        Finding { is_error, place, path, message }
+    };
+    let repeated = places.repeated.iter().map(|path| {
+        let message = "is there twice, and only the last one counts".to_owned();
+        finding(true, ReadError { path: path.clone(), message })
+    });
+    let mut findings: Vec<_> = repeated.collect();
+    let rules = Rules::parse(text)
+        .map_err(|errors| findings.extend(errors.into_iter().map(|error| finding(true, error))))
+        .ok();
+
+    findings.extend(too_large(text));
+    let warnings = rules.as_ref().map(Rules::warnings).unwrap_or_default();
+    findings.extend(warnings.into_iter().map(|warning| finding(false, warning)));
+
+    (rules, findings)
+}
+
+impl Finding<'_> {
+    /// As compilers write it, so that editors and terminals lead to the place.
+    fn show(&self, file: &str, out: &mut Out) {
+        let at = self.place.as_ref().map(|place| format!(":{}:{}", place.line, place.column));
+        let path = if self.path.is_empty() { String::new() } else { format!("{}: ", self.path) };
+        let place = format!("{file}{}: ", at.unwrap_or_default());
+        out.finding(self.is_error, &place, &format!("{path}{}", self.message));
+        if let Some(place) = &self.place {
+            out.excerpt(place.whole, place.column, place.text);
         }
+    }
+
+    fn document(&self) -> Value {
+        let level = if self.is_error { "error" } else { "warning" };
+        let place = self.place.as_ref();
+        json!({
+            "level": level, "path": self.path, "message": self.message,
+            "line": place.map(|place| place.line), "column": place.map(|place| place.column),
+            "text": place.map(|place| place.text.chars().take(LONGEST_TEXT).collect::<String>()),
+        })
     }
 }
 
-const INVISIBLE: &str = "without ticket.opening_message no agent sees a new ticket before the customer writes; \
-    it also needs the parameter chat-api-token";
-
-/// Whether tickets are made here, and nothing puts them before the agents.
-fn makes_invisible_tickets(rules: &Rules) -> bool {
-    let ticket = &rules.ticket;
-    let makes_tickets = match ticket.when_missing {
-        WhenMissing::Create => true,
-        WhenMissing::Wait | WhenMissing::Leave => false,
+/// What SSM says to a file of this size.
+fn too_large(text: &str) -> Option<Finding<'static>> {
+    let (size, compact) = (text.len(), compact(text));
+    if size <= SSM_STANDARD {
+        return None;
+    }
+    let is_error = size > SSM_ADVANCED;
+    let message = if is_error {
+        format!("the file has {size} bytes, and SSM holds {SSM_ADVANCED} at most{compact}")
+    } else {
+        format!(
+            "the file has {size} bytes, and SSM's standard tier ends at {SSM_STANDARD}: `aws ssm put-parameter` needs \
+             --tier Advanced ({SSM_ADVANCED} at most){compact}"
+        )
     };
-    makes_tickets && ticket.opening_message.is_none()
-}
-
-fn too_large_for_standard(text: &str) -> String {
-    format!(
-        "the file has {} bytes, and SSM's standard tier ends at {SSM_STANDARD}: `aws ssm put-parameter` needs --tier Advanced \
-         ({SSM_ADVANCED} at most){}",
-        text.len(),
-        compact(text)
-    )
+    Some(Finding { is_error, place: None, path: String::new(), message })
 }
 
 /// What the size would be without white space, if that helps.

@@ -46,16 +46,21 @@ pub(crate) fn learn(args: &args::Learn, out: &mut Out) -> Result<End, CliError> 
     Ok(End::Done)
 }
 
-/// A field a line. A legal key needs no escaping.
+/// A field a line. A legal key needs no escaping. Without an opening message no agent would see the
+/// tickets that are made by this document.
 fn document(fields: &[&Shown<'_>]) -> String {
     let line = |field: &&Shown<'_>| {
         format!("    {{\"key\": \"{}\", \"type\": \"{}\"}}", field.key, kind_name(&field.guess()))
     };
     format!(
-        "{{\n  \"fields\": [\n{}\n  ]\n}}",
+        "{{\n  \"$schema\": \"{SCHEMA}\",\n  \"fields\": [\n{}\n  ],\n  \"ticket\": {{\n    \"opening_message\": \"{OPENING}\"\n  }}\n}}",
         fields.iter().map(line).collect::<Vec<_>>().join(",\n")
     )
 }
+
+/// Where an editor finds the schema, beside the file: `cargo handoff schema` prints it.
+const SCHEMA: &str = "fields.schema.json";
+const OPENING: &str = "Handed over by the AI agent.";
 
 fn show(tickets: &[Ticket], listed: &[&Shown<'_>], out: &mut Out) {
     out.note(&format!(
@@ -63,6 +68,11 @@ fn show(tickets: &[Ticket], listed: &[&Shown<'_>], out: &mut Out) {
          Settings > Desk > Ticket fields",
         counted(tickets.len(), "ticket", "tickets")
     ));
+    out.note(
+        "opening_message is posted in the customer's name on a new ticket, which no agent sees otherwise; take it out if \
+         Desk makes the tickets (\"when_missing\": \"wait\")",
+    );
+    out.note(&format!("for an editor: cargo handoff schema > {SCHEMA}"));
     for field in listed {
         if field.count() == 0 {
             out.note(&format!(

@@ -1,6 +1,7 @@
 //! One file a command; of those with parts of their own, one folder.
 
 pub(crate) mod check;
+pub(crate) mod connect;
 pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod learn;

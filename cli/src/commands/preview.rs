@@ -70,17 +70,13 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, CliErr
 
 /// The body that a sender would send; around a bare context as little as a body may have.
 fn body<'i>(input: &'i Input, out: &mut Out) -> Cow<'i, [u8]> {
-    let Some(context) = &input.context else { return Cow::Borrowed(&input.body) };
+    let Some(body) = input.around_context("(the conversation)", "(the customer)") else {
+        return Cow::Borrowed(&input.body);
+    };
     out.note(
         "this is a bare context object: what a handoff says beside it ($language, $user.id, ...) is not known here",
     );
-    let around = json!({
-        "event_id": "(the event)",
-        "conversation": {"id": "(the conversation)", "user_id": "(the customer)"},
-        "context": context,
-    });
-
-    Cow::Owned(around.to_string().into_bytes())
+    Cow::Owned(body)
 }
 
 fn unusable(file: &str, bad: &BadBody) -> String {

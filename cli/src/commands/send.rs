@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use desk_handoff::auth::sign;
 use desk_handoff::config::{AppId, BaseUrl};
 use desk_handoff::http_client;
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use reqwest::RequestBuilder;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -44,11 +44,13 @@ struct Answered {
 }
 
 pub(crate) fn send(args: &args::Send, out: &mut Out) -> Result<End, CliError> {
-    let url = route(&args.url, args.app_id.as_ref())?;
+    let (given, host) = this_machine(&args.url);
+    let url = route(&given, args.app_id.as_ref())?;
     let secret = secret::from_environment("--secret-env", &args.secret_env)?;
     let input = Input::read(&args.file)?;
     let authentication = authentication(&input.body, &secret, args.bearer)?;
-    let mut answered = runtime()?.block_on(post(&url, &input, authentication))?;
+    let headers = [authentication].into_iter().chain(host);
+    let mut answered = runtime()?.block_on(post(&url, &input, headers.collect()))?;
     take_out(secret.expose_secret(), &mut answered.body);
     answered.retry_after = answered
         .retry_after
@@ -80,6 +82,22 @@ fn take_out(secret: &str, answer: &mut Value) {
             *answer = without(&number.to_string()).into()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A name below `localhost` is this machine (RFC 6761), as local AWS emulators use it. It is not
+/// looked up: the request goes to 127.0.0.1 and says the name in its `Host`.
+fn this_machine(url: &str) -> (String, Option<(HeaderName, HeaderValue)>) {
+    let named = || {
+        let parsed = Url::parse(url).ok().filter(|url| url.scheme() == "http")?;
+        let host = parsed.host_str()?.to_owned();
+        let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let value = HeaderValue::try_from(format!("{host}{port}")).ok()?;
+        host.ends_with(".localhost").then(|| (url.replacen(&host, "127.0.0.1", 1), value))
+    };
+    match named() {
+        Some((url, value)) => (url, Some((header::HOST, value))),
+        None => (url.to_owned(), None),
     }
 }
 
@@ -117,16 +135,11 @@ fn authentication(
     Ok((name, value))
 }
 
-async fn post(
-    url: &str,
-    input: &Input,
-    (name, value): (HeaderName, HeaderValue),
-) -> Result<Answered, CliError> {
+async fn post(url: &str, input: &Input, headers: HeaderMap) -> Result<Answered, CliError> {
     let began = Instant::now();
     let client = http_client::new()
         .map_err(|error| CliError::Work(format!("there is no HTTP client: {error}")))?;
-    let mut request =
-        client.post(url).timeout(PATIENCE).header(name, value).body(input.body.clone());
+    let mut request = client.post(url).timeout(PATIENCE).headers(headers).body(input.body.clone());
     request = request.header(header::CONTENT_TYPE, "application/json");
     if let Some(key) = input.headers.get("idempotency-key") {
         request = request.header("idempotency-key", key);
@@ -168,7 +181,7 @@ fn unanswered(error: &reqwest::Error) -> CliError {
 fn show(answered: &Answered, input: &Input, out: &mut Out) {
     let Answered { status, body, .. } = answered;
     if let Some(done) = Done::read(body).filter(|_| status.is_success()) {
-        tell_done(&done, answered, out);
+        show_done(&done, answered, out);
     } else if let Some(problem) = Problem::read(body) {
         problem.show(*status, out);
         problem.tell_request(answered.retry_after, out);
@@ -193,7 +206,7 @@ fn show(answered: &Answered, input: &Input, out: &mut Out) {
     }
 }
 
-fn tell_done(done: &Done, answered: &Answered, out: &mut Out) {
+fn show_done(done: &Done, answered: &Answered, out: &mut Out) {
     let how = ignored(&answered.body).map_or_else(|| done.status.clone(), ignored_as);
     out.result(true, &format!("Answered {}: {how}", answered.status.as_u16()));
     out.pairs(

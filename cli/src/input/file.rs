@@ -1,13 +1,13 @@
 //! FILE: what a person has at hand, told apart and brought to the bytes that a sender would send.
 //!
-//! An API Gateway event of payload format 2.0 holds the body, its headers and its query; a body is
-//! one itself; a bare context object is what is left. An event is read here and not by lambda_http,
+//! An API Gateway event, of payload format 1.0 or 2.0, holds the body, its headers and its query; a
+//! body is one itself; a bare context object is what is left. An event is read here and not by lambda_http,
 //! which panics at an event that API Gateway never makes, such as one with a broken base64 body: a
 //! person does.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,8 +16,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use desk_handoff::config::AppId;
 use desk_handoff::json_reader;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use reqwest::Url;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
 use crate::output::Out;
@@ -42,6 +43,8 @@ pub(crate) struct Input {
 struct Event {
     #[serde(default)]
     raw_query_string: String,
+    /// The same in payload format 1.0.
+    query_string_parameters: Option<BTreeMap<String, String>>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Option<String>,
@@ -69,11 +72,10 @@ impl Input {
         if is_sqs_batch(&parts) {
             return Err(SQS_BATCH.to_owned());
         }
-        match (parts.contains_key("requestContext"), parts.contains_key("rawPath")) {
+        let has = |name: &str| parts.contains_key(name);
+        match (has("requestContext"), has("rawPath") || has("httpMethod")) {
             (true, true) => Self::event(parts),
-            (true, false) => {
-                Err("is an event, but not one of an HTTP API with payload format 2.0".to_owned())
-            }
+            (true, false) => Err(NO_HTTP_EVENT.to_owned()),
             (false, _) if is_body(&parts) => Ok(Self { body: bytes, ..Self::default() }),
             (false, _) => Ok(Self { body: bytes, context: Some(parts), ..Self::default() }),
         }
@@ -98,11 +100,24 @@ impl Input {
                 header.ok_or_else(|| format!("has the header {name:?}, which cannot be sent"))?;
             headers.append(name, value);
         }
-        if format!("/?{}", event.raw_query_string).parse::<Uri>().is_err() {
+        let query = match event.query_string_parameters {
+            Some(parameters) if event.raw_query_string.is_empty() => encoded(&parameters),
+            _ => event.raw_query_string,
+        };
+        if format!("/?{query}").parse::<Uri>().is_err() {
             return Err("has a rawQueryString that cannot be sent".to_owned());
         }
 
-        Ok(Self { body, headers, query: event.raw_query_string, context: None })
+        Ok(Self { body, headers, query, context: None })
+    }
+
+    /// A body around a bare context, with as little as a body may have; `None` around anything else.
+    pub(crate) fn around_context(&self, conversation: &str, customer: &str) -> Option<Vec<u8>> {
+        let body = json!({
+            "conversation": {"id": conversation, "user_id": customer},
+            "context": self.context.as_ref()?,
+        });
+        Some(body.to_string().into_bytes())
     }
 
     /// The application that FILE is meant for: the body's, else the query's, else the local one.
@@ -127,6 +142,15 @@ impl Input {
     }
 }
 
+/// Parameters as a query has them.
+fn encoded(parameters: &BTreeMap<String, String>) -> String {
+    let url = Url::parse_with_params("http://localhost/", parameters);
+    url.ok().and_then(|url| url.query().map(str::to_owned)).unwrap_or_default()
+}
+
+const NO_HTTP_EVENT: &str =
+    "is an event, but none that API Gateway makes of an HTTP request (payload format 1.0 or 2.0)";
+
 const SQS_BATCH: &str = "is an SQS batch, for the worker: a body or an event is wanted here, as it came to the webhook \
     before it was queued";
 
@@ -135,12 +159,14 @@ fn is_sqs_batch(parts: &Map<String, Value>) -> bool {
     records.is_some_and(|records| records.iter().any(|record| record["eventSource"] == "aws:sqs"))
 }
 
-/// An envelope has a category and an id or data beside it, a direct body a conversation. A context
-/// may have a key `category` of its own.
+/// An envelope has a category and an id or data beside it, a nested body a conversation, a flat one
+/// a user and what names the conversation. A context may have a key `category` of its own.
 fn is_body(parts: &Map<String, Value>) -> bool {
     let envelope =
         parts.contains_key("category") && (parts.contains_key("id") || parts.contains_key("data"));
-    envelope || parts.get("conversation").is_some_and(Value::is_object)
+    let nested = parts.get("conversation").is_some_and(Value::is_object);
+    let named = ["conversation_id", "channel_url"].iter().any(|name| parts.contains_key(*name));
+    envelope || nested || (named && parts.contains_key("user_id"))
 }
 
 /// Everything in the file, or in standard input for `-`.
@@ -163,7 +189,12 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Cow<'static, str>> {
             "can be read once: only one - may be given, and a file for the other one".into()
         );
     } else {
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        let stdin = std::io::stdin().lock();
+        if stdin.is_terminal() {
+            // Without a word it would look like a program that hangs.
+            let _ = writeln!(std::io::stderr(), "reading the terminal; Ctrl-D ends the input");
+        }
+        { stdin }.read_to_end(&mut bytes).map(|_| bytes)
     };
 
     read.map_err(|error| format!("cannot be read: {error}").into())

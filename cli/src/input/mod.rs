@@ -2,4 +2,5 @@
 
 pub(crate) mod fields;
 pub(crate) mod file;
+pub(crate) mod places;
 pub(crate) mod secret;

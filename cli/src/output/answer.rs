@@ -70,6 +70,17 @@ impl Done {
         Self::deserialize(answer).ok()
     }
 
+    /// The answer has the status that Desk said at the write; the opening message comes after it.
+    fn status_of(&self, ticket: &TicketSaid) -> Option<String> {
+        let status = ticket.status.clone()?;
+        let was_posted = self.opening_message.as_deref() == Some("posted");
+        Some(if was_posted && status == "INITIALIZED" {
+            format!("{status} (before the opening message, with which agents see it)")
+        } else {
+            status
+        })
+    }
+
     /// What there is to say of the ticket and the event.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         let action = self
@@ -82,7 +93,7 @@ impl Done {
             ("action", action),
             ("event", self.event_id.clone()),
             ("ticket", ticket.map(|ticket| ticket.id.to_string())),
-            ("status", ticket.and_then(|ticket| ticket.status.clone())),
+            ("status", ticket.and_then(|ticket| self.status_of(ticket))),
             ("priority", ticket.and_then(|ticket| ticket.priority.clone())),
             ("team", ticket.and_then(|ticket| ticket.team.clone())),
             ("opening message", self.opening_message.clone()),

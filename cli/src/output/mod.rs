@@ -86,6 +86,11 @@ impl Out {
         self.styled(STRONG, text);
     }
 
+    /// What the next part of the output is of.
+    pub(crate) fn title(&mut self, text: &str) {
+        self.styled(NOTE, &format!("==> {text} <=="));
+    }
+
     /// The same, for a line that says that all is well, or that it is not.
     pub(crate) fn result(&mut self, good: bool, text: &str) {
         self.styled(if good { GOOD } else { BAD }, text);
@@ -169,6 +174,29 @@ impl Out {
         let text: String = text.split('\n').map(shown).collect::<Vec<_>>().join("\n");
         // If standard error is gone too, there is nobody left to tell.
         let _ = writeln!(anstream::stderr().lock(), "{style}{kind}:{style:#} {text}");
+    }
+
+    /// What is wrong, or to be known, at a place of a file.
+    pub(crate) fn finding(&mut self, is_error: bool, place: &str, message: &str) {
+        let (style, kind) = if is_error { (BAD, "error") } else { (NOTE, "warning") };
+        let (place, message) = (shown(place), shown(message));
+        self.line(format_args!("{place}{style}{kind}:{style:#} {message}"));
+    }
+
+    /// For a person: the line of a file, and what of it is meant. In a pipe a finding is one line.
+    pub(crate) fn excerpt(&mut self, line: &str, column: usize, meant: &str) {
+        let Some(width) = self.width else { return };
+        let (before, room) = (column.saturating_sub(1), usize::from(width.saturating_sub(4)));
+        // A long line is shown from a little before what is meant.
+        let skipped =
+            if before + meant.chars().count() > room { before.saturating_sub(8) } else { 0 };
+        let plain = |char: char| if char.is_control() { ' ' } else { char };
+        let part: String = line.chars().map(plain).skip(skipped).take(room).collect();
+        let marks = meant.chars().count().clamp(1, room.saturating_sub(before - skipped).max(1));
+        let marked = format!("{}{}", " ".repeat(before - skipped), "^".repeat(marks));
+
+        self.line(format_args!("    {part}"));
+        self.line(format_args!("    {NOTE}{marked}{NOTE:#}"));
     }
 
     /// Whether all of it could be written. A reader who has seen enough is no failure.

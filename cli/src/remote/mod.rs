@@ -2,6 +2,7 @@
 
 pub(crate) mod desk_fields;
 pub(crate) mod ssm;
+pub(crate) mod webhook_setting;
 
 use std::time::{Duration, SystemTime};
 

@@ -5,11 +5,11 @@
 //! are told apart by what `aws` says.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::process::{Command, Stdio};
 
 use desk_handoff::secrets::Parameter;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::error::CliError;
@@ -126,6 +126,38 @@ impl Aws<'_> {
         };
 
         Some(listing.parameters.into_iter().filter_map(own).collect())
+    }
+
+    /// Stores a secret, encrypted by this key of the customer's or by SSM's own. It goes through
+    /// standard input: the list of processes shows every argument.
+    pub(crate) fn put_secret(
+        &self,
+        name: &str,
+        value: &SecretString,
+        key: Option<&str>,
+    ) -> Result<(), CliError> {
+        let mut command = Command::new("aws");
+        command.args(["ssm", "put-parameter", "--overwrite", "--type", "SecureString"]);
+        command.args(["--name", name, "--value", "file:///dev/stdin"]);
+        command.args(key.into_iter().flat_map(|key| ["--key-id", key]));
+        command.args(self.options()).stdin(Stdio::piped());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+
+        let mut child = command.spawn().map_err(|error| not_started(&error))?;
+        let mut input = child.stdin.take().expect("it was asked for");
+        // An `aws` that ends before it has read says itself why.
+        let _ = input.write_all(value.expose_secret().as_bytes());
+        drop(input);
+        let output = child.wait_with_output().map_err(|error| not_started(&error))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(CliError::Work(if said.contains("(AccessDeniedException)") {
+            format!("AWS denies access: these credentials need ssm:PutParameter for {name}")
+        } else {
+            format!("`aws` could not store {name}, and what it printed is not repeated here")
+        }))
     }
 
     /// A command to paste: the words, with this region and profile.

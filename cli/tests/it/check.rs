@@ -22,7 +22,8 @@ fn the_example_of_the_repository_is_in_order() {
 
 #[test]
 fn file_without_fields_list_is_ok() {
-    let ended = call_with(b"{}", &["check", "-"]);
+    let document = br#"{"ticket": {"opening_message": "Handed over."}}"#;
+    let ended = call_with(document, &["check", "-"]);
     assert_eq!(
         ended.out,
         "ok: no list of fields (every legal key is sent as text), 0 aliases, 0 denied keys\n"
@@ -30,11 +31,11 @@ fn file_without_fields_list_is_ok() {
 }
 
 #[test]
-fn invisible_tickets_are_noted() {
+fn invisible_tickets_are_a_warning() {
     let says_so = |document: &[u8]| {
         let ended = call_with(document, &["check", "-"]);
         assert_eq!(ended.code, 0, "{ended:?}");
-        ended.err.contains("no agent sees a new ticket")
+        ended.out.contains("warning: ticket.opening_message: is missing: no agent sees")
     };
 
     assert!(says_so(b"{}"));
@@ -48,14 +49,56 @@ fn every_problem_has_a_line_and_a_path() {
     let ended = call_with(text.as_bytes(), &["check", "-"]);
     assert_eq!((ended.code, ended.err.as_str()), (1, ""));
     let places: Vec<&str> =
-        ended.out.lines().map(|line| line.split_once(": ").unwrap().0).collect();
-    assert_eq!(places, ["x", "fields[0].key", "fields[1].type", "deny"]);
+        ended.out.lines().map(|line| line.rsplit_once(": ").unwrap().0).collect();
+    let expected = [
+        "standard input:1:89: error: x: is not known here; known are",
+        "standard input:1:14: error: fields[0].key: must be a field key",
+        "standard input:1:60: error: fields[1].type",
+        "standard input:1:78: error: deny",
+    ];
+    for (place, expected) in places.iter().zip(expected) {
+        assert!(place.starts_with(expected) || expected.starts_with(place), "{ended:?}");
+    }
+    assert_eq!(places.len(), expected.len(), "{ended:?}");
+}
+
+#[test]
+fn document_for_machines_has_every_place() {
+    let text = "{\n  \"deny\": [\"a\"],\n  \"fields\": [{\"key\": \"a\", \"type\": \"date\"}]\n}";
+    let ended = call_with(text.as_bytes(), &["check", "-", "--json"]);
+    let finding = json!({
+        "level": "error", "path": "fields[0].type", "line": 3, "column": 27,
+        "text": "\"type\": \"date\"", "message": "must be text, integer, link or dropdown",
+    });
+    let expected =
+        json!({"ok": false, "count": {"errors": 1, "warnings": 0}, "findings": [finding]});
+    assert_eq!((ended.code, ended.json()), (1, expected));
+}
+
+#[test]
+fn property_that_stands_twice_is_an_error() {
+    let ended = call_with(b"{\n\"deny\": [],\n\"deny\": [\"a\"]\n}", &["check", "-"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.out.starts_with("standard input:3:1: error: deny: is there twice"), "{ended:?}");
+}
+
+#[test]
+fn impossible_settings_are_warnings() {
+    let document = json!({
+        "fields": [{"key": "a", "type": "text"}], "deny": ["a"],
+        "ticket": {"title": "{language}", "opening_message": "Handed over."},
+    });
+    let ended = call_with(document.to_string().as_bytes(), &["check", "-"]);
+    assert_eq!(ended.code, 0);
+    assert_eq!(ended.out.matches(": warning: ").count(), 2, "{ended:?}");
+    assert!(ended.out.contains("\"a\" is never sent, and the field a is filled"), "{ended:?}");
+    assert!(ended.out.ends_with("ok: 1 field (1 text), 0 aliases, 1 denied key\n"), "{ended:?}");
 }
 
 #[test]
 fn invalid_json_names_its_place() {
     let ended = call_with(b"{\n  \"fields\": oops\n}", &["check", "-"]);
-    assert_eq!((ended.code, ended.out.as_str()), (1, "line 2, column 13: is not JSON\n"));
+    assert_eq!((ended.code, ended.out.as_str()), (1, "standard input:2:13: error: is not JSON\n"));
 }
 
 #[test]
@@ -77,9 +120,10 @@ fn the_sizes_of_ssm_are_told() {
     let files = Files::new();
     let check = |count| call(&["check", &files.put_json("fields.json", &many_fields(count))]);
     let (small, large, too_large) = (check(100), check(150), check(300));
-    assert_eq!((small.code, small.err.as_str()), (0, ""));
+    assert_eq!(small.code, 0);
+    assert!(!small.out.contains("4096"), "{small:?}");
     assert_eq!(large.code, 0);
-    assert!(large.err.contains("4096") && large.err.contains("--tier Advanced"), "{large:?}");
+    assert!(large.out.contains("4096") && large.out.contains("--tier Advanced"), "{large:?}");
     assert_eq!(too_large.code, 1);
     assert!(too_large.out.contains("SSM holds 8192 at most"), "{too_large:?}");
 }
@@ -89,5 +133,5 @@ fn white_space_that_could_be_saved_is_told() {
     let text = format!("{}{}", many_fields(10), " ".repeat(5000));
     let ended = call_with(text.as_bytes(), &["check", "-"]);
     assert_eq!(ended.code, 0);
-    assert!(ended.err.contains("without its white space it has 3"), "{ended:?}");
+    assert!(ended.out.contains("without its white space it has 3"), "{ended:?}");
 }

@@ -53,13 +53,17 @@ async fn learned_type_fits_every_value() {
     assert_eq!(ended.code, 0, "{ended:?}");
     let lines = [
         "{",
+        "  \"$schema\": \"fields.schema.json\",",
         "  \"fields\": [",
         "    {\"key\": \"items\", \"type\": \"integer\"},",
         "    {\"key\": \"link\", \"type\": \"link\"},",
         "    {\"key\": \"mixed\", \"type\": \"text\"},",
         "    {\"key\": \"phone\", \"type\": \"text\"},",
         "    {\"key\": \"blank\", \"type\": \"text\"}",
-        "  ]",
+        "  ],",
+        "  \"ticket\": {",
+        "    \"opening_message\": \"Handed over by the AI agent.\"",
+        "  }",
         "}",
     ];
     assert_eq!(ended.out.lines().collect::<Vec<_>>(), lines);
@@ -106,7 +110,7 @@ async fn what_cannot_be_listed_is_named() {
     let ended = learn(&desk, TOKEN).await;
     assert_eq!(ended.code, 0);
     assert!(
-        ended.out.lines().nth(2).unwrap().contains("key-21"),
+        ended.out.lines().nth(3).unwrap().contains("key-21"),
         "the ones filled most often come first: {ended:?}"
     );
     assert_eq!(ended.out.matches("\"key\"").count(), 20);

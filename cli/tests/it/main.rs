@@ -3,6 +3,7 @@
 
 mod check;
 mod cloud;
+mod connect;
 mod doctor;
 mod learn;
 mod preview;

@@ -3,7 +3,7 @@
 use desk_handoff::auth::sign;
 use serde_json::json;
 
-use crate::support::{Files, call, call_with, direct, ended, event, handoff, sample};
+use crate::support::{Files, call, call_with, direct, ended, event, handoff, numbered, sample};
 
 #[test]
 fn sample_event_becomes_a_filled_ticket() {
@@ -182,11 +182,82 @@ fn refused_body_names_its_places() {
 }
 
 #[test]
-fn bare_context_is_refused_with_a_hint() {
+fn bare_context_is_handed_over() {
     let files = Files::new();
     let ended = call(&["run", &files.put_json("context.json", &json!({"order-id": "A-1"}))]);
-    assert_eq!(ended.code, 1);
-    assert!(ended.err.contains("cargo handoff preview"), "{ended:?}");
+    assert_eq!(ended.code, 0);
+    assert!(ended.err.contains("context.json is a bare context object"), "{ended:?}");
+    assert_eq!(ended.line("customer"), "customer demo-customer");
+    assert_eq!(ended.line("order-id"), "order-id A-1");
+}
+
+#[test]
+fn several_files_meet_one_desk() {
+    let files = Files::new();
+    let first = files.put_json("first.json", &numbered(1, json!({"order-id": "A-1"})));
+    let second = files.put_json("second.json", &numbered(2, json!({"cart-items": 2})));
+    let ended = call(&["run", &first, &second, "--json"]);
+    let all = ended.json();
+    assert_eq!((ended.code, all.as_array().unwrap().len()), (0, 2));
+    let statuses = [0, 1].map(|place| all[place]["report"]["status"].clone());
+    assert_eq!(statuses, [json!("created"), json!("updated")]);
+    assert_eq!(all[0]["report"]["ticket"]["id"], all[1]["report"]["ticket"]["id"]);
+
+    let shown = call(&["run", &first, &second]);
+    assert_eq!(shown.out.matches("==> ").count(), 2, "{shown:?}");
+}
+
+#[test]
+fn every_form_of_a_handoff_makes_the_same_ticket() {
+    let files = Files::new();
+    let context = json!({"order-id": "A-1", "cart-items": 3});
+    let nested = json!({"conversation": {"id": "c-1", "user_id": "ann"}, "context": context});
+    let flat =
+        json!({"conversation_id": "c-1", "user_id": "ann", "order-id": "A-1", "cart-items": "3"});
+    let envelope = json!({
+        "id": "e", "app_id": "DEMO-APP-0001", "category": "handoff",
+        "data": {"conversation": {"id": "c-1", "user_id": "ann", "ai_agent_context": {"context": context}}},
+    });
+    let fields = files.put_json(
+        "fields.json",
+        &json!({"fields": [
+            {"key": "order-id", "type": "text"}, {"key": "cart-items", "type": "integer"},
+        ]}),
+    );
+
+    let tickets = [nested, flat, envelope].map(|body| {
+        let ended =
+            call(&["run", "--json", &files.put_json("body.json", &body), "--fields", &fields]);
+        let ticket = ended.json()["ticket"].clone();
+        (ticket["channelName"].clone(), ticket["customFields"].clone())
+    });
+    assert_eq!(tickets[0].1[0]["value"], "3", "{tickets:?}");
+    assert!(tickets.iter().all(|ticket| *ticket == tickets[0]), "{tickets:?}");
+}
+
+#[test]
+fn event_of_payload_format_1_is_read() {
+    let files = Files::new();
+    let event = json!({
+        "version": "1.0", "httpMethod": "POST", "path": "/handoffs", "requestContext": {},
+        "headers": {"content-type": "application/json"},
+        "queryStringParameters": {"app_id": "DEMO-APP-0001"},
+        "body": direct(json!({"order-id": "A-1"})).to_string(), "isBase64Encoded": false,
+    });
+    for command in ["run", "preview"] {
+        let ended = call(&[command, &files.put_json("event.json", &event)]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.out.contains("A-1"), "{ended:?}");
+    }
+}
+
+#[test]
+fn run_prints_log_lines_only_if_asked() {
+    let files = Files::new();
+    let refused = files.put_json("body.json", &json!({"conversation": {"id": "c"}, "context": 5}));
+    let (quiet, verbose) = (call(&["run", &refused]), call(&["run", &refused, "-v"]));
+    assert!(!quiet.err.contains("DEBUG"), "{quiet:?}");
+    assert!(verbose.err.contains("DEBUG"), "{verbose:?}");
 }
 
 #[test]
@@ -287,7 +358,10 @@ fn unusable_file_ends_with_2() {
         ),
         (files.put("utf-16.json", utf_16), "is UTF-16: save it as UTF-8 without a byte order mark"),
         (files.put("list.json", "[1]"), "holds no JSON object"),
-        (files.put("rest.json", r#"{"requestContext": {}, "path": "/"}"#), "payload format 2.0"),
+        (
+            files.put("rest.json", r#"{"requestContext": {}, "path": "/"}"#),
+            "payload format 1.0 or 2.0",
+        ),
         (
             files.put("odd.json", r#"{"requestContext": {}, "rawPath": "/", "body": 5}"#),
             "API Gateway",
@@ -314,11 +388,21 @@ fn misuse_ends_with_2_and_help_has_example() {
     {
         assert_eq!(call(arguments).code, 2, "{arguments:?}");
     }
-    for command in ["run", "serve", "preview", "check", "send", "learn", "doctor"] {
+    for command in ["run", "serve", "preview", "check", "send", "learn", "connect", "doctor"] {
         let ended = call(&[command, "--help"]);
         assert_eq!(ended.code, 0);
         assert!(ended.out.contains(&format!("cargo handoff {command} ")), "{ended:?}");
     }
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ended = call(&["--completions", shell]);
+        assert_eq!(ended.code, 0);
+        assert!(ended.out.contains("handoff") && ended.out.contains("preview"), "{shell}");
+    }
+    assert_eq!(call(&["--completions", "sh"]).code, 2);
 }
 
 #[test]

@@ -47,6 +47,22 @@ fn answer(status: &str, body: &str) -> String {
 }
 
 #[test]
+fn name_below_localhost_is_this_machine() {
+    let (url, thread) = endpoint(answer("200 OK", r#"{"status": "queued"}"#));
+    let port = url.rsplit(':').next().unwrap().split('/').next().unwrap();
+    let files = Files::new();
+    let body = files.put_json("body.json", &direct(json!({})));
+    let named = format!("http://abc.execute-api.localhost:{port}/handoffs");
+    let ended = send(SECRET, &[&body, "--url", &named]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let sent = thread.join().unwrap().to_lowercase();
+    assert!(sent.contains(&format!("host: abc.execute-api.localhost:{port}\r\n")), "{sent}");
+
+    let refused = send(SECRET, &[&body, "--url", "http://localhost.example/handoffs"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+}
+
+#[test]
 fn a_signed_body_passes_every_route() {
     let serving = Serving::start(&[]);
     let url = |route: &str| format!("http://{}{route}", serving.address("serves "));

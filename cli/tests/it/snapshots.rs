@@ -31,7 +31,9 @@ fn on_terminal(columns: &str, arguments: &[&str]) -> String {
 #[test]
 fn help_of_every_command() {
     insta::assert_snapshot!("help", printed(&["--help"]));
-    for command in ["run", "serve", "preview", "check", "send", "learn", "doctor", "openapi"] {
+    for command in
+        ["run", "serve", "preview", "check", "send", "learn", "connect", "doctor", "openapi"]
+    {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
     }
 }
@@ -71,10 +73,14 @@ fn check_of_good_and_bad_files() {
         "aliases": {"orderId": "order-id"},
         "ticket": {"when_missing": "ask"}
     });
-    let bad = files.put_json("bad.json", &bad);
+    let bad = files.put("bad.json", format!("{bad:#}"));
+    // The folder is another one each time.
+    let named = |text: String| text.replace(&bad, "bad.json");
 
     insta::assert_snapshot!("check-good", printed(&["check", EXAMPLE]));
-    insta::assert_snapshot!("check-bad", printed(&["check", &bad]));
+    insta::assert_snapshot!("check-bad", named(printed(&["check", &bad])));
+    insta::assert_snapshot!("check-bad-json", printed(&["check", &bad, "--json"]));
+    insta::assert_snapshot!("check-bad-terminal", named(on_terminal("80", &["check", &bad])));
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub(crate) mod message;
 pub(crate) mod setup;
 pub(crate) mod state;
 pub(crate) mod ticket;
+pub(crate) mod webhook_setting;
 
 /// The one project that the emulated Desk has.
 pub(crate) const PROJECT: u64 = 105;

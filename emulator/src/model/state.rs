@@ -16,6 +16,7 @@ use crate::model::group::Group;
 use crate::model::message::Message;
 use crate::model::setup::Setup;
 use crate::model::ticket::{Ticket, Visible};
+use crate::model::webhook_setting::WebhookSetting;
 
 const FIRST_TICKET: u64 = 7_455_126;
 pub(crate) const FIRST_CUSTOMER: u64 = 5_556_923;
@@ -32,6 +33,8 @@ pub(crate) struct State {
     pub(crate) customers: BTreeMap<u64, Customer>,
     pub(crate) chat_users: BTreeSet<String>,
     pub(crate) messages: Vec<Message>,
+    /// By AI agent; the application's own under "".
+    pub(crate) webhook_settings: BTreeMap<String, WebhookSetting>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) log: Log,
     fields: Vec<FieldDefinition>,
@@ -51,6 +54,7 @@ impl State {
             customers: BTreeMap::new(),
             chat_users: BTreeSet::new(),
             messages: Vec::new(),
+            webhook_settings: BTreeMap::new(),
             faults: Vec::new(),
             log: Log::default(),
             fields: setup.fields,

@@ -61,23 +61,32 @@ impl<'a> Fixes<'a> {
         self.rewrite(name, &staying(stay))
     }
 
-    /// Stores the corrected document.
+    /// Corrects the document that is stored: a file at hand may be an older one.
     pub(crate) fn fields(&self, size: usize) -> String {
-        let tier = if size > SSM_STANDARD { " --tier Advanced" } else { "" };
-        let put = self.aws.command(&format!(
-            "put-parameter --overwrite --type String --name {}{FIELDS} --value file://fields.json{tier}",
+        let get = self.aws.command(&format!(
+            "get-parameter --name {}{FIELDS} --query Parameter.Value --output text",
             self.path
         ));
-        format!("cargo handoff check fields.json && {put}")
+        let tier = if size > SSM_STANDARD { " --tier Advanced" } else { "" };
+        let put = self.put_fields(" --overwrite", tier);
+        format!("{get} > fields.json && ${{EDITOR:-vi}} fields.json && {put}")
     }
 
-    /// Makes a first document.
+    /// Makes a first document, and replaces none that somebody else has stored meanwhile.
     pub(crate) fn learn(&self) -> String {
         let learn = format!(
             "cargo handoff learn --app-id {} --token-env DESK_API_TOKEN > fields.json",
             self.app_id
         );
-        format!("{learn} && {}", self.fields(0))
+        format!("{learn} && {}", self.put_fields("", ""))
+    }
+
+    fn put_fields(&self, overwrite: &str, tier: &str) -> String {
+        let put = self.aws.command(&format!(
+            "put-parameter{overwrite} --type String --name {}{FIELDS} --value file://fields.json{tier}",
+            self.path
+        ));
+        format!("cargo handoff check fields.json && {put}")
     }
 
     /// Stores what is there already in the type that a secret has. SSM changes no type in place,

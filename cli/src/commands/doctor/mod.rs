@@ -27,9 +27,9 @@ use crate::remote::{config, hint, recent_tickets};
 use desk_handoff::secrets::{DESK_API_TOKEN, FIELDS};
 
 pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, CliError> {
-    let config = config(&args.app_id, args.desk_url.as_deref(), Some(&args.prefix))?;
+    let config = config(&args.app_id, args.desk_url.as_deref(), Some(&args.aws.prefix))?;
     let path = config.parameter_path(&args.app_id);
-    let aws = Aws { region: args.region.as_deref(), profile: args.profile.as_deref() };
+    let aws = Aws { region: args.aws.region.as_deref(), profile: args.aws.profile.as_deref() };
     let stored = aws.parameters(&path)?;
     let credentials = Credentials::read(stored.iter().map(Stored::parameter).collect());
     let fix = Fixes::new(&aws, &args.app_id, &path);

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use desk_handoff::auth::standard_webhooks_key;
+use desk_handoff::rules::OPENING_MESSAGE;
 use desk_handoff::secrets::{
     BEARER_TOKEN, CHAT_API_TOKEN, Credentials, DESK_API_TOKEN, FIELDS, LIVE, SIGNING_SECRET,
     STANDARD_WEBHOOKS_SECRET,
@@ -76,15 +77,11 @@ fn missing(stored: &[Stored], credentials: &Credentials, fix: &Fixes<'_>) -> Vec
         findings.push(Finding::error(SIGNING_SECRET, what, fix.secret(SIGNING_SECRET)));
     }
     if !has(FIELDS) {
-        findings.push(Finding::warning(
-            FIELDS,
-            "is missing: every legal key is sent as text, and Desk drops in silence what does not fit",
-            fix.learn(),
-        ));
+        findings.push(Finding::error(FIELDS, NO_FIELDS, fix.learn()));
     }
 
-    let posts =
-        credentials.rules.as_ref().is_ok_and(|rules| rules.ticket.opening_message.is_some());
+    let rules = credentials.rules.as_ref().ok();
+    let posts = rules.is_some_and(|rules| rules.ticket.opening_message.is_some());
     if posts && credentials.chat_token.is_none() {
         let what = "is missing: the opening_message is not posted, and no agent sees a new ticket before the customer writes";
         findings.push(Finding::error(CHAT_API_TOKEN, what, fix.secret(CHAT_API_TOKEN)));
@@ -93,12 +90,24 @@ fn missing(stored: &[Stored], credentials: &Credentials, fix: &Fixes<'_>) -> Vec
     findings
 }
 
+const NO_FIELDS: &str = "is missing: without its opening_message no agent sees a new ticket before the customer writes, and \
+    every legal key is sent as text, of which Desk drops in silence what does not fit";
+
 fn document(value: &SecretString, credentials: &Credentials, fix: &Fixes<'_>) -> Vec<Finding> {
     let size = value.expose_secret().len();
     let problems = credentials.rules.as_ref().err().into_iter().flatten();
     let mut findings: Vec<_> = problems
         .map(|problem| Finding::error(FIELDS, problem.to_string(), fix.fields(size)))
         .collect();
+    let warnings = credentials.rules.as_ref().map(|rules| rules.warnings()).unwrap_or_default();
+    findings.extend(warnings.iter().map(|warning| {
+        // An invisible ticket costs the handoff; the other warnings cost a field at most.
+        let finding = match warning.path.as_str() {
+            OPENING_MESSAGE => Finding::error,
+            _ => Finding::warning,
+        };
+        finding(FIELDS, warning.to_string(), fix.fields(size))
+    }));
     let limit = if size > SSM_STANDARD { SSM_ADVANCED } else { SSM_STANDARD };
 
     if size * 100 > limit * NEARLY {
@@ -235,7 +244,9 @@ mod tests {
 
     const TOKEN: (&str, &str, &str) = (DESK_API_TOKEN, "SecureString", "0123456789abcdef0123");
     const SECRET: (&str, &str, &str) = (SIGNING_SECRET, "SecureString", "fedcba98765432100123");
-    const RULES: (&str, &str, &str) = (FIELDS, "String", "{}");
+    const RULES: (&str, &str, &str) = (FIELDS, "String", IN_ORDER);
+    /// Of an application for which Desk makes the tickets.
+    const IN_ORDER: &str = r#"{"ticket": {"when_missing": "wait"}}"#;
 
     /// What is found in these parameters.
     fn found(parameters: &[(&str, &str, &str)]) -> Vec<Finding> {
@@ -371,7 +382,7 @@ mod tests {
             let all = beside((SIGNING_SECRET, kind, SECRET.2));
             assert!(all.len() == 1 && all[0].0 == Error && all[0].1.contains(kind), "{all:?}");
         }
-        assert_eq!(beside((FIELDS, "SecureString", "{}")), []);
+        assert_eq!(beside((FIELDS, "SecureString", IN_ORDER)), []);
     }
 
     #[test]
@@ -392,6 +403,22 @@ mod tests {
     }
 
     #[test]
+    fn invisible_tickets_are_an_error() {
+        let all = beside((FIELDS, "String", "{}"));
+        assert!(all.len() == 1 && all[0].0 == Error, "{all:?}");
+        assert!(all[0].1.starts_with("ticket.opening_message: is missing"), "{all:?}");
+        let absent = found(&[TOKEN, SECRET]);
+        assert_eq!((absent[0].level, &*absent[0].about), (Error, FIELDS));
+    }
+
+    #[test]
+    fn other_warnings_stay_warnings() {
+        let document = r#"{"deny": ["a"], "fields": [{"key": "a", "type": "text"}], "ticket": {"when_missing": "wait"}}"#;
+        let all = beside((FIELDS, "String", document));
+        assert!(all.len() == 1 && all[0].0 == Warning, "{all:?}");
+    }
+
+    #[test]
     fn document_errors_name_their_paths() {
         let all = beside((
             FIELDS,
@@ -405,7 +432,7 @@ mod tests {
 
     #[test]
     fn document_near_its_tiers_end_is_a_warning() {
-        let padded = |size: usize| format!("{{}}{}", " ".repeat(size - 2));
+        let padded = |size: usize| format!("{IN_ORDER}{}", " ".repeat(size - IN_ORDER.len()));
         for (size, expected) in [
             (3686, None),
             (

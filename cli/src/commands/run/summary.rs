@@ -4,7 +4,6 @@
 //! What it says of the ticket is what the embedded Desk holds afterwards, not what was sent to it.
 
 use desk_handoff::app::JobError;
-use desk_handoff::config::AppId;
 use desk_handoff::handoff::{Event, Handoff};
 use desk_handoff::process::ProcessError;
 use desk_handoff::report::Report;
@@ -12,9 +11,9 @@ use desk_handoff::worker::{FIRST_BACKOFF, MessageError};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::commands::run::given::Given;
 use crate::error::CliError;
 use crate::input::fields::Fields;
-use crate::input::file::Input;
 use crate::local::queue::MAX_RECEIPTS;
 use crate::local::understand;
 use crate::output::Out;
@@ -49,13 +48,12 @@ impl RunSummary {
     /// For people.
     pub(crate) fn show(
         &self,
-        input: &Input,
+        given: &Given,
         fields: &Fields,
-        app_id: &AppId,
         out: &mut Out,
     ) -> Result<(), CliError> {
         match &self.result {
-            Some(Ok(report)) => show_report(report, self, input, fields, app_id, out),
+            Some(Ok(report)) => show_report(report, self, given, fields, out),
             Some(Err(error)) => show_error(error, self.status, out),
             None if self.status.is_success() => {
                 let category = ignored(&self.answer).unwrap_or_default();
@@ -64,21 +62,15 @@ impl RunSummary {
                     &format!("Ignored: an event of the category {category} is no handoff; nothing is done."),
                 );
             }
-            None => show_problem(self, input, out)?,
+            None => show_problem(self, out)?,
         }
         Ok(())
     }
 }
 
-fn show_report(
-    report: &Report,
-    ran: &RunSummary,
-    input: &Input,
-    fields: &Fields,
-    app_id: &AppId,
-    out: &mut Out,
-) {
-    let handoff = understand(&input.body, app_id, input.header("idempotency-key"));
+fn show_report(report: &Report, ran: &RunSummary, given: &Given, fields: &Fields, out: &mut Out) {
+    let key = given.input.header("idempotency-key");
+    let handoff = understand(&given.body, &given.app_id, key);
     if let Ok(Event::Handoff(handoff)) = handoff {
         out.heading("Handed over");
         out.pairs(facts(&handoff, report, ran.status));
@@ -131,10 +123,9 @@ fn show_error(error: &MessageError, status: StatusCode, out: &mut Out) {
 const NOT_YET: &str = "The fields file says \"when_missing\": \"wait\", so Desk is to make the ticket itself, and the \
     embedded one does not.";
 
-fn show_problem(ran: &RunSummary, input: &Input, out: &mut Out) -> Result<(), CliError> {
+fn show_problem(ran: &RunSummary, out: &mut Out) -> Result<(), CliError> {
     let problem = Problem::read(&ran.answer)
         .ok_or_else(|| CliError::Work("the answer has another shape than this reads".to_owned()))?;
     problem.show(ran.status, out);
-    input.note_context(out);
     Ok(())
 }
