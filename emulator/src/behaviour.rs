@@ -4,6 +4,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use crate::choices::{
+    ChannelMatch, Clearing, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer, NestedFields,
+    OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong, Transfer,
+    UnknownGroup, ValueUnit, WriteAnswer,
+};
+
 /// What the emulated Desk does where a live one might do this or that. Changeable while it runs,
 /// with [`Emulator::set_behaviour`](crate::Emulator::set_behaviour).
 #[derive(Debug, Clone)]
@@ -12,8 +18,12 @@ pub struct Behaviour {
     pub nested_fields: NestedFields,
     /// A field key that nobody defined. Default: dropped in silence.
     pub unknown_key: Reaction,
-    /// A value of the wrong type, or not among the options. Default: dropped in silence.
+    /// A value of the wrong type. Default: dropped in silence.
     pub wrong_value: Reaction,
+    /// A value that is not among the options of its dropdown. Default: dropped in silence.
+    pub bad_option: Reaction,
+    /// Whether an option's upper and lower case matter. Default: they do.
+    pub option_case: OptionCase,
     /// A key of more than 20 characters. Default: refused.
     pub long_key: TooLong,
     /// A value of more than 190 [`value_unit`](Self::value_unit)s. Default: refused.
@@ -22,13 +32,23 @@ pub struct Behaviour {
     pub value_unit: ValueUnit,
     /// A key that would be the 21st field. Default: dropped in silence.
     pub extra_field: Reaction,
+    /// An empty text, where a text field is meant. Default: stored.
+    pub empty_value: Clearing,
+    /// `null`. Default: the field keeps its value.
+    pub null_value: Clearing,
+    /// Values that the ticket holds already, sent again. Default: accepted.
+    pub repeated_write: RepeatedWrite,
     /// Integers are stored in their shortest form: `007` as `7`. Default: yes.
     pub normalise_integers: bool,
+    /// The host of a link is stored in lower case. Default: no.
+    pub normalise_links: bool,
     /// White space around a value is taken off before anything else. Default: yes.
     pub trim: bool,
     /// Query parameters that are known but not honoured, as if they were unknown (which always are
     /// ignored).
     pub ignored_parameters: BTreeSet<String>,
+    /// What the filter `channel_url` finds, if it is honoured. Default: that channel alone.
+    pub channel_match: ChannelMatch,
     /// A new ticket is in lists and views only after so many further list or view requests.
     /// Default: 0.
     pub visible_after_lookups: u32,
@@ -55,13 +75,25 @@ pub struct Behaviour {
     pub unknown_group: UnknownGroup,
     /// Which tickets `transfer_to_group` moves. Default: the pending ones.
     pub transfer: Transfer,
+    /// A `groupKey` at a transfer that no team has. Default: refused.
+    pub transfer_unknown: UnknownGroup,
+    /// A transfer to the Default team. Default: refused.
+    pub transfer_default: DefaultTeam,
     /// Every Sendbird id is that of a Chat user; else only those told with
     /// [`add_chat_user`](crate::Emulator::add_chat_user) and those of seeded tickets. Default: yes.
     pub any_chat_user: bool,
     /// Creating a customer that is there already. Default: the existing one is returned.
     pub existing_customer: ExistingCustomer,
-    /// Changes to a closed ticket are refused. Default: yes.
-    pub closed_refuses_writes: bool,
+    /// Changes to a closed ticket. Default: refused.
+    pub closed_writes: ClosedWrites,
+    /// The status of an answer about a ticket that does not exist. Default: 404.
+    pub missing_status: u16,
+    /// How a refusal is written. Default: with a code and a detail.
+    pub error_form: ErrorForm,
+    /// Whether answers say how many calls are left. Default: no.
+    pub rate_headers: RateHeaders,
+    /// So many calls are taken in any one second; the others are 429. Default: all.
+    pub rate_limit: Option<u32>,
 }
 
 impl Default for Behaviour {
@@ -70,13 +102,20 @@ impl Default for Behaviour {
             nested_fields: NestedFields::Refuse,
             unknown_key: Reaction::Drop,
             wrong_value: Reaction::Drop,
+            bad_option: Reaction::Drop,
+            option_case: OptionCase::Exact,
             long_key: TooLong::Refuse,
             long_value: TooLong::Refuse,
             value_unit: ValueUnit::Utf16,
             extra_field: Reaction::Drop,
+            empty_value: Clearing::Store,
+            null_value: Clearing::Keep,
+            repeated_write: RepeatedWrite::Accept,
             normalise_integers: true,
+            normalise_links: false,
             trim: true,
             ignored_parameters: BTreeSet::new(),
+            channel_match: ChannelMatch::Exact,
             visible_after_lookups: 0,
             visible_after: Duration::ZERO,
             listed_after: Duration::ZERO,
@@ -89,96 +128,15 @@ impl Default for Behaviour {
             strange_related: StrangeRelated::Take,
             unknown_group: UnknownGroup::Refuse,
             transfer: Transfer::PendingOnly,
+            transfer_unknown: UnknownGroup::Refuse,
+            transfer_default: DefaultTeam::Refuse,
             any_chat_user: true,
             existing_customer: ExistingCustomer::Return,
-            closed_refuses_writes: true,
+            closed_writes: ClosedWrites::Refuse,
+            missing_status: 404,
+            error_form: ErrorForm::CodeAndDetail,
+            rate_headers: RateHeaders::Absent,
+            rate_limit: None,
         }
     }
-}
-
-/// What becomes of `customFields` sent as an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NestedFields {
-    /// Taken like the JSON text of the same object.
-    Accept,
-    /// 400, and nothing is done.
-    Refuse,
-}
-
-/// What becomes of one key that cannot be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reaction {
-    /// It is left out without a word; the rest of the call is done.
-    Drop,
-    /// The whole call is 400, and nothing is done.
-    Refuse,
-}
-
-/// What becomes of a key or a value over its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TooLong {
-    /// The whole call is 400, and nothing is done.
-    Refuse,
-    /// It is left out without a word.
-    Drop,
-    /// It is cut to the limit at a character boundary, then treated like any other.
-    Truncate,
-}
-
-/// What the length of a value is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueUnit {
-    /// UTF-16 units, as a JavaScript or Java string counts.
-    Utf16,
-    /// Bytes of UTF-8.
-    Bytes,
-}
-
-/// What a successful `PATCH` of a ticket answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteAnswer {
-    /// The ticket.
-    Full,
-    /// The ticket without its `customFields`.
-    WithoutFields,
-    /// 200 and no body.
-    Empty,
-}
-
-/// What becomes of related channels that are not the customer's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StrangeRelated {
-    /// They are related like any other.
-    Take,
-    /// They are left out without a word.
-    Drop,
-    /// 400, and nothing is done.
-    Refuse,
-}
-
-/// What becomes of a create that names a team nobody made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnknownGroup {
-    /// 400, and no ticket is made.
-    Refuse,
-    /// The ticket goes to the Default team.
-    Ignore,
-}
-
-/// Which tickets `transfer_to_group` moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transfer {
-    /// Those that are pending; the others are left out of the answer.
-    PendingOnly,
-    /// All that are not closed.
-    AllOpen,
-}
-
-/// What becomes of the create of a customer that exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExistingCustomer {
-    /// 200 with the existing one.
-    Return,
-    /// 400.
-    Refuse,
 }

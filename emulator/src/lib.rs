@@ -37,20 +37,25 @@
 //! ```
 mod behaviour;
 mod call;
+mod choices;
 mod control;
 mod endpoint;
 mod faults;
 mod handlers;
 mod http;
 mod model;
+mod profile;
+mod rate;
 mod refusal;
 mod server;
 
-pub use behaviour::{
-    Behaviour, ExistingCustomer, NestedFields, Reaction, StrangeRelated, TooLong, Transfer,
+pub use behaviour::Behaviour;
+pub use call::Call;
+pub use choices::{
+    ChannelMatch, Clearing, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer, NestedFields,
+    OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong, Transfer,
     UnknownGroup, ValueUnit, WriteAnswer,
 };
-pub use call::Call;
 pub use control::Seed;
 pub use faults::{Fault, FaultKind};
 pub use http::log::Seen;
@@ -59,4 +64,5 @@ pub use model::group::Group;
 pub use model::message::Message;
 pub use model::setup::Setup;
 pub use model::webhook_setting::WebhookSetting;
+pub use profile::{Profile, ProfileError, Settings};
 pub use server::Emulator;

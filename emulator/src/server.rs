@@ -84,7 +84,7 @@ impl Emulator {
     pub fn call(&self, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
         let request = ApiRequest::whole(request);
         let number = self.shared.state().log.arrived(&request);
-        let answer = self.shared.done(&request);
+        let answer = self.shared.with_rate(self.shared.done(&request));
         self.shared.state().log.answered(number, answer.status.as_u16());
         answer.into_whole()
     }
@@ -135,6 +135,7 @@ async fn serve(
     let number = shared.state().log.arrived(&request);
     match shared.answer(&request, &connection).await {
         Some(answer) => {
+            let answer = shared.with_rate(answer);
             shared.state().log.answered(number, answer.status.as_u16());
             answer.into_response()
         }
@@ -157,15 +158,18 @@ impl Shared {
         self.over.has_changed().ok()?;
         let Some(route) = Route::find(&request.method, request.uri.path()) else {
             self.state().log.unknown(request);
-            return Some(Refusal::not_found().answer(Call::Any));
+            return Some(self.refused(Refusal::not_found(), Call::Any));
         };
+        if let Some(too_many) = self.over_rate(route.call) {
+            return Some(too_many);
+        }
         let authorised = endpoint::is_authorised(&self.state(), route.call, request);
         let kind = faults::take(&mut self.state().faults, route.call, authorised);
 
         match kind {
             Some(kind) => self.troubled(kind, &route, request, connection).await,
             None if authorised => Some(self.work(&route, request)),
-            None => Some(Refusal::unauthorised().answer(route.call)),
+            None => Some(self.refused(Refusal::unauthorised(), route.call)),
         }
     }
 
@@ -173,10 +177,13 @@ impl Shared {
     fn done(&self, request: &ApiRequest) -> Reply {
         let Some(route) = Route::find(&request.method, request.uri.path()) else {
             self.state().log.unknown(request);
-            return Refusal::not_found().answer(Call::Any);
+            return self.refused(Refusal::not_found(), Call::Any);
         };
+        if let Some(too_many) = self.over_rate(route.call) {
+            return too_many;
+        }
         if !endpoint::is_authorised(&self.state(), route.call, request) {
-            return Refusal::unauthorised().answer(route.call);
+            return self.refused(Refusal::unauthorised(), route.call);
         }
         self.work(&route, request)
     }
@@ -227,6 +234,25 @@ impl Shared {
 
     fn work(&self, route: &Route, request: &ApiRequest) -> Reply {
         let done = endpoint::dispatch(&mut self.state(), route, request);
-        done.unwrap_or_else(|refusal| refusal.answer(route.call))
+        done.unwrap_or_else(|refusal| self.refused(refusal, route.call))
+    }
+
+    fn refused(&self, refusal: Refusal, call: Call) -> Reply {
+        let form = self.state().behaviour.error_form;
+        refusal.answer(call, form)
+    }
+
+    /// The answer to a call beyond the rate limit, which is Desk's alone.
+    fn over_rate(&self, call: Call) -> Option<Reply> {
+        let state = &mut *self.state();
+        if call.is_chat() || state.rate.admits(&state.behaviour) {
+            return None;
+        }
+        FaultKind::RateLimited { retry_after: Some(1), ratelimit_retry_after: None }.instead(call)
+    }
+
+    fn with_rate(&self, answer: Reply) -> Reply {
+        let state = self.state();
+        state.rate.told(answer, &state.behaviour)
     }
 }

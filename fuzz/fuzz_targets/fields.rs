@@ -160,6 +160,7 @@ fuzz_target!(|data: &[u8]| {
     let strict = Behaviour {
         unknown_key: Reaction::Refuse,
         wrong_value: Reaction::Refuse,
+        bad_option: Reaction::Refuse,
         long_key: TooLong::Refuse,
         long_value: TooLong::Refuse,
         extra_field: Reaction::Refuse,

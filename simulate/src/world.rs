@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use desk_emulator::{Behaviour, Emulator, FieldDefinition, FieldKind, Reaction, Seed, Setup};
+use desk_emulator::{
+    Behaviour, ClosedWrites, Emulator, FieldDefinition, FieldKind, Reaction, Seed, Setup,
+};
 use desk_emulator::{StrangeRelated, WriteAnswer};
 use desk_handoff_judge::history::{
     AttemptNumber, By, CallKind, EPOCH, HandoffNumber, History, Millis, PRIORITY, Shown, What,
@@ -689,7 +691,11 @@ fn setup(scenario: &Scenario) -> Setup {
         fields: fields.filter_map(definition).collect(),
         behaviour: Behaviour {
             listed_after: Duration::from_secs(*listed_after),
-            closed_refuses_writes: *closed_refuses,
+            closed_writes: if *closed_refuses {
+                ClosedWrites::Refuse
+            } else {
+                ClosedWrites::Accept
+            },
             strange_related: match related {
                 Related::Take => StrangeRelated::Take,
                 Related::Drop => StrangeRelated::Drop,

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::behaviour::ExistingCustomer;
 use crate::call::Route;
+use crate::choices::ExistingCustomer;
 use crate::handlers::page::page;
 use crate::http::reply::Reply;
 use crate::http::request::ApiRequest;

@@ -5,12 +5,15 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::behaviour::{StrangeRelated, Transfer, UnknownGroup, WriteAnswer};
 use crate::call::Route;
+use crate::choices::{
+    ChannelMatch, ClosedWrites, DefaultTeam, StrangeRelated, Transfer, UnknownGroup, WriteAnswer,
+};
 use crate::handlers::page::page;
 use crate::http::reply::Reply;
 use crate::http::request::{ApiRequest, Parameters};
 use crate::model::fields::Values;
+use crate::model::group::Group;
 use crate::model::state::State;
 use crate::model::ticket::{ACTIVE, CLOSED, PENDING, PRIORITIES, STATUSES, Ticket};
 use crate::refusal::Refusal;
@@ -69,7 +72,10 @@ fn is_asked_for(state: &State, ticket: &Ticket, parameters: &Parameters) -> bool
             .customers
             .get(&ticket.customer)
             .is_some_and(|customer| customer.sendbird_id == *wanted),
-        "channel_url" => ticket.channel_url == *wanted,
+        "channel_url" => match state.behaviour.channel_match {
+            ChannelMatch::Exact => ticket.channel_url == *wanted,
+            ChannelMatch::Beginning => ticket.channel_url.starts_with(wanted.as_str()),
+        },
         "q" => {
             ticket.title.contains(wanted.as_str()) || ticket.last_message.contains(wanted.as_str())
         }
@@ -86,7 +92,11 @@ pub(crate) fn view(state: &mut State, route: &Route) -> Outcome {
         .id()
         .and_then(|id| state.tickets.get(&id))
         .filter(|ticket| ticket.is_visible(lookups));
-    Ok(Reply::ok(&state.show(ticket.ok_or_else(Refusal::not_found)?)))
+    let missing = || {
+        let status = state.behaviour.missing_status;
+        Refusal::new(status, u32::from(status) * 1000 + 100, "Not found.")
+    };
+    Ok(Reply::ok(&state.show(ticket.ok_or_else(missing)?)))
 }
 
 #[derive(Deserialize)]
@@ -179,16 +189,15 @@ pub(crate) fn update(state: &mut State, route: &Route, request: &ApiRequest) -> 
     let priority = changes.priority.map(valid_priority).transpose()?;
     let related =
         changes.related_channel_urls.map(|urls| valid_related(state, &urls)).transpose()?;
-    let ticket = state.ticket_mut(id);
+    let before = state.show(&state.tickets[&id]);
 
-    if let Some(priority) = priority {
-        ticket.priority = priority;
-    }
-    if let Some(related) = related {
-        ticket.related = related;
+    if !passes_over_writes(state, id) {
+        let ticket = state.ticket_mut(id);
+        ticket.priority = priority.unwrap_or_else(|| ticket.priority.clone());
+        ticket.related = related.unwrap_or_else(|| ticket.related.clone());
     }
 
-    Ok(written(state, id))
+    Ok(written(state, id, before))
 }
 
 #[derive(Deserialize)]
@@ -201,8 +210,11 @@ pub(crate) fn patch_fields(state: &mut State, route: &Route, request: &ApiReques
     let id = changeable(state, route)?;
     let changes: FieldChanges = request.json()?;
     let merged = state.ticket_rules().merged(&state.tickets[&id].fields, &changes.custom_fields)?;
-    state.ticket_mut(id).fields = merged;
-    Ok(written(state, id))
+    let before = state.show(&state.tickets[&id]);
+    if !passes_over_writes(state, id) {
+        state.ticket_mut(id).fields = merged;
+    }
+    Ok(written(state, id, before))
 }
 
 #[derive(Default, Deserialize)]
@@ -243,9 +255,9 @@ pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outc
         return Err(Refusal::invalid("status: PENDING is expected."));
     }
 
-    let unknown =
-        || Refusal::invalid(format!("groupKey: there is no group {:?}.", wanted.group_key));
-    let group = state.group_with_key(&wanted.group_key).ok_or_else(unknown)?;
+    let Some(group) = destination(state, &wanted.group_key)? else {
+        return Ok(Reply::ok(&json!({"transferredTickets": []})));
+    };
     let pending_only = state.behaviour.transfer == Transfer::PendingOnly;
     let mut moved = Vec::new();
 
@@ -260,19 +272,44 @@ pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outc
     Ok(Reply::ok(&json!({"transferredTickets": moved})))
 }
 
+/// The team with this key, if the call is not refused for it.
+fn destination(state: &State, key: &str) -> Result<Option<usize>, Refusal> {
+    let refused = || Err(Refusal::invalid(format!("groupKey: there is no group {key:?}.")));
+    if key.is_empty() {
+        return match state.behaviour.transfer_default {
+            DefaultTeam::Refuse => refused(),
+            DefaultTeam::Accept => Ok(state.groups.iter().position(Group::is_default)),
+        };
+    }
+
+    match (state.group_with_key(key), state.behaviour.transfer_unknown) {
+        (Some(group), _) => Ok(Some(group)),
+        (None, UnknownGroup::Ignore) => Ok(None),
+        (None, UnknownGroup::Refuse) => refused(),
+    }
+}
+
 /// The id in the path, if it is that of a ticket which may be changed.
 fn changeable(state: &State, route: &Route) -> Result<u64, Refusal> {
     let ticket = route.id().and_then(|id| state.tickets.get(&id)).ok_or_else(Refusal::not_found)?;
-    if ticket.status == CLOSED && state.behaviour.closed_refuses_writes {
-        return Err(Refusal::invalid("The ticket is closed."));
+    match state.behaviour.closed_writes {
+        ClosedWrites::Refuse if ticket.status == CLOSED => {
+            Err(Refusal::invalid("The ticket is closed."))
+        }
+        ClosedWrites::Refuse | ClosedWrites::Accept | ClosedWrites::Ignore => Ok(ticket.id),
     }
-    Ok(ticket.id)
 }
 
-fn written(state: &State, id: u64) -> Reply {
+fn passes_over_writes(state: &State, id: u64) -> bool {
+    state.tickets[&id].status == CLOSED && state.behaviour.closed_writes == ClosedWrites::Ignore
+}
+
+/// The answer to a change of a ticket that was shown so before it.
+fn written(state: &State, id: u64, before: Value) -> Reply {
     let shown = state.show(&state.tickets[&id]);
     match state.behaviour.write_answer {
         WriteAnswer::Full => Reply::ok(&shown),
+        WriteAnswer::Stale => Reply::ok(&before),
         WriteAnswer::Empty => Reply::ok(&shown).emptied(),
         WriteAnswer::WithoutFields => Reply::ok(&without_fields(shown)),
     }

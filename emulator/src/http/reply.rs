@@ -8,7 +8,7 @@ use http::{
 };
 use serde_json::{Value, json};
 
-use crate::{call::Call, refusal::Refusal};
+use crate::{call::Call, choices::ErrorForm, refusal::Refusal};
 
 const JSON: &str = "application/json; charset=utf-8";
 
@@ -76,13 +76,19 @@ impl Reply {
 }
 
 impl Refusal {
-    /// As Desk or as Chat says it.
-    pub(crate) fn answer(self, call: Call) -> Reply {
+    /// As Desk, in this form, or as Chat says it.
+    pub(crate) fn answer(self, call: Call, form: ErrorForm) -> Reply {
         let Self { status, code, detail } = self;
         if call.is_chat() {
-            Reply::json(status, &json!({"error": true, "code": code, "message": detail}))
-        } else {
-            Reply::json(status, &json!({"code": format!("desk{code}"), "detail": detail}))
+            let body = json!({"error": true, "code": code, "message": detail});
+            return Reply::json(status, &body);
         }
+
+        let body = match form {
+            ErrorForm::CodeAndDetail => json!({"code": format!("desk{code}"), "detail": detail}),
+            ErrorForm::Detail => json!({"detail": detail}),
+            ErrorForm::ByProperty => json!({"non_field_errors": [detail]}),
+        };
+        Reply::json(status, &body)
     }
 }

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::behaviour::{Behaviour, NestedFields, Reaction, TooLong, ValueUnit};
+use crate::behaviour::Behaviour;
+use crate::choices::{
+    Clearing, NestedFields, OptionCase, Reaction, RepeatedWrite, TooLong, ValueUnit,
+};
 use crate::refusal::Refusal;
 
 const LONGEST_KEY: usize = 20;
@@ -43,7 +46,7 @@ pub enum FieldKind {
 }
 
 /// The values of one ticket or customer, in the order they came.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Values(Vec<(String, String)>);
 
 impl Values {
@@ -58,6 +61,14 @@ impl Values {
             Some(stored) => stored.1 = value,
             None => self.0.push((key, value)),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= MOST_FIELDS
+    }
+
+    fn remove(&mut self, key: &str) {
+        self.0.retain(|(known, _)| known != key);
     }
 
     /// As the API shows them; their ids follow from their owner's.
@@ -76,56 +87,84 @@ pub(crate) struct Rules<'a> {
     pub(crate) behaviour: &'a Behaviour,
 }
 
+/// What becomes of one key of a call.
+enum Fate {
+    Store(String, String),
+    /// The field has no value any more.
+    Remove(String),
+    /// Left out without a word.
+    LeaveOut,
+    /// Left out with all the other keys of the call.
+    LeaveOutAll,
+}
+
 impl Rules<'_> {
     /// `stored` with what of `sent`, the `customFields` of a call, is to be stored.
     pub(crate) fn merged(self, stored: &Values, sent: &Value) -> Result<Values, Refusal> {
         let mut merged = stored.clone();
+        let mut stores_any = false;
+
         for (key, value) in self.opened(sent)? {
-            let Some((key, value)) = self.admitted(&key, &value)? else { continue };
-            if merged.get(&key).is_none() && merged.0.len() >= MOST_FIELDS {
-                without::<()>(self.behaviour.extra_field, || {
-                    format!("More than {MOST_FIELDS} custom fields.")
-                })?;
-                continue;
+            match self.fate(&key, &value)? {
+                Fate::Store(key, _) if merged.get(&key).is_none() && merged.is_full() => {
+                    if let Fate::LeaveOutAll = without(self.behaviour.extra_field, too_many)? {
+                        return Ok(stored.clone());
+                    }
+                }
+                Fate::Store(key, value) => {
+                    stores_any = true;
+                    merged.set(key, value);
+                }
+                Fate::Remove(key) => merged.remove(&key),
+                Fate::LeaveOut => {}
+                Fate::LeaveOutAll => return Ok(stored.clone()),
             }
-            merged.set(key, value);
         }
 
-        Ok(merged)
+        let repeats = stores_any && merged == *stored;
+        match self.behaviour.repeated_write {
+            RepeatedWrite::Refuse if repeats => Err(Refusal::invalid("Nothing would change.")),
+            RepeatedWrite::Refuse | RepeatedWrite::Accept => Ok(merged),
+        }
     }
 
     fn opened(self, sent: &Value) -> Result<Map<String, Value>, Refusal> {
         let refusal = || Refusal::invalid("customFields: a JSON string of an object is expected.");
-        match sent {
-            Value::String(text) => serde_json::from_str(text).map_err(|_| refusal()),
-            Value::Object(map) if self.behaviour.nested_fields == NestedFields::Accept => {
-                Ok(map.clone())
-            }
+        match (sent, self.behaviour.nested_fields) {
+            (Value::String(text), _) => serde_json::from_str(text).map_err(|_| refusal()),
+            (Value::Object(map), NestedFields::Accept) => Ok(map.clone()),
+            (Value::Object(_), NestedFields::Ignore) => Ok(Map::new()),
             _ => Err(refusal()),
         }
     }
 
-    /// The key and the value as they are to be stored, if they are.
-    fn admitted(self, key: &str, value: &Value) -> Result<Option<(String, String)>, Refusal> {
+    fn fate(self, key: &str, value: &Value) -> Result<Fate, Refusal> {
         let behaviour = self.behaviour;
         let Some(key) = limited(key, LONGEST_KEY, |_| 1, behaviour.long_key)? else {
-            return Ok(None);
+            return Ok(Fate::LeaveOut);
         };
         let Some(definition) = self.definitions.iter().find(|definition| definition.key == key)
         else {
             return without(behaviour.unknown_key, || format!("There is no custom field {key:?}."));
         };
+        if value.is_null() {
+            return cleared(behaviour.null_value, key);
+        }
+
         let wrong = || format!("The value of custom field {key:?} does not match its type.");
         let Some(text) = self.text(&definition.kind, value) else {
             return without(behaviour.wrong_value, wrong);
         };
+        if text.is_empty() && definition.kind == FieldKind::Text {
+            return cleared(behaviour.empty_value, key);
+        }
         let Some(text) = limited(&text, LONGEST_VALUE, self.unit(), behaviour.long_value)? else {
-            return Ok(None);
+            return Ok(Fate::LeaveOut);
         };
 
         match self.conforming(&definition.kind, text) {
-            Some(text) => Ok(Some((key, text))),
-            None => without(behaviour.wrong_value, wrong),
+            Ok(text) => Ok(Fate::Store(key, text)),
+            Err(reaction) => without(reaction, wrong),
         }
     }
 
@@ -142,18 +181,30 @@ impl Rules<'_> {
         match self.behaviour.value_unit {
             ValueUnit::Utf16 => char::len_utf16,
             ValueUnit::Bytes => char::len_utf8,
+            ValueUnit::CodePoints => |_| 1,
         }
     }
 
-    fn conforming(self, kind: &FieldKind, text: String) -> Option<String> {
+    /// As it is to be stored, or what becomes of a value that is not of this type.
+    fn conforming(self, kind: &FieldKind, text: String) -> Result<String, Reaction> {
+        let behaviour = self.behaviour;
         match kind {
-            FieldKind::Text => Some(text),
-            FieldKind::Integer => {
-                let number: i64 = text.parse().ok()?;
-                Some(if self.behaviour.normalise_integers { number.to_string() } else { text })
+            FieldKind::Text => Ok(text),
+            FieldKind::Integer => match text.parse::<i64>() {
+                Ok(number) if behaviour.normalise_integers => Ok(number.to_string()),
+                Ok(_) => Ok(text),
+                Err(_) => Err(behaviour.wrong_value),
+            },
+            FieldKind::Link if !is_link(&text) => Err(behaviour.wrong_value),
+            FieldKind::Link if behaviour.normalise_links => Ok(with_lower_host(&text)),
+            FieldKind::Link => Ok(text),
+            FieldKind::Dropdown(options) => {
+                let same = |option: &&String| match behaviour.option_case {
+                    OptionCase::Exact => **option == text,
+                    OptionCase::Ignore => option.to_lowercase() == text.to_lowercase(),
+                };
+                options.iter().find(same).cloned().ok_or(behaviour.bad_option)
             }
-            FieldKind::Link => is_link(&text).then_some(text),
-            FieldKind::Dropdown(options) => options.contains(&text).then_some(text),
         }
     }
 }
@@ -173,12 +224,28 @@ pub fn stored(
     merged.map(|values| values.0.into_iter().collect()).map_err(|refusal| refusal.detail)
 }
 
-/// What a reaction makes of the call: it goes on without the key, or is refused.
-fn without<T>(reaction: Reaction, detail: impl FnOnce() -> String) -> Result<Option<T>, Refusal> {
+/// What a reaction makes of the call: it goes on without the key, or without any, or is refused.
+fn without(reaction: Reaction, detail: impl FnOnce() -> String) -> Result<Fate, Refusal> {
     match reaction {
-        Reaction::Drop => Ok(None),
+        Reaction::Drop => Ok(Fate::LeaveOut),
+        Reaction::DropAll => Ok(Fate::LeaveOutAll),
         Reaction::Refuse => Err(Refusal::invalid(detail())),
     }
+}
+
+fn cleared(clearing: Clearing, key: String) -> Result<Fate, Refusal> {
+    match clearing {
+        Clearing::Store => Ok(Fate::Store(key, String::new())),
+        Clearing::Remove => Ok(Fate::Remove(key)),
+        Clearing::Keep => Ok(Fate::LeaveOut),
+        Clearing::Refuse => {
+            Err(Refusal::invalid(format!("Custom field {key:?} may not be empty.")))
+        }
+    }
+}
+
+fn too_many() -> String {
+    format!("More than {MOST_FIELDS} custom fields.")
 }
 
 fn limited(
@@ -201,6 +268,13 @@ fn limited(
             "Ensure that a custom field has no more than {longest} characters."
         ))),
     }
+}
+
+/// With the scheme and the host in lower case.
+fn with_lower_host(link: &str) -> String {
+    let host_ends = link.match_indices('/').nth(2).map_or(link.len(), |(at, _)| at);
+    let (host, path) = link.split_at(host_ends);
+    format!("{}{path}", host.to_lowercase())
 }
 
 fn is_link(text: &str) -> bool {

@@ -17,6 +17,7 @@ use crate::model::message::Message;
 use crate::model::setup::Setup;
 use crate::model::ticket::{Ticket, Visible};
 use crate::model::webhook_setting::WebhookSetting;
+use crate::rate::Rate;
 
 const FIRST_TICKET: u64 = 7_455_126;
 pub(crate) const FIRST_CUSTOMER: u64 = 5_556_923;
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) webhook_settings: BTreeMap<String, WebhookSetting>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) log: Log,
+    pub(crate) rate: Rate,
     fields: Vec<FieldDefinition>,
     customer_fields: Vec<FieldDefinition>,
     lookups: u64,
@@ -57,6 +59,7 @@ impl State {
             webhook_settings: BTreeMap::new(),
             faults: Vec::new(),
             log: Log::default(),
+            rate: Rate::default(),
             fields: setup.fields,
             customer_fields: setup.customer_fields,
             lookups: 0,

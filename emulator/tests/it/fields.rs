@@ -53,9 +53,7 @@ async fn wrong_type_is_dropped_or_refuses_the_call() {
         json!({"cart-items": ""}),
         json!({"order-link": "example.com/1"}),
         json!({"order-link": "ftp://example.com/1"}),
-        json!({"tier": "Gold"}),
         json!({"note": 3}),
-        json!({"note": null}),
         json!({"note": {"a": "b"}}),
     ] {
         world.desk.set_behaviour(|behaviour| behaviour.wrong_value = Reaction::Drop);

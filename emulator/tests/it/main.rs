@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in a test, but not in what the tests share.
 
 mod chat;
+mod choices;
 mod client;
 mod customers;
 mod faults;

@@ -1,4 +1,4 @@
-use desk_emulator::{Seed, Transfer, UnknownGroup, WriteAnswer};
+use desk_emulator::{ClosedWrites, Seed, Transfer, UnknownGroup, WriteAnswer};
 use serde_json::{Value, json};
 
 use crate::client::world;
@@ -157,7 +157,7 @@ async fn a_closed_ticket_refuses_writes_unless_told_otherwise() {
     );
     assert_ne!(closed["closeStatus"], "NOT_CLOSED");
     assert_eq!(world.patch_fields(ticket, json!({"order-id": "A"})).await.0, 400);
-    world.desk.set_behaviour(|behaviour| behaviour.closed_refuses_writes = false);
+    world.desk.set_behaviour(|behaviour| behaviour.closed_writes = ClosedWrites::Accept);
 
     assert_eq!(world.patch_fields(ticket, json!({"order-id": "A"})).await.0, 200);
 }
