@@ -135,6 +135,7 @@ impl Credentials {
 pub struct Secrets {
     store: Box<dyn ParameterStore>,
     slots: HashMap<AppId, Slot>,
+    ttl: Duration,
     stale_served: AtomicU64,
 }
 
@@ -157,7 +158,13 @@ impl Secrets {
         let slot =
             |app_id: &AppId| Slot { path: config.parameter_path(app_id), kept: Mutex::default() };
         let slots = config.app_ids.iter().map(|app_id| (app_id.clone(), slot(app_id))).collect();
-        Self { store, slots, stale_served: AtomicU64::new(0) }
+        Self { store, slots, ttl: CACHE_TTL, stale_served: AtomicU64::new(0) }
+    }
+
+    /// The same, keeping a copy for so long: for a store that costs nothing to ask.
+    #[must_use]
+    pub fn keep_for(self, ttl: Duration) -> Self {
+        Self { ttl, ..self }
     }
 
     /// The application's credentials, at most [`CACHE_TTL`] old if the store answers.
@@ -172,7 +179,7 @@ impl Secrets {
         let slot = self.slots.get(app_id).ok_or(Unavailable)?;
         let mut kept = slot.kept.lock().await;
         if let Some(credentials) = &kept.credentials
-            && kept.fresh_until.is_some_and(|until| now < until && until <= now + CACHE_TTL)
+            && kept.fresh_until.is_some_and(|until| now < until && until <= now + self.ttl)
         {
             return Ok(Arc::clone(credentials));
         }
@@ -240,7 +247,7 @@ impl Secrets {
             tracing::warn!(%app_id, parameter, "ten secrets of a kind are live; what stands below them is ignored");
         }
         kept.credentials = Some(Arc::new(credentials));
-        kept.fresh_until = Some(now + CACHE_TTL);
+        kept.fresh_until = Some(now + self.ttl);
 
         true
     }
@@ -311,6 +318,15 @@ mod tests {
         assert_eq!(token(&secrets.get(&app, at(299)).await.unwrap()), "one");
         assert_eq!(answers.lock().unwrap().len(), 1);
         assert_eq!(token(&secrets.get(&app, at(300)).await.unwrap()), "two");
+    }
+
+    #[tokio::test]
+    async fn store_that_costs_nothing_is_asked_every_time() {
+        let (secrets, app, _) =
+            secrets(vec![Ok(vec![("desk-api-token", "one")]), Ok(vec![("desk-api-token", "two")])]);
+        let secrets = secrets.keep_for(Duration::ZERO);
+        assert_eq!(token(&secrets.get(&app, at(0)).await.unwrap()), "one");
+        assert_eq!(token(&secrets.get(&app, at(0)).await.unwrap()), "two");
     }
 
     #[tokio::test]

@@ -103,8 +103,8 @@ pub(crate) struct Run {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Example: stay up, then paste the commands that it prints into another terminal
-  cargo handoff serve
+Example: stay up, and look at the page whose address it prints
+  cargo handoff serve --open
 
 Example: against a Desk of your own, where the tickets are real
   DESK_API_TOKEN=... cargo handoff serve --app-id YOUR-APP-ID --fields fields.json \\
@@ -125,6 +125,9 @@ pub(crate) struct Serve {
     /// The Sendbird application that is served
     #[arg(long, value_name = "ID", default_value = APP_ID, value_parser = app_id)]
     pub(crate) app_id: AppId,
+    /// Open the page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -163,8 +166,23 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
+/// A route that takes handoffs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Route {
+    /// POST /webhooks/handoff
+    #[default]
+    Webhook,
+    /// POST /handoffs
+    Handoffs,
+    /// POST /handoffs/preview
+    Preview,
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example: a sample event to the `serve` in another terminal
+  cargo handoff send events/handoff.json --local
+
 Example: what would happen to a handoff, at a deployed stack (its output PreviewUrl)
   export SIGNING_SECRET=...
   cargo handoff send body.json --secret-env SIGNING_SECRET \\
@@ -178,12 +196,21 @@ pub(crate) struct Send {
     pub(crate) file: PathBuf,
     /// A route of the stack: its outputs WebhookUrl, HandoffsUrl and PreviewUrl; https, or http on
     /// this machine
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: String,
+    #[arg(long, value_name = "URL", required_unless_present = "local", requires = "secret_env")]
+    pub(crate) url: Option<String>,
     /// The environment variable that holds the application's signing-secret, or with --bearer its
     /// bearer-token
-    #[arg(long, value_name = "NAME")]
-    pub(crate) secret_env: String,
+    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    pub(crate) secret_env: Option<String>,
+    /// Send to the `serve` that is up on this machine, with the local-only secret
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) local: bool,
+    /// The port of that `serve`
+    #[arg(long, value_name = "PORT", default_value_t = 9000, requires = "local")]
+    pub(crate) port: u16,
+    /// The route of that `serve`
+    #[arg(long, value_name = "ROUTE", value_enum, default_value_t, requires = "local")]
+    pub(crate) route: Route,
     /// Send the secret as a bearer token in place of a signature
     #[arg(long)]
     pub(crate) bearer: bool,

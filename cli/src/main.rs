@@ -13,6 +13,7 @@ mod error;
 mod input;
 mod local;
 mod output;
+mod page;
 mod remote;
 mod settings;
 

@@ -1,6 +1,9 @@
 //! What stands in for a deployment: the application and the secret of the sample events, and
 //! parameters that are given instead of read from SSM.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use desk_handoff::secrets::{Parameter, ParameterStore};
 use desk_handoff::store::{BoxFuture, StoreError};
 
@@ -13,16 +16,33 @@ pub(crate) const BEARER: &str = "local-only-bearer-token";
 /// The header of the signature.
 pub(crate) const SIGNATURE: &str = "x-sendbird-signature";
 
-/// What SSM would hold.
-#[derive(Default)]
-pub(crate) struct Parameters(pub(crate) Vec<(&'static str, String)>);
+/// What SSM would hold. A clone is the same store.
+#[derive(Clone, Default)]
+pub(crate) struct Parameters(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+impl Parameters {
+    /// Stores a parameter, in place of what it held.
+    pub(crate) fn set(&self, name: &'static str, value: impl Into<String>) {
+        self.all().insert(name, value.into());
+    }
+
+    /// What a parameter holds.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.all().get(name).cloned()
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl ParameterStore for Parameters {
     fn by_path<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
-        let parameter = |(name, value): &(&str, String)| Parameter {
+        let parameter = |(name, value): (&&str, &String)| Parameter {
             name: (*name).to_owned(),
             value: value.clone().into(),
         };
-        Box::pin(std::future::ready(Ok(self.0.iter().map(parameter).collect())))
+        let all = self.all().iter().map(parameter).collect();
+        Box::pin(std::future::ready(Ok(all)))
     }
 }

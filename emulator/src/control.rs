@@ -11,7 +11,8 @@ use crate::faults::Fault;
 use crate::http::log::Seen;
 use crate::model::clock;
 use crate::model::customer::Customer;
-use crate::model::fields::Values;
+use crate::model::fields::{FieldDefinition, Values};
+use crate::model::group::Group;
 use crate::model::message::Message;
 use crate::model::ticket::{CLOSED, INITIALIZED, PENDING, PROACTIVE};
 use crate::model::webhook_setting::WebhookSetting;
@@ -141,6 +142,27 @@ impl Emulator {
         self.state().ticket_mut(id).priority = priority.into();
     }
 
+    /// A human agent gives the ticket to another team; without a key, to the Default team.
+    ///
+    /// # Panics
+    ///
+    /// When no team has this key.
+    #[track_caller]
+    pub fn set_team(&self, id: u64, key: Option<&str>) {
+        let mut state = self.state();
+        let team = match key {
+            Some(key) => state.group_with_key(key),
+            None => state.groups.iter().position(Group::is_default),
+        };
+        state.ticket_mut(id).group =
+            Some(team.unwrap_or_else(|| panic!("there is no team {key:?}")));
+    }
+
+    /// Somebody changes the ticket fields in the dashboard: from now on there are these.
+    pub fn define_fields(&self, fields: Vec<FieldDefinition>) {
+        self.state().define_fields(fields);
+    }
+
     /// A human agent gives the ticket another title.
     #[track_caller]
     pub fn rename(&self, id: u64, title: impl Into<String>) {
@@ -150,7 +172,18 @@ impl Emulator {
     /// The customer writes in the ticket's channel for the first time: it is pending.
     #[track_caller]
     pub fn first_customer_message(&self, id: u64) {
-        self.state().ticket_mut(id).customer_writes("Hello?");
+        self.customer_message(id, "Hello?");
+    }
+
+    /// The customer writes this in the ticket's channel.
+    #[track_caller]
+    pub fn customer_message(&self, id: u64, text: &str) {
+        self.state().ticket_mut(id).customer_writes(text);
+    }
+
+    /// The ids of all tickets, ordered.
+    pub fn ticket_ids(&self) -> Vec<u64> {
+        self.state().tickets.keys().copied().collect()
     }
 
     /// All tickets as the API would show them, also those not visible yet, ordered by id.
@@ -215,6 +248,16 @@ impl Emulator {
     pub fn inject(&self, fault: Fault) {
         fault.check();
         self.state().faults.push(fault);
+    }
+
+    /// What goes wrong from now on, in the order in which it was injected.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.state().faults.clone()
+    }
+
+    /// What it does now where a live Desk may do this or that.
+    pub fn behaviour(&self) -> Behaviour {
+        self.state().behaviour.clone()
     }
 
     /// Nothing goes wrong any more.

@@ -53,6 +53,21 @@ impl Fault {
         self
     }
 
+    /// The call that it strikes.
+    pub fn call(&self) -> Call {
+        self.call
+    }
+
+    /// How often it strikes yet; `None`: until it is cleared.
+    pub fn left(&self) -> Option<u32> {
+        self.left
+    }
+
+    /// What goes wrong.
+    pub fn kind(&self) -> &FaultKind {
+        &self.kind
+    }
+
     /// Panics if it could not be sent.
     #[track_caller]
     pub(crate) fn check(&self) {

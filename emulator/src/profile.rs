@@ -159,7 +159,8 @@ macro_rules! settings {
                 }
             }
 
-            fn apply(&self, behaviour: &mut Behaviour) {
+            /// Makes these a part of the behaviour of a Desk. What is not known stays as it is.
+            pub fn apply(&self, behaviour: &mut Behaviour) {
                 $(if let Some(known) = self.$name {
                     behaviour.$name = known;
                 })*

@@ -22,6 +22,10 @@ impl Refusal {
         Self::new(404, 404_100, "Not found.")
     }
 
+    pub(crate) fn misdirected() -> Self {
+        Self::new(421, 421_100, "This Desk is not reached under that name.")
+    }
+
     pub(crate) fn media_type(kind: &str) -> Self {
         Self::new(415, 415_100, format!("Unsupported media type {kind:?}."))
     }

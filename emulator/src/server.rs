@@ -156,6 +156,9 @@ impl Shared {
         // An error means that the emulator is no more: a request on a connection left open comes
         // too late.
         self.over.has_changed().ok()?;
+        if !self.is_addressed(request) {
+            return Some(self.refused(Refusal::misdirected(), Call::Any));
+        }
         let Some(route) = Route::find(&request.method, request.uri.path()) else {
             self.state().log.unknown(request);
             return Some(self.refused(Refusal::not_found(), Call::Any));
@@ -171,6 +174,16 @@ impl Shared {
             None if authorised => Some(self.work(&route, request)),
             None => Some(self.refused(Refusal::unauthorised(), route.call)),
         }
+    }
+
+    /// Whether it came under an address of ours: a web page may have a name of its own that leads
+    /// here, and knows the published token.
+    fn is_addressed(&self, request: &ApiRequest) -> bool {
+        let state = self.state();
+        let own = state.base.trim_start_matches("http://");
+        let port = own.rsplit(':').next().unwrap_or_default();
+        let host = request.header("host").unwrap_or_default();
+        host == own || host == format!("localhost:{port}")
     }
 
     /// The answer of a Desk with which nothing goes wrong.

@@ -24,7 +24,7 @@ use crate::output::answer::{Done, Problem, ignored};
 use crate::output::outcomes;
 use crate::output::outcomes::Last;
 use crate::output::{Out, shown};
-use crate::settings::SIGNATURE;
+use crate::settings::{BEARER, SIGNATURE, SIGNING_SECRET};
 
 /// Longer than API Gateway waits.
 const PATIENCE: Duration = Duration::from_secs(35);
@@ -44,9 +44,10 @@ struct Answered {
 }
 
 pub(crate) fn send(args: &args::Send, out: &mut Out) -> Result<End, CliError> {
-    let (given, host) = this_machine(&args.url);
+    let target = target(args)?;
+    let (given, host) = this_machine(&target.url);
     let url = route(&given, args.app_id.as_ref())?;
-    let secret = secret::from_environment("--secret-env", &args.secret_env)?;
+    let secret = target.secret;
     let input = Input::read(&args.file)?;
     let authentication = authentication(&input.body, &secret, args.bearer)?;
     let headers = [authentication].into_iter().chain(host);
@@ -64,6 +65,46 @@ pub(crate) fn send(args: &args::Send, out: &mut Out) -> Result<End, CliError> {
     }
 
     Ok(if done { End::Done } else { End::Found })
+}
+
+/// Where to, and with which secret.
+struct Target {
+    url: String,
+    secret: SecretString,
+}
+
+fn target(args: &args::Send) -> Result<Target, CliError> {
+    let (Some(url), Some(name)) = (&args.url, &args.secret_env) else {
+        return local_target(args);
+    };
+    let secret = secret::from_environment("--secret-env", name)?;
+    Ok(Target { url: url.clone(), secret })
+}
+
+/// The `serve` on this machine. It is asked who it is first: nothing is signed for a stranger.
+fn local_target(args: &args::Send) -> Result<Target, CliError> {
+    let base = format!("http://127.0.0.1:{}", args.port);
+    let client = http_client::new()
+        .map_err(|error| CliError::Work(format!("there is no HTTP client: {error}")))?;
+    let about = client.get(format!("{base}/page/about")).timeout(PATIENCE);
+    let about = runtime()?.block_on(async {
+        let answer = about.send().await.ok()?;
+        serde_json::from_str::<Value>(&answer.text().await.ok()?).ok()
+    });
+    if about.is_none_or(|about| about["program"] != "desk-handoff") {
+        return Err(CliError::Work(format!(
+            "no `cargo handoff serve` is up on port {}: start one, or say where with --port",
+            args.port
+        )));
+    }
+
+    let path = match args.route {
+        args::Route::Webhook => "/webhooks/handoff",
+        args::Route::Handoffs => "/handoffs",
+        args::Route::Preview => "/handoffs/preview",
+    };
+    let secret = if args.bearer { BEARER } else { SIGNING_SECRET };
+    Ok(Target { url: format!("{base}{path}"), secret: secret.into() })
 }
 
 fn take_out(secret: &str, answer: &mut Value) {

@@ -5,6 +5,7 @@
 //! command.
 
 use desk_emulator::{FieldDefinition, FieldKind as DeskKind};
+use desk_handoff::json_reader::ReadError;
 use desk_handoff::rules::{FieldKind, Rules};
 
 use crate::args;
@@ -38,10 +39,15 @@ impl Fields {
     }
 
     fn parse(name: &str, text: String) -> Result<Self, CliError> {
-        let rules = Rules::parse(&text).map_err(|problems| {
+        Self::of(text).map_err(|problems| {
             let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
             CliError::Use(format!("{name} is not a usable fields file:{lines}"))
-        })?;
+        })
+    }
+
+    /// The document in this text, or everything that is wrong with it.
+    pub(crate) fn of(text: String) -> Result<Self, Vec<ReadError>> {
+        let rules = Rules::parse(&text)?;
         Ok(Self { text, rules })
     }
 

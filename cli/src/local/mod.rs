@@ -5,11 +5,15 @@
 //! `worker::work`, and Desk is met over real HTTP. The signing secret is published, so it proves
 //! nothing anywhere but here.
 
+pub(crate) mod current;
+pub(crate) mod journal;
+pub(crate) mod noted;
 pub(crate) mod queue;
 pub(crate) mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use desk_emulator::{Emulator, Group, Setup};
 use desk_handoff::app::{App, Health, Invocation, PAUSE};
@@ -21,12 +25,15 @@ use desk_handoff::handoff::{self, BadBody, Event};
 use desk_handoff::metrics::Metrics;
 use desk_handoff::secrets::{self, CHAT_API_TOKEN, DESK_API_TOKEN, Secrets};
 use desk_handoff::{api, http_client};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use lambda_http::{Body, Request, Response};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::error::CliError;
 use crate::input::fields::Fields;
+use crate::local::journal::{Journal, Route, State, Step};
+use crate::local::noted::{AfterWrite, NotedClaims, NotedQueue, NotedTransport};
 use crate::local::queue::MemoryQueue;
 use crate::settings::{BEARER, Parameters, SIGNATURE, SIGNING_SECRET};
 
@@ -38,6 +45,10 @@ pub(crate) struct Local {
     pub(crate) app: App,
     /// The stack's own.
     pub(crate) queue: MemoryQueue,
+    pub(crate) parameters: Parameters,
+    pub(crate) journal: Arc<Journal>,
+    /// Told after every call that may have changed something at Desk.
+    pub(crate) after_write: Arc<OnceLock<AfterWrite>>,
     invocations: AtomicU64,
 }
 
@@ -64,29 +75,75 @@ impl Local {
         let config = config?;
         let client = http_client::new()
             .map_err(|error| CliError::Work(format!("there is no HTTP client: {error}")))?;
-        let secrets = Secrets::new(Box::new(parameters(desk, fields)), &config);
-        let queue = MemoryQueue::default();
-        let (claims, metrics) = (Box::new(Memory::default()), Metrics::new(Box::new(())));
-        let transport = Box::new(HttpTransport(client));
+        let parameters = parameters(desk, fields);
+        // What is changed here holds at once: the store costs nothing to ask.
+        let secrets = Secrets::new(Box::new(parameters.clone()), &config).keep_for(Duration::ZERO);
+        let (queue, journal) = (MemoryQueue::default(), Arc::new(Journal::default()));
+        let after_write = Arc::new(OnceLock::new());
+
+        let transport = NotedTransport {
+            inner: HttpTransport(client),
+            journal: Arc::clone(&journal),
+            after_write: Arc::clone(&after_write),
+        };
+        let noted_queue = NotedQueue { inner: queue.clone(), journal: Arc::clone(&journal) };
+        let claims = NotedClaims { inner: Memory::default(), journal: Arc::clone(&journal) };
         let app = App {
             config,
             secrets,
-            transport,
-            queue: Box::new(queue.clone()),
-            claims,
-            metrics,
+            transport: Box::new(transport),
+            queue: Box::new(noted_queue),
+            claims: Box::new(claims),
+            metrics: Metrics::new(Box::new(())),
             pause: PAUSE,
             pace: None,
             health: Health::default(),
             waits_for_desk: false,
         };
 
-        Ok(Self { app, queue, invocations: AtomicU64::new(0) })
+        let invocations = AtomicU64::new(0);
+        Ok(Self { app, queue, parameters, journal, after_write, invocations })
     }
 
     /// What the deployed function would answer.
     pub(crate) async fn answer(&self, request: &Request) -> Response<Body> {
         api::handle(&self.app, request, &self.invocation(TIME_TO_ANSWER)).await
+    }
+
+    /// The same, noted in the journal if the request is one that hands over; gives its number there.
+    pub(crate) async fn answer_noted(&self, request: &Request) -> (Option<u64>, Response<Body>) {
+        let route = Route::of(request.uri().path()).filter(|_| request.method() == Method::POST);
+        let Some(route) = route else { return (None, self.answer(request).await) };
+
+        let began = Instant::now();
+        let body = String::from_utf8_lossy(request.body()).into_owned();
+        let id = self.journal.begin(route, body);
+        let response = current::within(Some(id), self.answer(request)).await;
+        let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());
+        let handoff = match understand(request.body(), &self.app.config.app_ids[0], key) {
+            Ok(Event::Handoff(handoff)) => Some(handoff),
+            Ok(Event::Ignored(_)) | Err(_) => None,
+        };
+
+        self.journal.note(id, |entry| {
+            entry.status = response.status().as_u16();
+            entry.took = began.elapsed();
+            entry.handoff = handoff;
+            // The worker may have been faster.
+            if entry.state == State::Working {
+                let is_known = entry.steps.iter().any(Step::is_known_to_the_queue);
+                entry.state = match state(response.status(), &answer) {
+                    State::Queued if is_known => State::Done(REPEATED.to_owned()),
+                    state => state,
+                };
+            }
+            if answer["fields"].is_array() && entry.report.is_none() {
+                entry.report = Some(answer.clone());
+            }
+            entry.answer = answer;
+        });
+        (Some(id), response)
     }
 
     /// What Lambda would say of an invocation that has so much time.
@@ -142,14 +199,28 @@ fn now_in_millis() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The end of what the queue holds already, from an earlier request.
+const REPEATED: &str = "repeated";
+
+/// Where a handoff stands after this answer.
+fn state(status: StatusCode, answer: &Value) -> State {
+    match answer["status"].as_str() {
+        Some("ignored") => State::Ignored,
+        Some("queued") => State::Queued,
+        Some(ended) => State::Done(ended.to_owned()),
+        None => State::Refused(status.as_u16()),
+    }
+}
+
 /// What SSM would hold of this application.
 fn parameters(desk: &Desk, fields: &Fields) -> Parameters {
-    let mut values = vec![
-        (DESK_API_TOKEN, desk.token.clone()),
-        (secrets::SIGNING_SECRET, SIGNING_SECRET.to_owned()),
-        (secrets::BEARER_TOKEN, BEARER.to_owned()),
-        (secrets::FIELDS, fields.text.clone()),
-    ];
-    values.extend(desk.chat_token.clone().map(|token| (CHAT_API_TOKEN, token)));
-    Parameters(values)
+    let parameters = Parameters::default();
+    parameters.set(DESK_API_TOKEN, desk.token.as_str());
+    parameters.set(secrets::SIGNING_SECRET, SIGNING_SECRET);
+    parameters.set(secrets::BEARER_TOKEN, BEARER);
+    parameters.set(secrets::FIELDS, fields.text.as_str());
+    if let Some(token) = &desk.chat_token {
+        parameters.set(CHAT_API_TOKEN, token.as_str());
+    }
+    parameters
 }

@@ -61,6 +61,50 @@ impl MemoryQueue {
         self.0.changed.notify_one();
     }
 
+    /// Puts an entry on the queue for this entry of the journal; says whether the event was known
+    /// already, and so lies on the queue once.
+    pub(crate) fn put(&self, entry: &QueueEntry, origin: Option<u64>) -> bool {
+        let is_known = self.with(|line| line.send(entry, origin, Instant::now()));
+        self.0.changed.notify_one();
+        is_known
+    }
+
+    /// What is not done yet, in the order of its arrival.
+    pub(crate) fn waiting(&self) -> Vec<Waiting> {
+        let now = Instant::now();
+        self.with(|line| line.messages.iter().map(|message| message.waiting(now)).collect())
+    }
+
+    /// What was given up.
+    pub(crate) fn dead(&self) -> Vec<Waiting> {
+        let now = Instant::now();
+        self.with(|line| line.dead.iter().map(|message| message.waiting(now)).collect())
+    }
+
+    /// The entry of the journal that a message in hand comes from.
+    pub(crate) fn origin(&self, message_id: &str) -> Option<u64> {
+        self.with(|line| line.messages.iter().find(|message| message.id == message_id)?.origin)
+    }
+
+    /// Puts what was given up on the queue again, and says from where it comes.
+    pub(crate) fn redrive(&self) -> Vec<Option<u64>> {
+        let origins = self.with(Line::redrive);
+        self.0.changed.notify_one();
+        origins
+    }
+
+    /// Lets what is put off come at once.
+    pub(crate) fn hurry(&self) {
+        self.with(|line| {
+            for message in &mut line.messages {
+                if let State::PutOff(_) = message.state {
+                    message.state = State::Waiting;
+                }
+            }
+        });
+        self.0.changed.notify_one();
+    }
+
     /// How many messages are not done, and how many were given up.
     pub(crate) fn left(&self) -> (usize, usize) {
         self.with(|line| (line.messages.len(), line.dead.len()))
@@ -73,8 +117,7 @@ impl MemoryQueue {
 
 impl Queue for MemoryQueue {
     fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.with(|line| line.send(entry, Instant::now()));
-        self.0.changed.notify_one();
+        self.put(entry, None);
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -99,10 +142,21 @@ struct Line {
     sent: u64,
 }
 
+/// A message as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) origin: Option<u64>,
+    pub(crate) receipts: u32,
+    pub(crate) in_flight: bool,
+    /// How long until it may be handed out; nothing if it may be now.
+    pub(crate) next: Duration,
+}
+
 #[derive(Debug)]
 struct Message {
     id: String,
     entry: QueueEntry,
+    origin: Option<u64>,
     receipts: u32,
     state: State,
 }
@@ -115,11 +169,12 @@ enum State {
 }
 
 impl Line {
-    fn send(&mut self, entry: &QueueEntry, now: Instant) {
+    /// Whether the event was known already.
+    fn send(&mut self, entry: &QueueEntry, origin: Option<u64>, now: Instant) -> bool {
         self.taken.retain(|_, at| now < *at + DEDUPLICATION);
         let event = (entry.group.clone(), entry.deduplication.clone());
         if self.taken.contains_key(&event) {
-            return;
+            return true;
         }
         self.taken.insert(event, now);
         self.sent += 1;
@@ -128,9 +183,20 @@ impl Line {
         self.messages.push(Message {
             id,
             entry: entry.clone(),
+            origin,
             receipts: 0,
             state: State::Waiting,
         });
+        false
+    }
+
+    fn redrive(&mut self) -> Vec<Option<u64>> {
+        let letters = std::mem::take(&mut self.dead).into_iter();
+        let fresh = letters.map(|dead| Message { receipts: 0, state: State::Waiting, ..dead });
+        let fresh: Vec<Message> = fresh.collect();
+        let origins = fresh.iter().map(|message| message.origin).collect();
+        self.messages.extend(fresh);
+        origins
     }
 
     /// The first message of each group that is free.
@@ -184,6 +250,15 @@ impl Line {
 }
 
 impl Message {
+    fn waiting(&self, now: Instant) -> Waiting {
+        let next = match self.state {
+            State::PutOff(until) => until.saturating_duration_since(now),
+            State::Waiting | State::InFlight => Duration::ZERO,
+        };
+        let in_flight = self.state == State::InFlight;
+        Waiting { origin: self.origin, receipts: self.receipts, in_flight, next }
+    }
+
     /// Whether it keeps its group from being handed out.
     fn is_holding(&self, now: Instant) -> bool {
         match self.state {
@@ -226,7 +301,9 @@ mod tests {
     /// A line that holds these: group and event. The body is both.
     fn line(entries: &[(&str, &str)], now: Instant) -> Line {
         let mut line = Line::default();
-        entries.iter().for_each(|(group, event)| line.send(&entry(group, event), now));
+        entries.iter().for_each(|(group, event)| {
+            line.send(&entry(group, event), None, now);
+        });
         line
     }
 
@@ -288,7 +365,7 @@ mod tests {
         let now = Instant::now();
         let mut line = line(&[("a", "1"), ("a", "2")], now);
         let first = line.receive(now);
-        line.send(&entry("b", "1"), now);
+        line.send(&entry("b", "1"), None, now);
         assert_eq!(bodies(&line.receive(now)), ["b1"]);
         line.settle(&first, &SqsBatchResponse::default());
         assert_eq!(bodies(&line.receive(now)), ["a2"]);
@@ -301,7 +378,7 @@ mod tests {
         let batch = line.receive(now);
         line.postpone(handle(&batch), now + MINUTE).unwrap();
         line.settle(&batch, &failed(&batch, &[0]));
-        line.send(&entry("b", "1"), now);
+        line.send(&entry("b", "1"), None, now);
         assert_eq!(
             (bodies(&line.receive(now)), line.next_change(now)),
             (vec!["b1"], Some(now + MINUTE))
@@ -334,9 +411,9 @@ mod tests {
         let batch = line.receive(now);
         assert_eq!(bodies(&batch), ["a1", "b1"]);
         line.settle(&batch, &SqsBatchResponse::default());
-        line.send(&entry("a", "1"), now + 4 * MINUTE);
+        line.send(&entry("a", "1"), None, now + 4 * MINUTE);
         assert_eq!(bodies(&line.receive(now + 4 * MINUTE)), Vec::<&str>::new());
-        line.send(&entry("a", "1"), now + 5 * MINUTE);
+        line.send(&entry("a", "1"), None, now + 5 * MINUTE);
         assert_eq!(bodies(&line.receive(now + 5 * MINUTE)), ["a1"]);
     }
 
@@ -350,13 +427,45 @@ mod tests {
             assert!(line.dead.is_empty());
             line.settle(&batch, &failed(&batch, &[0]));
         }
-        line.send(&entry("a", "2"), now);
+        line.send(&entry("a", "2"), None, now);
         assert_eq!(bodies(&line.receive(now)), ["a2"]);
 
         assert_eq!(
             line.dead.iter().map(|message| message.entry.body.as_str()).collect::<Vec<_>>(),
             ["a1"]
         );
+    }
+
+    #[test]
+    fn redriven_letter_begins_anew() {
+        let now = Instant::now();
+        let mut line = Line::default();
+        line.send(&entry("a", "1"), Some(7), now);
+        for _ in 0..12 {
+            let batch = line.receive(now);
+            line.settle(&batch, &failed(&batch, &[0]));
+        }
+        assert_eq!(line.redrive(), [Some(7)]);
+        assert_eq!(count(&line.receive(now)), "1");
+        assert!(line.dead.is_empty());
+    }
+
+    #[test]
+    fn page_sees_when_a_message_comes_again() {
+        let queue = MemoryQueue::default();
+        assert!(!queue.put(&entry("a", "1"), Some(3)));
+        assert!(queue.put(&entry("a", "1"), Some(4)), "the same event lies there once");
+        let batch = queue.receive();
+        let id = batch.records[0].message_id.as_deref().unwrap();
+        assert_eq!(queue.origin(id), Some(3));
+        assert!(queue.waiting()[0].in_flight);
+
+        let later = Instant::now() + MINUTE;
+        queue.with(|line| line.postpone(handle(&batch), later)).unwrap();
+        let waiting = &queue.waiting()[0];
+        assert!(!waiting.in_flight && waiting.next > MINUTE / 2, "{waiting:?}");
+        queue.hurry();
+        assert_eq!(queue.waiting()[0].next, Duration::ZERO);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 //! are shorter: nobody wants to wait for half a minute here.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use desk_handoff::app::JobError;
@@ -13,8 +13,9 @@ use desk_handoff::queue::Queue as _;
 use desk_handoff::report::Report;
 use desk_handoff::worker::{MAX_BACKOFF, MessageError, backoff, work};
 
-use crate::local::Local;
+use crate::local::journal::{self, Happened, State};
 use crate::local::queue::MAX_RECEIPTS;
+use crate::local::{Local, current};
 use crate::output::explain::ending;
 
 /// As template.yaml gives the `worker` function.
@@ -54,8 +55,9 @@ impl Local {
         let mut answer = SqsBatchResponse::default();
         for record in &batch.records {
             let invocation = self.invocation(TIME_TO_WORK);
-            let result = work(&self.app, record, &invocation).await;
             let message = record.message_id.clone().unwrap_or_default();
+            let origin = self.queue.origin(&message);
+            let result = current::within(origin, work(&self.app, record, &invocation)).await;
             let mut again = None;
             if let Err(error) = &result {
                 let mut failure = BatchItemFailure::default();
@@ -63,15 +65,44 @@ impl Local {
                 answer.batch_item_failures.push(failure);
                 again = self.put_off(record, error).await;
             }
-            report(Tried { message, result, again });
+            let tried = Tried { message, result, again };
+            if let Some(origin) = origin {
+                self.note_try(origin, record, &tried);
+            }
+            report(tried);
         }
 
         self.queue.settle(&batch, &answer);
     }
 
+    fn note_try(&self, origin: u64, record: &SqsMessage, tried: &Tried) {
+        let number = receipts(record).unwrap_or_default();
+        let (state, result, report) = match &tried.result {
+            Ok(report) => {
+                let document = serde_json::to_value(report).unwrap_or_default();
+                let status = document["status"].as_str().unwrap_or_default().to_owned();
+                (State::Done(status.clone()), Ok(status), Some(document))
+            }
+            Err(error) => {
+                let state = match tried.again {
+                    Some(pause) => State::Waiting(SystemTime::now() + pause),
+                    None => State::Dead,
+                };
+                (state, Err(error.to_string()), None)
+            }
+        };
+        let step = Happened::Tried(journal::Tried { number, result, again: tried.again });
+        self.journal.step(origin, step);
+        self.journal.note(origin, |entry| {
+            entry.tries += 1;
+            entry.state = state;
+            entry.report = report.or(entry.report.take());
+        });
+    }
+
     /// For how long, unless the message came for the last time.
     async fn put_off(&self, record: &SqsMessage, error: &MessageError) -> Option<Duration> {
-        let receipts = record.attributes.get("ApproximateReceiveCount")?.parse().ok()?;
+        let receipts = receipts(record)?;
         if receipts >= MAX_RECEIPTS {
             return None;
         }
@@ -80,6 +111,11 @@ impl Local {
         self.queue.change_visibility(record.receipt_handle.as_deref()?, seconds).await.ok()?;
         Some(pause)
     }
+}
+
+/// How often the message was received, this time included.
+fn receipts(record: &SqsMessage) -> Option<u32> {
+    record.attributes.get("ApproximateReceiveCount")?.parse().ok()
 }
 
 /// A Desk of one's own that says how long to wait is heard here too.

@@ -66,6 +66,10 @@ impl State {
         }
     }
 
+    pub(crate) fn define_fields(&mut self, fields: Vec<FieldDefinition>) {
+        self.fields = fields;
+    }
+
     pub(crate) fn ticket_rules(&self) -> Rules<'_> {
         Rules { definitions: &self.fields, behaviour: &self.behaviour }
     }

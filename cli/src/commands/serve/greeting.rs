@@ -28,6 +28,7 @@ pub(crate) fn greet(
 ) {
     let url = format!("http://{address}");
     out.heading(&format!("handoff serves {url} for the application {app_id}; Ctrl-C ends it"));
+    out.line(format_args!("Look at it: {url}/"));
     if embedded {
         out.line(format_args!(
             "Desk is embedded, at {}, and forgets everything at the end.",

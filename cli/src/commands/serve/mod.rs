@@ -1,5 +1,5 @@
-//! `serve`: the routes of the deployed function on 127.0.0.1, and the worker behind its queue,
-//! until Ctrl-C.
+//! `serve`: the routes of the deployed function on 127.0.0.1, the worker behind its queue, and the
+//! local page, until Ctrl-C.
 //!
 //! A request becomes what API Gateway would make of it and passes through the shipped code. Logged
 //! is method, path, status and time of a request, what became of a message, and never a body. The
@@ -11,9 +11,10 @@ pub(crate) mod greeting;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -21,6 +22,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::args;
 use crate::commands::serve::greeting::greet;
@@ -28,21 +31,25 @@ use crate::error::{CliError, End};
 use crate::input::fields::Fields;
 use crate::local::{Desk, Local, embedded_desk, runtime};
 use crate::output::Out;
+use crate::page::{self, Embedded, Page};
 
 /// API Gateway itself refuses larger bodies; below that, the limit of the shipped code holds.
 const GATEWAY_LIMIT: usize = 10 * 1024 * 1024;
 
+/// How often the fields file is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
 pub(crate) fn serve(args: &args::Serve, out: &mut Out) -> Result<End, CliError> {
     let fields = Fields::load(&args.fields, out)?;
-    runtime()?.block_on(stay_up(args, &fields, out))
+    runtime()?.block_on(stay_up(args, fields, out))
 }
 
-async fn stay_up(args: &args::Serve, fields: &Fields, out: &mut Out) -> Result<End, CliError> {
+async fn stay_up(args: &args::Serve, fields: Fields, out: &mut Out) -> Result<End, CliError> {
     let (emulator, desk) = match &args.desk_url {
         Some(url) => (None, own_desk(url)?),
-        None => embedded_desk(fields).await.map(|(emulator, desk)| (Some(emulator), desk))?,
+        None => embedded_desk(&fields).await.map(|(emulator, desk)| (Some(emulator), desk))?,
     };
-    let local = Arc::new(Local::new(&desk, fields, &args.app_id)?);
+    let local = Arc::new(Local::new(&desk, &fields, &args.app_id)?);
     let listener = listen(args.port).await?;
     let address = listener.local_addr().map_err(|error| CliError::Work(error.to_string()))?;
     greet(address, &args.app_id, &desk, emulator.is_some(), out);
@@ -50,21 +57,74 @@ async fn stay_up(args: &args::Serve, fields: &Fields, out: &mut Out) -> Result<E
         out.note("without CHAT_API_TOKEN the opening message of a new ticket is not posted");
     }
 
-    let routes = Router::new().fallback(answer).with_state(Arc::clone(&local));
-    let server = axum::serve(listener, routes).with_graceful_shutdown(interrupted()).into_future();
-    let ended = tokio::select! {
-        ended = async { tokio::try_join!(server, work(&local)) } => ended.map(|_| ()),
+    let ended = watch::Sender::new(false);
+    let embedded = emulator.map(|emulator| Embedded::new(Arc::new(emulator)));
+    let page = Page::new(
+        Arc::clone(&local),
+        embedded,
+        desk.url,
+        args.app_id.clone(),
+        address,
+        ended.subscribe(),
+        fields,
+    );
+    let page = Arc::new(page);
+    if args.open {
+        open_page(address, out);
+    }
+
+    let shipped = Router::new().fallback(answer).with_state(Arc::clone(&local));
+    let routes = page::routes(Arc::clone(&page)).merge(shipped);
+    let over = async move {
+        interrupted().await;
+        // An open event stream would keep the server up.
+        ended.send_replace(true);
+    };
+    let server = axum::serve(listener, routes).with_graceful_shutdown(over).into_future();
+    let ran = tokio::select! {
+        ran = async { tokio::try_join!(server, work(&local)) } => ran.map(|_| ()),
         () = twice_interrupted() => Ok(()),
+        () = follow(args.fields.path.as_deref(), &page) => Ok(()),
     };
 
-    if let Some(emulator) = emulator {
-        emulator.stop().await;
-    }
-    ended.map_err(|error| CliError::Work(format!("the server broke off: {error}")))?;
+    ran.map_err(|error| CliError::Work(format!("the server broke off: {error}")))?;
     tell_of_rest(&local, out);
     out.line("handoff has ended");
 
     Ok(End::Done)
+}
+
+/// A browser that does not come is no reason to end.
+fn open_page(address: SocketAddr, out: &mut Out) {
+    if let Err(error) = open::that_detached(format!("http://{address}/")) {
+        out.note(&format!("the browser cannot be opened: {error}"));
+    }
+}
+
+/// Reads the fields file again whenever it changes. Never ends.
+async fn follow(file: Option<&Path>, page: &Page) {
+    let Some(file) = file else { return std::future::pending().await };
+    let modified = || std::fs::metadata(file).and_then(|about| about.modified()).ok();
+    let mut known = modified();
+    loop {
+        sleep(LOOK).await;
+        let now = modified();
+        if now.is_none() || now == known {
+            continue;
+        }
+        known = now;
+        match std::fs::read_to_string(file).map(|text| page.use_fields(text)) {
+            Ok(Ok(())) => log(format_args!("{} was read again", file.display())),
+            Ok(Err(problems)) => {
+                let first = problems.first().map(ToString::to_string).unwrap_or_default();
+                log(format_args!(
+                    "{} is not usable, and the former one holds: {first}",
+                    file.display()
+                ));
+            }
+            Err(error) => log(format_args!("{} cannot be read: {error}", file.display())),
+        }
+    }
 }
 
 /// The worker: takes what is queued as soon as it may, until the first Ctrl-C; what it has in hand
@@ -137,7 +197,7 @@ async fn answer(State(local): State<Arc<Local>>, request: Request) -> Response {
         Ok(bytes) => {
             let request =
                 http::Request::from_parts(parts, lambda_http::Body::Binary(bytes.to_vec()));
-            local.answer(&request).await.map(Body::new)
+            local.answer_noted(&request).await.1.map(Body::new)
         }
         Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "API Gateway takes 10 MB at most\n"),
     };
