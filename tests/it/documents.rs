@@ -157,3 +157,25 @@ fn made_up_names_are_found_missing() {
         assert_eq!(misses(good), [""; 0], "{good}");
     }
 }
+
+/// A file that became a folder is mutated no more, and nothing else says so.
+#[test]
+fn every_glob_of_the_mutants_matches_a_file() {
+    let settings = fs::read_to_string(root().join(".cargo/mutants.toml")).unwrap();
+    let globs: Vec<&str> = settings
+        .split('"')
+        .filter(|text| text.starts_with("src/") && text.ends_with(".rs"))
+        .collect();
+    let files = sources("src");
+    let names: Vec<&str> =
+        files.iter().map(|file| file.strip_prefix(root()).unwrap().to_str().unwrap()).collect();
+    let matches = |glob: &str| {
+        let (before, after) = glob.split_once("**/").unwrap_or((glob, ""));
+        let after = after.trim_start_matches('*');
+        names.iter().any(|name| name.starts_with(before) && name.ends_with(after))
+    };
+
+    let missing: Vec<&&str> = globs.iter().filter(|glob| !matches(glob)).collect();
+    assert!(globs.len() > 10 && missing.is_empty(), "{missing:?} of {globs:?}");
+    assert!(!matches("src/claims.rs") && !matches("src/rooms/**/*.rs"));
+}
