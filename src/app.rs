@@ -72,6 +72,7 @@ pub struct Health(Mutex<Option<SystemTime>>);
 impl Health {
     /// Whether it is time to check again.
     pub fn may_check(&self, now: SystemTime) -> bool {
+        // Success is not kept: a check that succeeds costs one look into the cache.
         let failed = *self.0.lock().expect("no holder of the health panics");
         failed.is_none_or(|failed| now.duration_since(failed).is_ok_and(|age| age >= HEALTH_TTL))
     }
@@ -171,6 +172,7 @@ impl App {
             return;
         }
 
+        // The first ones of the list: which will be asked for first nobody knows.
         let app_ids = self.config.app_ids.iter().take(PREFETCHED);
         // Why it failed is in the log.
         let parameters = join_all(app_ids.map(|app_id| self.secrets.get(app_id, now)));
@@ -205,6 +207,7 @@ impl App {
             now: invocation.now,
             deadline: invocation.deadline,
             pause: self.pause,
+            // Somebody waits for a direct handoff; what lies on the queue can take its time.
             pace: self.pace.as_ref().filter(|_| origin != Origin::Direct),
         };
 
@@ -226,6 +229,7 @@ impl App {
                 process::process(&task, handoff).await
             }
         };
+        // Before the failure is passed on: it has cost Desk as much.
         (record.desk_calls, record.desk_time) = (desk.calls(), desk.time());
         let report = worked?;
         record.done(&report);
@@ -242,6 +246,7 @@ impl App {
         invocation: &Invocation,
     ) -> Result<Report, ProcessError> {
         let now = invocation.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        // Without a claim: a preview must not keep a real handoff waiting.
         let item = self.claims.read(&item_key(job.app_id, &job.handoff.user_id)).await?;
         let customer = item.map(|item| item.known(now)).unwrap_or_default();
         process::preview(desk, rules, job.handoff, customer).await

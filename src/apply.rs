@@ -26,6 +26,7 @@ pub const RELATED: &str = "$related";
 pub async fn ensure_customer(desk: &Desk<'_>, user_id: &str) -> Result<u64, DeskError> {
     match desk.create_customer(user_id).await {
         Ok(id) => Ok(id),
+        // A look would fail in the same way.
         Err(error) if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Unreachable) => {
             Err(error)
         }
@@ -65,6 +66,7 @@ pub async fn create(desk: &Desk<'_>, full: NewTicket<'_>) -> Result<Created, Des
     let mut tried: Vec<NewTicket<'_>> = Vec::new();
     let mut refusal = None;
 
+    // Desk has no public list of error codes, so parts are left out, the likeliest culprit first.
     for (values, related, extras) in [
         (true, true, true),
         (true, false, true),
@@ -73,6 +75,7 @@ pub async fn create(desk: &Desk<'_>, full: NewTicket<'_>) -> Result<Created, Des
         (false, false, false),
     ] {
         let ticket = less(values, related, extras);
+        // Without a related channel, say, two of these are the same call.
         if tried.contains(&ticket) {
             continue;
         }
@@ -90,6 +93,7 @@ pub async fn create(desk: &Desk<'_>, full: NewTicket<'_>) -> Result<Created, Des
                 tracing::warn!(%error, "the ticket was refused; trying with less");
                 refusal = Some(error);
             }
+            // Anything but a refusal may have made the ticket: another try could make a second one.
             Err(error) => return Err(error),
         }
         tried.push(ticket);
@@ -151,6 +155,7 @@ pub async fn complete(
     let mut writer = Writer::new(desk, created.ticket.clone(), rest.outcomes.clone());
     // All that a new ticket holds came with the call; one that was made bare holds nothing.
     writer.before.fields = (!created.with_values).then(BTreeMap::new);
+    // The answer to the create is the answer to the write of these values.
     writer.answered = created.ticket.fields.clone().unwrap_or_default();
     if created.with_values {
         rest.write.clear();
@@ -167,6 +172,7 @@ pub async fn complete(
     if let (Some(priority), true) = (matched.priority, created.with_extras) {
         writer.sent.push(Sent::Priority(priority));
     }
+    // A new ticket is INITIALIZED, and only a pending one is moved (desk-wire section 3.6).
     rest.team = None;
     match (&matched.team, created.with_extras) {
         (Some(team), true) => writer.sent.push(Sent::Team(team.clone())),
@@ -194,6 +200,7 @@ impl Sent {
             Self::Value(_, value) => holds(ticket, value),
             Self::Priority(priority) => ticket.priority.as_deref() == Some(priority.as_str()),
             Self::Team(team) => ticket.team.as_deref() == Some(team.as_str()),
+            // Among others: a human may have added one meanwhile.
             Self::Related(channels) => ticket
                 .related
                 .as_ref()
@@ -207,6 +214,7 @@ impl Sent {
             Self::Value(_, value) => Some((value.key.as_str(), value.text.expose())),
             Self::Priority(priority) => Some((PRIORITY, priority.as_str())),
             Self::Team(team) => Some((TEAM, team.as_str())),
+            // Related channels are never replaced, so nobody has to know whose they are.
             Self::Related(_) => None,
         }
     }
@@ -261,6 +269,7 @@ impl<'a> Writer<'a> {
             .map(|index| Sent::Value(*index, matched.values[*index].clone()))
             .collect();
 
+        // The values first: if time or calls run out, they are what the handoff is for.
         if !values.is_empty() {
             self.write_values(values, one_by_one).await?;
         }
@@ -282,6 +291,8 @@ impl<'a> Writer<'a> {
         if !one_by_one && self.try_values(&values).await? {
             return Ok(());
         }
+        // The refusal has made us look: if a human is at work on these fields, the plan is out of
+        // date.
         if self.is_overtaken(&values) {
             return Err(Stop::Overtaken);
         }
@@ -342,6 +353,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn write_priority(&mut self, priority: Priority) -> Result<(), Stop> {
+        // The answers to the writes before this one may have shown a human at work.
         if self.is_overtaken(&[Sent::Priority(priority)]) {
             return Err(Stop::Overtaken);
         }
@@ -365,6 +377,7 @@ impl<'a> Writer<'a> {
         if self.settle(vec![wanted], answer.map(|_| None)).await? && is_moved {
             self.ticket.team = Some(text);
         } else {
+            // Answered without an error, and not moved: no later look has to find it.
             self.sent.retain(|sent| !matches!(sent, Sent::Team(_)));
             self.refuse(TEAM, text);
         }
@@ -407,6 +420,7 @@ impl<'a> Writer<'a> {
                 self.doubt_if_sent(&sent, &error);
                 self.refusals += 1;
                 self.unexplained = true;
+                // Once: a closed ticket refuses everything, and every look is a call.
                 if self.refusals == 1 {
                     self.look().await?;
                 }
@@ -452,6 +466,7 @@ impl<'a> Writer<'a> {
     }
 
     fn refuse(&mut self, name: &'static str, text: String) {
+        // A related channel has no line in the report.
         if name == TEAM {
             self.outcomes.team = Outcome::Rejected;
         }
@@ -459,6 +474,7 @@ impl<'a> Writer<'a> {
     }
 
     fn refuse_channels(&mut self, channels: &[String]) {
+        // The last one is the conversation's; the others stood there before.
         if let Some(channel) = channels.last() {
             self.refuse(RELATED, channel.clone());
         }
@@ -476,6 +492,7 @@ impl<'a> Writer<'a> {
                 self.doubtful.insert(field.to_owned(), text.to_owned());
             }
             if is_held && let Some((field, text)) = sent.text() {
+                // As Desk spells it, because that is what the next look shows.
                 let stored = self.stored(field).map_or(text, StoredText::expose);
                 confirmed.push((field.to_owned(), stored.to_owned()));
             }
@@ -549,6 +566,8 @@ impl<'a> Writer<'a> {
                 let key = value.key.as_str();
                 if !is_held && is_looked_at && self.was_taken(&value) {
                     self.outcomes.values[index] = Outcome::Kept;
+                    // Desk had it and shows another value now: somebody changed it, so it is
+                    // theirs.
                     self.lost.push(key.to_owned());
                 } else if !is_held && let Some(respelt) = self.respelt(key) {
                     confirmed.push((key.to_owned(), respelt));
@@ -572,6 +591,7 @@ impl<'a> Writer<'a> {
     fn respelt(&self, key: &str) -> Option<String> {
         let now = self.stored(key)?;
         let before = self.before.fields.as_ref().and_then(|fields| fields.get(key));
+        // The answer has to show it, too: a text that only a later look shows may be a human's.
         let is_ours = before != Some(now) && self.answered.get(key) == Some(now);
         is_ours.then(|| now.expose().to_owned())
     }

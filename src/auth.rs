@@ -87,11 +87,14 @@ pub fn authenticate<'a>(
     let mut refused = AuthError::NoSecret;
 
     for (secrets, check) in kinds {
+        // A header of a kind without a secret neither proves anything nor does harm.
         if secrets.is_empty() {
             continue;
         }
         match check(&Request { body, headers, now }, secrets) {
             Ok(()) => return Ok(Authenticated { body }),
+            // The operator learns more from a header that does not fit than from one that is not
+            // there.
             Err(AuthError::Missing) if refused != AuthError::NoSecret => {}
             Err(reason) => refused = reason,
         }
@@ -134,6 +137,7 @@ impl<'a> Request<'a> {
 }
 
 fn sendbird_signature(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
+    // The hex texts are compared: whatever is no lowercase hex cannot be equal.
     let given = request.header("x-sendbird-signature")?.as_bytes();
     one_fits(secrets, |secret| sign(request.body, secret).as_bytes().ct_eq(given).into())
 }
@@ -141,6 +145,7 @@ fn sendbird_signature(request: &Request<'_>, secrets: &[SecretString]) -> Result
 fn bearer_token(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
     let (scheme, token) =
         request.header("authorization")?.split_once(' ').ok_or(AuthError::Missing)?;
+    // Another scheme is no try with a bearer token.
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(AuthError::Missing);
     }
@@ -152,22 +157,27 @@ fn bearer_token(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), A
 /// signatures allowed.
 fn standard_webhooks(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
     let signatures = request.header("webhook-signature")?;
+    // The id is a part of what is signed: without it nothing can fit.
     let id = request.header("webhook-id").map_err(|_| AuthError::Mismatch)?;
     let timestamp = request.header("webhook-timestamp").map_err(|_| AuthError::Stale)?;
 
+    // Else whoever once saw a signed request could send it again for ever.
     if !is_recent(timestamp, request.now) {
         return Err(AuthError::Stale);
     }
 
     let given: Vec<Vec<u8>> = signatures
         .split(' ')
+        // Other versions are passed over: `v1a` is asymmetric and needs a public key.
         .filter_map(|signature| signature.strip_prefix("v1,"))
         .filter_map(|signature| BASE64.decode(signature).ok())
         .collect();
 
     one_fits(secrets, |secret| {
+        // Of several secrets one may be misspelt; the others still verify.
         let Some(key) = standard_webhooks_key(secret) else { return false };
         let mac = hmac(&key, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body]);
+        // `verify_slice` takes constant time.
         given.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
     })
 }

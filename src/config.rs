@@ -87,6 +87,7 @@ impl BaseUrl {
     /// The base, or what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim_end_matches('/');
+        // The placeholder itself is no legal part of a host.
         let url = Url::parse(&text.replace("{app_id}", "a")).map_err(|_| "is not a URL")?;
         let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
 
@@ -125,6 +126,8 @@ impl Config {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let read = |name: &str, default: &str| {
+            // A blank one counts as missing: a template sets a variable to nothing where a
+            // parameter is left empty.
             let value =
                 lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
             value.unwrap_or_else(|| default.to_owned())
@@ -222,6 +225,7 @@ fn app_ids(text: &str, problems: &mut Vec<String>) -> Vec<AppId> {
     let mut ids = Vec::new();
     for (index, part) in text.split(',').map(str::trim).enumerate() {
         match AppId::parse(part) {
+            // A repetition is a slip: the second one was meant to be another application.
             Some(id) if ids.contains(&id) => {
                 problems.push(format!("APP_IDS: entry {} is a repetition", index + 1))
             }
@@ -247,6 +251,7 @@ fn is_parameter_path(path: &str) -> bool {
     let Some(rest) = path.strip_prefix('/') else { return false };
     let start = rest.get(..3).unwrap_or_default();
     let reserved = start.eq_ignore_ascii_case("aws") || start.eq_ignore_ascii_case("ssm");
+    // Two of the fifteen are left for the application and the parameter.
     !reserved && rest.split('/').all(legal) && rest.split('/').count() <= 13
 }
 

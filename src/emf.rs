@@ -33,6 +33,7 @@ struct Inner<W> {
 impl<W: Write + Send> Emf<W> {
     /// For a stack of this name, onto `out`.
     pub fn new(stack: String, out: W) -> Self {
+        // One for each set of dimensions: they are a part of the format and not of the line.
         let format = |dimensions: &[&str]| {
             let dimensions = dimensions.iter().map(|name| (*name).to_owned()).collect();
             Format::builder(NAMESPACE.to_owned(), vec![dimensions]).build()
@@ -48,6 +49,7 @@ impl<W: Write + Send> Emf<W> {
         let mut inner = self.inner.lock().expect("formatting does not panic");
         let mut line = Vec::with_capacity(1024);
         match format(&mut inner).format(entry, &mut line) {
+            // Flushed, because Lambda may freeze the process as soon as it has answered.
             Ok(()) => drop(inner.out.write_all(&line).and_then(|()| inner.out.flush())),
             Err(error) => tracing::warn!(%error, "a record could not be written"),
         }
@@ -124,6 +126,7 @@ fn properties<'a>(writer: &mut impl EntryWriter<'a>, record: &'a Record) {
     let numbers =
         [("ticket_id", record.ticket_id), ("receive_count", record.receive_count.map(u64::from))];
     for (name, number) in numbers {
+        // As a text: a number would become a metric, and a metric is paid for.
         writer.value(name, &number.map(|number| number.to_string()));
     }
     writer.value("status", record.status.metric());

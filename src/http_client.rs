@@ -27,6 +27,7 @@ pub fn new() -> reqwest::Result<reqwest::Client> {
             .with_no_client_auth();
 
     reqwest::Client::builder()
+        // Made above and not by reqwest, which would read the system's certificates.
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
         .no_proxy()

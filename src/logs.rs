@@ -19,6 +19,7 @@ pub fn init(filter: &str) {
     let parsed = filter.parse::<Targets>();
     let unusable = parsed.is_err() && !filter.trim().is_empty();
     let wanted = parsed.unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
+    // That it is set up already is no error: tests share one process.
     let _ = tracing_subscriber::registry()
         .with(lines)
         .with(wanted)

@@ -260,6 +260,7 @@ impl Record {
         for entry in &report.fields {
             *self.outcomes.entry(entry.outcome).or_default() += 1;
         }
+        // A few: a body may hold thousands of keys, and CloudWatch bills a line by its length.
         self.missed = report
             .fields
             .iter()
@@ -278,6 +279,7 @@ impl Record {
     /// Whether the context had something to say and none of it found a field.
     pub fn is_without_field(&self) -> bool {
         let said = |outcome: &Outcome| {
+            // None of these is a value that an agent waits for.
             !matches!(outcome, Outcome::Denied | Outcome::Empty | Outcome::Superseded)
         };
         let mut outcomes = self.outcomes.keys().filter(|outcome| said(outcome)).peekable();
@@ -319,6 +321,7 @@ fn is_missed(outcome: Outcome) -> bool {
 }
 
 fn name(entry: &Entry) -> String {
+    // A key is the sender's to choose, and may be of any length.
     let key: String = entry.key.chars().take(NAMED_CHARACTERS).collect();
     let outcome = serde_json::to_string(&entry.outcome).unwrap_or_default();
     format!("{key} {}", outcome.trim_matches('"'))
@@ -383,6 +386,7 @@ impl Metrics {
     pub fn write(&self, mut record: Record) {
         record.cold_start = !self.is_warm.swap(true, Ordering::Relaxed);
         self.sink.record(&record);
+        // What was held back goes along: a frozen function has no timer that could send it.
         self.refused(None, record.at);
     }
 
@@ -398,6 +402,7 @@ impl Metrics {
         }
 
         let recently =
+            // A clock that was set back must not silence the count.
             refused.emitted.is_some_and(|last| last <= now && now < last + REFUSALS_EVERY);
         if refused.pending != Refusals::default() && !recently {
             self.sink.refusals(&std::mem::take(&mut refused.pending), now);

@@ -20,6 +20,7 @@ pub trait Queue: Send + Sync {
 
     /// Gets ready what the first entry would have to wait for; that it cannot is no failure.
     fn open(&self) -> BoxFuture<'_, ()> {
+        // A queue in memory has nothing to open.
         Box::pin(std::future::ready(()))
     }
 }

@@ -130,6 +130,7 @@ impl Report {
         let ticket = self.ticket.as_ref().map(|ticket| format!("Ticket {}", ticket.id));
         let ticket = ticket.as_deref();
         let whose = ticket.unwrap_or("The ticket");
+        // Worded here and not by the reader: a language model repeats the sentence to the customer.
         let facts = self.facts();
         let said = match self.status {
             Status::Created => format!("{whose} was created; {facts}."),
@@ -154,6 +155,7 @@ impl Report {
         };
 
         match (self.opening_message, self.other_open_tickets.len()) {
+            // Before the other tickets: here somebody has to do something, or no agent comes.
             (Some(OpeningMessage::Failed | OpeningMessage::NotConfigured), _) => {
                 format!("{said} Agents see it once the customer writes.")
             }

@@ -60,12 +60,14 @@ pub fn next(
         return RetryDecision::Stop;
     }
 
+    // Bounded, so that the shift cannot overflow.
     let ceiling = base.saturating_mul(1 << attempt.min(16)).min(MAX_PAUSE);
     let jitter = ceiling.mul_f64(chance.clamp(0.0, 1.0));
     // Jitter on top of what was asked for, so that clients given the same moment do not all come
     // back in it.
     let pause = failure.retry_after.map_or(jitter, |asked| asked.saturating_add(jitter.min(base)));
 
+    // A pause that leaves no time for the call only makes the failure later.
     if pause.saturating_add(MIN_CALL) <= left {
         RetryDecision::After(pause)
     } else {

@@ -100,6 +100,7 @@ impl Credentials {
                     read.keys.standard_webhooks = read.live(STANDARD_WEBHOOKS_SECRET, &value);
                 }
                 FIELDS => read.rules = Rules::parse(value.expose_secret()).map(Arc::new),
+                // The operator may keep parameters of other software in the same folder.
                 _ => {}
             }
         }
@@ -109,6 +110,7 @@ impl Credentials {
 
     fn live(&mut self, name: &'static str, value: &SecretString) -> Vec<SecretString> {
         let mut secrets = lines(value);
+        // Each secret costs a hash for every request, also for one that is not authenticated.
         if secrets.len() > LIVE {
             self.overfull.push(name);
             secrets.truncate(LIVE);
@@ -177,14 +179,18 @@ impl Secrets {
         now: SystemTime,
     ) -> Result<Arc<Credentials>, Unavailable> {
         let slot = self.slots.get(app_id).ok_or(Unavailable)?;
+        // Held while the store is asked: of many requests that come together one asks it.
         let mut kept = slot.kept.lock().await;
         if let Some(credentials) = &kept.credentials
+            // A clock that is set back must not keep a copy for ever.
             && kept.fresh_until.is_some_and(|until| now < until && until <= now + self.ttl)
         {
             return Ok(Arc::clone(credentials));
         }
         if !self.refresh(app_id, slot, &mut kept, now).await {
+            // A store that does not answer is not asked by every request.
             kept.fresh_until = Some(now + RETRY_REFRESH);
+            // An alarm counts these: the functions work on, but a rotated secret would not be seen.
             self.stale_served.fetch_add(u64::from(kept.credentials.is_some()), Ordering::Relaxed);
         }
 
@@ -207,7 +213,9 @@ impl Secrets {
         };
         let recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < REFUSAL_REFRESH);
 
+        // Another call that was refused at the same time may have fetched it already.
         if newer(&kept).is_none() && !kept.refusal_refreshed.is_some_and(recent) {
+            // Before the answer, so that a store that fails is not asked more often.
             kept.refusal_refreshed = Some(now);
             self.refresh(app_id, slot, &mut kept, now).await;
         }
@@ -234,6 +242,7 @@ impl Secrets {
         if let Err(problems) = &credentials.rules {
             let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             tracing::error!(%app_id, problems, "the fields parameter is not usable");
+            // A slip in the document must not stop the handoffs: the rules before it go on to hold.
             if let Some(Ok(rules)) = kept.credentials.as_ref().map(|kept| &kept.rules) {
                 credentials.rules = Ok(Arc::clone(rules));
             }
@@ -255,6 +264,7 @@ impl Secrets {
 
 /// One secret a line; blank lines are none.
 fn lines(value: &SecretString) -> Vec<SecretString> {
+    // Editors and consoles leave blanks and a last line break.
     let lines = value.expose_secret().lines().map(str::trim);
     lines.filter(|line| !line.is_empty()).map(SecretString::from).collect()
 }

@@ -71,6 +71,7 @@ impl MessageError {
 
 /// How long until the next delivery of a message that was received so many times.
 pub fn backoff(receive_count: u32) -> Duration {
+    // Bounded, so that the shift cannot overflow.
     FIRST_BACKOFF.saturating_mul(1 << receive_count.saturating_sub(1).min(10)).min(MAX_BACKOFF)
 }
 
@@ -82,6 +83,8 @@ pub async fn handle(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsB
         let is_after_failure = !response.batch_item_failures.is_empty();
         if is_after_failure || !is_done(app, &message, invocation).await {
             let mut failure = BatchItemFailure::default();
+            // An empty identifier makes Lambda deliver the whole batch again, which is the safe
+            // side.
             failure.item_identifier = message.message_id.unwrap_or_default();
             response.batch_item_failures.push(failure);
         }
@@ -98,6 +101,7 @@ async fn is_done(app: &App, message: &SqsMessage, invocation: &Invocation) -> bo
         let (message_id, receive_count) = (message.message_id.as_deref(), receive_count(message));
         let pause = pause(&error, receive_count);
         let again_in_seconds = pause.as_secs();
+        // Who only has to wait has not failed: it is no error in the log.
         if error.status() == WorkStatus::Failed {
             tracing::error!(message_id, receive_count, again_in_seconds, reason = %error, "message not done");
         } else {
@@ -157,9 +161,11 @@ async fn carry_out(
     let app_id = app_id.ok_or(MessageError::UnknownApplication)?;
     record.about(&app_id, &message.handoff);
     let mode = app.config.mode;
+    // Before any look: the first delivery has said everything, and each look costs calls to Desk.
     if mode == Mode::Preview && is_repeated {
         return Err(MessageError::PreviewOnly);
     }
+    // Begun now, it would be cut off and leave its values in doubt.
     if invocation.deadline.saturating_duration_since(Instant::now()) < MIN_WORK {
         return Err(MessageError::NoTime);
     }
@@ -182,6 +188,8 @@ fn pause(error: &MessageError, receive_count: u32) -> Duration {
     match error {
         MessageError::Job(JobError::Failed(error)) => match error {
             ProcessError::InProgress(seconds) => {
+                // Never at once, or the deliveries are used up while the other handoff is still
+                // worked on.
                 Duration::from_secs(*seconds).clamp(Duration::from_secs(1), backoff)
             }
             ProcessError::Grace(seconds) | ProcessError::CreateInDoubt(seconds) => {
@@ -210,6 +218,7 @@ async fn delay(app: &App, message: &SqsMessage, pause: Duration) {
     let handle = message.receipt_handle.as_deref().unwrap_or_default();
     let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
     if let Err(error) = app.queue.change_visibility(handle, seconds).await {
+        // Nothing is lost by that: the message comes again in any case, only later or sooner.
         tracing::warn!(%error, "not delayed; the queue's own visibility time-out holds");
     }
 }
@@ -219,12 +228,14 @@ fn receive_count(message: &SqsMessage) -> u32 {
         .attributes
         .get("ApproximateReceiveCount")
         .and_then(|count| count.parse().ok())
+        // If SQS does not say: the first, which has the shortest pause.
         .unwrap_or(1)
 }
 
 /// When it was put on the queue: SQS gives milliseconds since 1970.
 fn sent(message: &SqsMessage) -> Option<SystemTime> {
     let millis = message.attributes.get("SentTimestamp")?.parse().ok()?;
+    // SQS's number comes as a text of any size, and a sum past the end of time would panic.
     UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 

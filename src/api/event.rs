@@ -42,6 +42,7 @@ pub fn answer(response: Response<Body>) -> ApiGatewayV2httpResponse {
 
 /// Path and query, escaped where they have to be; `/` where they are longer than a URI may be.
 fn uri(path: &str, query: Option<&str>) -> Uri {
+    // Only path and query are taken from it, so any host will do.
     let mut url = Url::parse("http://localhost").expect("it is a URL");
     url.set_path(path);
     url.set_query(query.filter(|query| !query.is_empty()));

@@ -63,6 +63,7 @@ async fn answer(app: &App, request: &Request, invocation: &Invocation) -> Respon
             let (began, mut record) =
                 (Instant::now(), Record::new(route, &invocation.request_id, invocation.now));
             let answer = hand_over(app, request, invocation, &mut record).await;
+            // A refused request is no work: it is counted and has no record.
             if let Some(status) =
                 answer.as_ref().map_or_else(Problem::status, |_| Some(record.status))
             {
@@ -99,11 +100,14 @@ async fn hand_over(
     invocation: &Invocation,
     record: &mut Record,
 ) -> Result<Response<Body>, Problem> {
+    // Before anything is hashed or read: nobody knows yet who is asking.
     let body = within_limit(request.body())?;
     let app_id = application(&app.config.app_ids, request.uri().query())?;
     let credentials = app.secrets.get(app_id, invocation.now).await?;
     let body = authenticate(body, request.headers(), &credentials.keys, invocation.now).map_err(
         |reason| {
+            // At `debug` and not in the answer: the reason helps whoever guesses, and anybody can
+            // cause it.
             tracing::debug!(%app_id, %reason, "not authenticated");
             Problem::Unauthenticated
         },
@@ -112,6 +116,8 @@ async fn hand_over(
     let handoff = match handoff::parse(body, app_id, key.as_deref(), invocation.received)? {
         Event::Handoff(handoff) => *handoff,
         Event::Ignored(category) => {
+            // A success, because the webhook may be set to send every category and would repeat a
+            // refusal.
             record.status = WorkStatus::Ignored;
             return Ok(json_response(
                 StatusCode::OK,
@@ -133,7 +139,9 @@ async fn hand_over(
     let job = Job { app_id, credentials: &credentials, handoff: &handoff, mode, origin };
     let report = match app.work(job, invocation, record).await.map_err(Problem::from) {
         Ok(report) => report,
+        // In preview mode nothing is to be carried out, so the queue has nothing to do.
         Err(problem) if mode == Mode::Live && problem.may_pass() => {
+            // The queue can try for hours; the caller, often a tool in a conversation, cannot.
             tracing::warn!(problem = problem.summary(), "not done yet; the queue takes it");
             let queued = queue_direct(app, app_id, handoff, record).await;
             // If the queue does not take it either, the caller hears why it was not done.
@@ -158,6 +166,7 @@ async fn health(app: &App, invocation: &Invocation) -> Result<Response<Body>, Pr
     if !app.health.may_check(invocation.now) {
         return Err(Problem::NotReady);
     }
+    // All applications and not only one: the route is asked without a name.
     let checked = check_health(app, invocation).await;
     app.health.checked(checked.is_ok(), invocation.now);
     checked?;
@@ -206,6 +215,7 @@ async fn queue(
     handoff: Handoff,
     record: &mut Record,
 ) -> Result<Response<Body>, Problem> {
+    // Nothing is answered before the queue has it: what was only promised could be lost.
     let message = Message::new(app_id, handoff, false);
     app.queue.send(&message.entry()).await.map_err(Problem::NotQueued)?;
     record.status = WorkStatus::Queued;
@@ -253,6 +263,7 @@ fn json_response(status: StatusCode, document: &impl Serialize) -> Response<Body
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // An answer names tickets and facts, which no cache in between may keep.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -95,6 +95,7 @@ impl Problem {
                 );
             }
             Self::Unauthenticated => {
+                // HTTP wants a challenge with every 401, and knows this one of the three kinds.
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             _ => {}
@@ -174,6 +175,7 @@ impl Problem {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Failed(ProcessError::Desk(DeskError {
+                // Neither passes by itself, so nobody is invited to come back.
                 kind: ErrorKind::Refused | ErrorKind::Unauthorized,
                 ..
             })) => None,
@@ -181,6 +183,8 @@ impl Problem {
                 Some(error.retry_after.map_or(RETRY_AFTER_SECONDS, |asked| asked.as_secs()))
             }
             Self::Failed(ProcessError::InProgress(seconds)) => {
+                // The lease lasts as long as an invocation may; mostly it is given back much
+                // sooner.
                 Some((*seconds).clamp(1, RETRY_AFTER_SECONDS))
             }
             Self::Failed(ProcessError::CreateInDoubt(seconds) | ProcessError::Grace(seconds)) => {
@@ -327,6 +331,7 @@ fn desk_failed(error: &DeskError) -> ProblemDetails {
             (StatusCode::BAD_GATEWAY, "desk-token", "Desk refused our token")
         }
         ErrorKind::Refused => {
+            // A 4xx, because the same body would be refused again.
             (StatusCode::UNPROCESSABLE_ENTITY, "desk-refused", "Desk refused the handoff")
         }
         ErrorKind::RateLimited => {

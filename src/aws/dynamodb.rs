@@ -30,8 +30,12 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that one request may take; DynamoDB answers in some milliseconds.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
+// One write takes the lease, adds the attempt and gives the item as it was: to read first would
+// leave a gap between the two.
 const CLAIM: &str =
     "SET lease_until = :until, lease_token = :token, expires = :expires ADD attempts :attempt";
+// `<=`, because a lease is over in the second in which it ends, as `Item::is_leased` has it. The
+// size is bounded, because an item holds 400 kilobytes at the most.
 const FREE: &str = "(attribute_not_exists(lease_until) OR lease_until <= :now) \
     AND (attribute_not_exists(attempts) OR size(attempts) < :most)";
 const CLAIM_FULL: &str =
@@ -75,6 +79,7 @@ impl Dynamodb {
             .condition_expression(condition)
             .expression_attribute_values(":token", S(token.to_owned()))
             .return_values(ReturnValue::AllOld)
+            // Whoever is refused learns who holds the lease from the refusal itself.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }
@@ -152,6 +157,7 @@ impl Claims for Dynamodb {
 
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
         let get = self.client.get_item().table_name(&self.table).key("pk", S(key.to_owned()));
+        // A preview right after a handoff has to see what that one left.
         let get = get.consistent_read(true);
         Box::pin(async move {
             let output = get.send().await.map_err(|error| failure(NAME, &error))?;

@@ -56,6 +56,7 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let request =
                 request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            // None of these calls streams its body: it is in memory already.
             let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
             let mut request = reqwest::Request::try_from(request).map_err(failure)?;
             *request.timeout_mut() = read_timeout;

@@ -33,6 +33,7 @@ pub(super) fn item(attributes: &Attributes) -> Item {
 
 /// Nothing if it cannot be read: the customer goes on without that part.
 fn read<T: DeserializeOwned>(json: &str) -> Option<T> {
+    // A failure would stop this customer's handoffs until the item expires.
     let part = serde_json::from_str(json).ok();
     if part.is_none() {
         tracing::error!(

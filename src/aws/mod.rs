@@ -91,6 +91,7 @@ impl Environment {
             Service::Ssm => "ssm",
         };
         self.endpoint(service)
+            // A guess will do: it is only for the connection that is opened ahead.
             .unwrap_or_else(|| format!("https://{name}.{}.amazonaws.com", self.region))
     }
 }

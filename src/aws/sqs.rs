@@ -58,6 +58,8 @@ impl Queue for Sqs {
             .send_message()
             .queue_url(&self.queue_url)
             .message_group_id(&entry.group)
+            // Not by the content: the body holds the receipt, which is another one when the sender
+            // repeats the event.
             .message_deduplication_id(&entry.deduplication)
             .message_body(&entry.body);
         Box::pin(

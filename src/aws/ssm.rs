@@ -43,6 +43,8 @@ impl ParameterStore for Ssm {
     fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
         Box::pin(async move {
             let mut parameters = Vec::new();
+            // Page by page: SSM gives ten at once, and others may keep parameters in the same
+            // folder.
             let mut pages = self
                 .0
                 .get_parameters_by_path()

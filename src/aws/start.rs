@@ -39,6 +39,7 @@ const CALLS_PER_SECOND: f64 = 2.5;
 /// # Errors
 /// Every problem of the environment, which are logged, too.
 pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<App, Error> {
+    // Before the settings, so that what is wrong with them is logged.
     logs::init(&environment("LOG_LEVEL").unwrap_or_default());
     let (Deployed { config, queue_url, table_name }, aws) =
         settings(&environment).inspect_err(|error| tracing::error!(error, "cannot start"))?;
@@ -68,6 +69,7 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<Ap
 fn settings(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(Deployed, Environment), String> {
+    // Both are read before one is reported, so that whoever deploys corrects everything at once.
     match (Config::deployed(&environment), Environment::from_lookup(&environment)) {
         (Ok(deployed), Ok(aws)) => Ok((deployed, aws)),
         (Err(ours), Err(of_aws)) => Err(format!("{ours}; {of_aws}")),
@@ -79,6 +81,8 @@ fn settings(
 /// What Lambda says of an invocation.
 pub fn invocation(context: &Context, role: Role) -> Invocation {
     let now = SystemTime::now();
+    // Lambda gives the end as a time of day; what counts is the length until then, which no setting
+    // of the clock moves.
     let left = (UNIX_EPOCH + Duration::from_millis(context.deadline))
         .duration_since(now)
         .unwrap_or_default();

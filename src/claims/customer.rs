@@ -41,6 +41,7 @@ pub const DIGEST_TTL: u64 = 10 * 60;
 /// What is remembered of a customer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Customer {
+    // One letter a name: DynamoDB bills every write by the kilobyte.
     #[serde(rename = "s", default, skip_serializing_if = "String::is_empty")]
     salt: String,
     /// Desk's number of the customer.
@@ -195,6 +196,8 @@ const EVENT: &str = "$event";
 impl Customer {
     /// Makes sure that there is a salt; `random` is used if there is none yet.
     pub fn ensure_salt(&mut self, random: &str) {
+        // Never a second one: digests of two salts cannot be compared, and every value of ours
+        // would look like a human's.
         if self.salt.is_empty() {
             random.clone_into(&mut self.salt);
         }
@@ -210,6 +213,7 @@ impl Customer {
         let event = self.digest(EVENT, event_id);
         self.done
             .iter()
+            // A digest has always eight characters, so what follows it is the time.
             .filter_map(|done| done.strip_prefix(&event))
             .any(|until| is_after(until, now))
     }
@@ -217,6 +221,7 @@ impl Customer {
     /// An event is done.
     pub fn remember_done(&mut self, event_id: &str, is_named: bool, now: u64) {
         let event = self.digest(EVENT, event_id);
+        // What has expired goes first, so that it takes none of the hundred places.
         self.done.retain(|done| {
             done.get(event.len()..).is_some_and(|until| is_after(until, now))
                 && !done.starts_with(&event)
@@ -236,7 +241,9 @@ impl Customer {
                 names: attempt.names,
                 event: attempt.event_id,
                 stamp: attempt.stamp,
+                // An attempt is written down before any look, so it does not know its ticket.
                 ticket: None,
+                // From when it has certainly ended: until then its create may have been on its way.
                 create: Some(attempt.until),
                 values: attempt.values,
             });
@@ -252,6 +259,7 @@ impl Customer {
     /// The conversation of these names, which joins all that is known by any of them. From now on
     /// it is the one used last.
     pub fn conversation(&mut self, names: &Names) -> &mut KnownConversation {
+        // More than one may match: two names are two conversations until a handoff carries both.
         let (same, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.conversations)
             .into_iter()
             .partition(|known| known.names.overlap(names));
@@ -263,10 +271,12 @@ impl Customer {
             joined.tickets.extend(known.tickets);
             joined.newest = newer(joined.newest, known.newest);
         }
+        // Last, because the latest names are the ones that are kept.
         joined.names.join(names);
         joined.forget_tickets();
 
         self.conversations.push(joined);
+        // From the front: the one used longest ago.
         let surplus = self.conversations.len().saturating_sub(MAX_CONVERSATIONS);
         self.conversations.drain(..surplus);
         self.conversations.last_mut().expect("one was added just now")
@@ -317,6 +327,7 @@ impl Customer {
             .map(|(field, text)| (field.clone(), self.digest(&field, &text)))
             .collect();
         self.add_doubt(Doubt {
+            // The item's own salt is used; a copy of it in each doubt would only cost bytes.
             salt: String::new(),
             names: subject.names.clone(),
             event: self.digest(EVENT, subject.event_id),
@@ -336,6 +347,7 @@ impl Customer {
             .filter(|doubt| doubt.names.overlap(names))
             .filter_map(|doubt| doubt.create)
             .map(|since| since + SETTLING);
+        // The latest counts: of several lost creates each may still show its ticket.
         ends.max().and_then(|end| end.checked_sub(now)).filter(|left| *left > 0)
     }
 
@@ -348,6 +360,8 @@ impl Customer {
         spelling: &'a dyn Fn(&str, &str) -> String,
     ) -> impl Recognise + 'a {
         let about = |doubt: &&Doubt| {
+            // A doubt without a ticket is about every ticket of the conversation: nobody knows
+            // which one was written to.
             doubt.names.overlap(names) && doubt.ticket.is_none_or(|id| id == ticket)
         };
         Recogniser { customer: self, doubts: self.doubts.iter().filter(about).collect(), spelling }
@@ -360,6 +374,8 @@ impl Customer {
 
     /// Whether a create for this event, and this conversation, is in doubt.
     pub fn may_have_made(&self, subject: Subject<'_>) -> bool {
+        // An attempt is salted with its own token: when it is written down, the item's salt is not
+        // known yet.
         self.doubts.iter().any(|doubt| {
             let salt = if doubt.salt.is_empty() { &self.salt } else { &doubt.salt };
             doubt.create.is_some()
@@ -378,6 +394,7 @@ impl Customer {
     /// the digest of its body counts for ten minutes only.
     pub fn event_mark(&self, event_id: &str, is_named: bool, now: u64) -> String {
         let ttl = if is_named { RECORD_TTL.as_secs() } else { DIGEST_TTL };
+        // Hexadecimal, because it is shorter and a hundred of these lie in the item.
         format!("{}{:x}", self.digest(EVENT, event_id), now + ttl)
     }
 }
@@ -387,6 +404,7 @@ impl KnownConversation {
     pub fn ticket(&mut self, id: u64) -> &mut KnownTicket {
         let place = self.tickets.iter().position(|ticket| ticket.id == id);
         let ticket = match place {
+            // Out, and in again at the end: the order says which one was used last.
             Some(place) => self.tickets.remove(place),
             None => KnownTicket { id, ..KnownTicket::default() },
         };
@@ -426,6 +444,8 @@ impl KnownTicket {
     /// Desk did not take this team or channel.
     pub fn refuse(&mut self, digest: String) {
         self.refused.insert(digest);
+        // Bounded, because rules and channels change. What falls out is tried once more, which
+        // costs one call.
         while self.refused.len() > 4 {
             self.refused.pop_first();
         }
@@ -454,6 +474,7 @@ impl Recognise for Recogniser<'_> {
             let salt = if doubt.salt.is_empty() { &self.customer.salt } else { &doubt.salt };
             doubt.values.get(field).is_some_and(|known| *known == digest(salt, field, &text))
         };
+        // The latest first: of two tries that wanted the same text, the later one wrote last.
         self.doubts.iter().rev().find(wrote).map(|doubt| doubt.stamp)
     }
 }
@@ -462,6 +483,7 @@ impl Recognise for Recogniser<'_> {
 fn digest(salt: &str, field: &str, text: &str) -> String {
     let mut hash = Sha256::new();
     for part in [salt, field, text] {
+        // With its length, so that `ab`, `c` and `a`, `bc` come to different digests.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -469,6 +491,7 @@ fn digest(salt: &str, field: &str, text: &str) -> String {
 }
 
 fn is_after(hexadecimal: &str, now: u64) -> bool {
+    // What cannot be read has expired: to do an event twice is safe, to leave one out is not.
     u64::from_str_radix(hexadecimal, 16).is_ok_and(|until| until > now)
 }
 

@@ -29,6 +29,7 @@ impl Claims for Memory {
             if item.is_leased(request.now) {
                 return Acquired::Held(item);
             }
+            // As the store on DynamoDB does it: one suite of tests holds for both.
             if item.attempts.len() >= MAX_ATTEMPTS {
                 item.attempts.clear();
             }
@@ -47,6 +48,7 @@ impl Claims for Memory {
         customer: &'a Customer,
         now: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
+        // Only the holder's: one who was too slow must not undo what the next one is doing.
         let given_back = self.with(|items| {
             let item = items.get_mut(&permit.key)?;
             item.lease.take_if(|(token, _)| *token == permit.token)?;

@@ -52,6 +52,7 @@ pub trait Claims: Send + Sync {
 
     /// Gets ready what the first claim would have to wait for; that it cannot is no failure.
     fn open(&self) -> BoxFuture<'_, ()> {
+        // The twin in memory has nothing to open.
         Box::pin(std::future::ready(()))
     }
 }
@@ -155,21 +156,26 @@ pub async fn claim(
 
     match (lease, customer.has_done(event_id, request.now)) {
         (true, false) => {
+            // The token is random and unlike any other; a salt need not be more.
             customer.ensure_salt(&request.token);
             Ok(ClaimResult::Granted(permit, customer))
         }
         (true, true) => {
+            // At once, and without the attempt of this claim: it writes nothing, so nothing of it
+            // is in doubt.
             if let Err(error) = claims.give_back(permit, &customer, request.now).await {
                 tracing::warn!(%error, "not given back; the lease ends by itself");
             }
             Ok(ClaimResult::AlreadyDone(customer))
         }
+        // Done is done: this sender need not wait for whoever holds the lease.
         (false, true) => Ok(ClaimResult::AlreadyDone(customer)),
         (false, false) => Ok(ClaimResult::InProgress(until)),
     }
 }
 
 fn without_own(mut item: Item, request: &ClaimRequest) -> Item {
+    // Its own attempt has not begun yet, so it leaves no doubt.
     item.attempts.retain(|attempt| *attempt != request.attempt);
     item
 }
@@ -177,6 +183,7 @@ fn without_own(mut item: Item, request: &ClaimRequest) -> Item {
 /// The name of a customer's item: the application, and a digest of the user id. The first edition
 /// kept an item for each conversation, under other names; those are ignored and expire.
 pub fn item_key(app_id: &AppId, user_id: &str) -> String {
+    // A digest, because a user id of 512 characters may take more bytes than a key may have.
     format!("{app_id}#customer#{}", hex::encode(&Sha256::digest(user_id)[..20]))
 }
 

@@ -79,13 +79,16 @@ impl DeskError {
         body: &[u8],
     ) -> Self {
         let kind = match status.as_u16() {
+            // A 403 may be about the token: a newer one is tried before it counts as a refusal.
             401 | 403 => ErrorKind::Unauthorized,
             408 => ErrorKind::TimedOut,
             425 | 429 => ErrorKind::RateLimited,
             400..=499 => ErrorKind::Refused,
+            // Redirects, too: the token must not go to another host.
             _ => ErrorKind::Unavailable,
         };
 
+        // A 5xx may come from a proxy after Desk has done the work.
         let sent = if status.is_server_error() || kind == ErrorKind::TimedOut {
             Sent::Maybe
         } else {
@@ -110,6 +113,7 @@ impl DeskError {
             kind: ErrorKind::Unavailable,
             status,
             code: None,
+            // It was a success: as far as anybody knows, the call was carried out.
             sent: Sent::Maybe,
             retry_after: None,
         }
@@ -142,6 +146,7 @@ impl DeskError {
 /// one of them.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    // The longer one, because to come too early costs another refusal.
     seconds("retry-after").max(seconds("x-ratelimit-retryafter")).map(Duration::from_secs)
 }
 
@@ -150,6 +155,7 @@ fn code(body: &[u8]) -> Option<String> {
     let code = body.get("code")?;
     let code =
         code.as_str().map(str::to_owned).or_else(|| code.as_u64().map(|code| code.to_string()))?;
+    // Desk's codes are numbers, mostly after `desk`; any other text may be a customer's value.
     let digits = code.strip_prefix("desk").unwrap_or(&code);
     ((1..=12).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()))
         .then_some(code)

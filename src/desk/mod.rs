@@ -143,6 +143,7 @@ impl<'a> Desk<'a> {
         let call = Call::get("view ticket", format!("/tickets/{id}"));
         match self.ticket_answer(call, Some(id)).await {
             Ok(Some(ticket)) => Ok(Some(ticket)),
+            // An empty answer does not say that there is no ticket.
             Ok(None) => Err(DeskError::invalid_response("view ticket", None)),
             Err(error) if error.status == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
@@ -158,17 +159,22 @@ impl<'a> Desk<'a> {
     /// of calls: "not found" must be certain.
     pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>, DeskError> {
         let by_user = [("sendbird_id", user_id)];
+        // Without a state: most customers have few tickets, and this one call shows the closed
+        // ones, too.
         let first = self.tickets("tickets of customer", &by_user, PAGE, 0).await?;
         let is_complete = first.is_last(0);
 
         let mut found = first.tickets;
         if !is_complete {
+            // All states at once: one after the other would take six round trips.
             let states = OPEN_STATES.map(|state| self.tickets_in_state(user_id, state));
             for tickets in futures_util::future::try_join_all(states).await? {
                 found.extend(tickets);
             }
         }
 
+        // A filter that Desk does not know is ignored, and everybody's tickets come (desk-wire
+        // section 3.1).
         found.retain(|ticket| ticket.sendbird_id.as_deref() == Some(user_id));
         found.sort_unstable_by_key(|ticket| ticket.id);
         // Pages that arrive one after the other may show two states of one ticket. Which is the
@@ -213,6 +219,8 @@ impl<'a> Desk<'a> {
         let mut found = first.tickets;
 
         if let Some(count) = count.filter(|count| *count > received) {
+            // By what came, because Desk's page may be smaller than what was asked for; never back
+            // into the first page.
             let offset = count.saturating_sub(received).max(received);
             found.extend(self.tickets(name, &[], PAGE, offset).await?.tickets);
         }
@@ -252,6 +260,7 @@ impl<'a> Desk<'a> {
         let (status, value) = self.json(Call::get(name, format!("/customers?{query}"))).await?;
         let page =
             wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        // The first one may be anybody, if Desk ignores the filter.
         let ours =
             page.results.iter().find(|customer| wire::sendbird_id(customer) == Some(user_id));
         Ok(ours.and_then(|customer| customer.get("id")).and_then(Value::as_u64))
@@ -350,6 +359,7 @@ impl<'a> Desk<'a> {
         let path = "/tickets/transfer_to_group".to_owned();
         let (_, answer) =
             self.json(Call::write("move to team", Method::POST, path, body).repeatable()).await?;
+        // Whether the list holds ids or whole tickets is not documented: both are read.
         let is_ours = |ticket: &Value| {
             ticket.as_u64() == Some(id) || ticket.get("id").and_then(Value::as_u64) == Some(id)
         };
@@ -384,6 +394,7 @@ impl<'a> Desk<'a> {
 
         let channel: String =
             url::form_urlencoded::byte_serialize(channel_url.as_bytes()).collect();
+        // Form encoding writes a blank as +, which is a plus in a path.
         let path = format!("/group_channels/{}/messages", channel.replace('+', "%20"));
         let body = json!({"message_type": "MESG", "user_id": user_id, "message": message});
 
@@ -423,6 +434,7 @@ impl<'a> Desk<'a> {
     ) -> Result<Option<Ticket>, DeskError> {
         let name = call.name;
         let answer = self.send(call).await?;
+        // A success without a body: Desk took the call and says nothing of the ticket.
         if answer.body().trim_ascii().is_empty() {
             return Ok(None);
         }
@@ -431,6 +443,7 @@ impl<'a> Desk<'a> {
         let value = read(answer.body()).ok_or_else(invalid)?;
         let ticket = wire::ticket(&value).ok_or_else(invalid)?;
 
+        // Values of another ticket must never be taken for this one's.
         if wanted.is_some_and(|wanted| wanted != ticket.id) {
             Err(invalid())
         } else {
@@ -456,6 +469,8 @@ impl<'a> Desk<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            // Once, because a second refusal is no matter of an old token; and not for Chat,
+            // because the store is asked for a newer Desk token only.
             let is_refused_token =
                 error.kind == ErrorKind::Unauthorized && attempt == 1 && !call.chat;
             if is_refused_token && self.newer_token(&token).await {
@@ -464,8 +479,10 @@ impl<'a> Desk<'a> {
 
             let Connection { deadline, pause, .. } = self.connection;
             let left = deadline.saturating_duration_since(Instant::now());
+            // Time and chance are arguments, so that the decision itself is pure.
             let chance = fastrand::f64();
             let next = retry::next(attempt, error.failure(), call.repeatable, left, pause, chance);
+            // Over all attempts: the first may have been carried out even if the last one was not.
             if error.sent == Sent::Maybe {
                 sent = Sent::Maybe;
             }
@@ -489,6 +506,7 @@ impl<'a> Desk<'a> {
         if let Some(pace) = self.connection.pace.filter(|_| !call.chat) {
             pace.take().await;
         }
+        // After the wait for the pace, which may have used the time up.
         let left = self.connection.deadline.saturating_duration_since(Instant::now());
         if left < MIN_CALL {
             return Err(DeskError::no_response(call.name, ErrorKind::TimedOut, Sent::No));
@@ -526,6 +544,7 @@ impl<'a> Desk<'a> {
             .uri(format!("{base}{}", call.path))
             .header(name, token);
         if call.body.is_some() {
+            // Desk's documents ask for this very spelling (desk-wire section 1).
             request = request.header(header::CONTENT_TYPE, "application/json; charset=utf8");
         }
         let body = call.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();
@@ -579,6 +598,7 @@ fn no_answer(name: &'static str, error: TransportError) -> DeskError {
 
 /// What Desk says, if it is JSON.
 fn read(body: &[u8]) -> Option<Value> {
+    // Desk gives back what customers typed, texts that were cut within an emoji included.
     json_reader::json(std::str::from_utf8(body).ok()?).ok()
 }
 

@@ -34,7 +34,9 @@ impl Pace {
 
     /// When the call may go out that is asked for now.
     fn next(&self, now: Instant) -> Instant {
+        // Read and set under one lock, so that two calls never get the same place.
         let mut full_at = self.full_at.lock().expect("no holder of the pace panics");
+        // However long nobody took a call: the bucket holds no more than a full one.
         let begin = full_at.map_or(now, |full_at| full_at.max(now));
         *full_at = Some(begin + self.interval);
         let room = self.interval * (BURST - 1);

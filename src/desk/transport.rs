@@ -47,12 +47,14 @@ impl Transport for HttpTransport {
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Response<Vec<u8>>, TransportError>> {
         Box::pin(async move {
+            // What makes no request goes nowhere.
             let mut request =
                 reqwest::Request::try_from(request).map_err(|_| TransportError::Unreachable)?;
             *request.timeout_mut() = Some(timeout);
             let mut response = self.0.execute(request).await.map_err(|error| failure(&error))?;
 
             let mut body = Vec::new();
+            // Chunk by chunk, so that an answer without an end costs no more memory than the limit.
             while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
                 body.extend_from_slice(&chunk);
                 if body.len() > MAX_ANSWER {

@@ -31,6 +31,8 @@ impl Page<'_> {
 
 /// Whether nothing follows: Desk says so, or all came that there are, or none came any more.
 pub(super) fn is_last(count: Option<u64>, received: u64, has_no_next: bool, offset: u64) -> bool {
+    // A count decides before `next`: how Desk pages is not known (desk-wire section 9, question
+    // 14).
     let counted = count.is_some_and(|count| offset + received >= count);
     received == 0 || counted || (has_no_next && count.is_none())
 }
@@ -45,7 +47,9 @@ pub(super) fn ticket(value: &Value) -> Option<Ticket> {
     let id = value.get("id").and_then(Value::as_u64).filter(|id| *id > 0)?;
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let (newer, older) = (text("status2"), text("status"));
+    // Either status may be missing or out of date: one that says closed is enough.
     let closed = |status: &Option<String>| status.as_deref() == Some("CLOSED");
+    // An open set: only one of its values is known to mean that the ticket is open.
     let not_closed =
         text("closeStatus").is_none_or(|status| status.is_empty() || status == "NOT_CLOSED");
     let customer = value.get("customer");
@@ -57,11 +61,14 @@ pub(super) fn ticket(value: &Value) -> Option<Ticket> {
         open: not_closed && !closed(&newer) && !closed(&older),
         status: newer.or(older),
         priority: text("priority"),
+        // The Default team has no key: null and an empty text are the same (desk-wire section 6).
         team: value
             .pointer("/group/key")
             .and_then(Value::as_str)
             .filter(|key| !key.is_empty())
             .map(str::to_owned),
+        // Unknown, and not empty, where the answer does not say: a list may leave the fields out
+        // (desk-wire section 9, question 13).
         fields: value
             .get("customFields")
             .and_then(Value::as_array)
@@ -78,6 +85,7 @@ pub(super) fn sendbird_id(customer: &Value) -> Option<&str> {
 }
 
 fn custom_fields(fields: &[Value]) -> BTreeMap<String, StoredText> {
+    // Values are said to be strings; a number is read all the same.
     let pair = |field: &Value| {
         let text = match field.get("value")? {
             Value::String(text) => text.clone(),
@@ -147,6 +155,7 @@ impl NewTicket<'_> {
 
     pub(super) fn body(&self) -> Value {
         let mut body = json!({"channelName": self.title, "customerId": self.customer_id});
+        // What is empty is left out: what Desk makes of an empty text is not known.
         if !self.values.is_empty() {
             body["customFields"] = custom_fields_text(self.values).into();
         }

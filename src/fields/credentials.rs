@@ -1,5 +1,5 @@
-//! Context keys that look like credentials. A context object carries live ones by design (desk-wire
-//! section 10); no ticket field should.
+//! Context keys that look like credentials. The context objects of AI agents carry live ones by
+//! design; no ticket field should.
 //!
 //! Pure. A key is cut into words at every change of style; a word, or two that stand together,
 //! decide. A false alarm costs one field definition, a miss shows a token to every agent: in doubt
@@ -68,6 +68,7 @@ pub fn looks_like_credential(key: &str) -> bool {
 }
 
 fn is_credential_word(word: &str) -> bool {
+    // `token2` is a token as well.
     let bare = word.trim_matches(|char: char| char.is_ascii_digit());
     WORDS.contains(&bare)
 }

@@ -94,6 +94,7 @@ impl Matched {
             }
         };
 
+        // The answer of a real handoff goes to a language model and into its logs: no value in it.
         let value = value.filter(|_| with_values);
         Entry { key, outcome, field, hint: None, by: None, value, agrees: false }
     }

@@ -49,6 +49,7 @@ pub fn match_fields(rules: &Rules, handoff: &Handoff) -> Matched {
         }
         None => matching.every_legal_key(),
     }
+    // After the fields: a key may fill a field and choose the priority or the team as well.
     matching.priority();
     matching.team();
     matching.remaining_keys();
@@ -94,9 +95,11 @@ struct Matching<'a> {
 impl Matching<'_> {
     /// Why a context key may not be used, if it may not.
     fn denial(&self, key: &str) -> Option<Refusal> {
+        // Before everything else: what the operator denies by name no field definition allows.
         if self.rules.deny.contains(key) {
             return Some(Outcome::Denied.into());
         }
+        // Whoever defines a field of exactly this name wants it filled.
         let is_credential = self.rules.deny_credentials
             && !self.defined.contains(key)
             && looks_like_credential(key);
@@ -146,6 +149,8 @@ impl Matching<'_> {
         if let Some(value) = self.handoff.reserved.0.get(key).filter(|_| self.defined.contains(key))
         {
             let (name, value) = (key.to_owned(), value.clone());
+            // The sender names the field itself here; an alias or a `from` is only the operator's
+            // guess.
             candidates.insert(0, Candidate { name, is_context: false, value });
         }
         if let Some(Source::BuiltIn(built_in_name)) = from
@@ -187,6 +192,7 @@ impl Matching<'_> {
             }
         }
         let own_source = from.is_some() || self.handoff.reserved.0.contains_key(key);
+        // Without a winner the best source has the line: its outcome says what is wrong with it.
         let shown = candidates.get(winner.unwrap_or(0));
         self.add_rows(field, own_source, shown, resolution);
     }
@@ -199,6 +205,7 @@ impl Matching<'_> {
         match winner.filter(|_| !is_empty(Some(&candidate.value))) {
             Some(winner) => Resolution::Decided(Refusal {
                 by: Some(winner.name.clone()),
+                // That two sources say the same is nothing that an agent misses.
                 agrees: text_of(&winner.value) == text_of(&candidate.value),
                 ..Outcome::Superseded.into()
             }),
@@ -222,6 +229,7 @@ impl Matching<'_> {
                 own,
                 Some((_, Resolution::Decided(Refusal { outcome: Outcome::Denied, .. })))
             );
+            // That its own key is denied is said even if another source fills the field.
             let resolution = match own {
                 Some((_, denied)) if is_denied => denied,
                 Some(_) | None => resolution,
@@ -249,6 +257,7 @@ impl Matching<'_> {
     /// sent as text, and its answer says what it kept.
     fn every_legal_key(&mut self) {
         let rules = self.rules;
+        // A set, because a key and an alias may lead to one field.
         let mut targets: BTreeSet<FieldKey> = BTreeSet::new();
         for key in sorted_keys(self.handoff).filter(|key| !rules.ticket.draws_on(key)) {
             targets.extend(rules.aliases.get(key).cloned().or_else(|| FieldKey::parse(key)));
@@ -264,6 +273,7 @@ impl Matching<'_> {
             Err(refusal) => return Resolution::Decided(refusal),
         };
 
+        // Desk takes no more for one ticket (desk-wire section 4): the order of the fields decides.
         if self.matched.values.len() == MAX_FIELDS {
             return Resolution::Decided(Outcome::OverLimit.into());
         }
@@ -313,6 +323,7 @@ impl Matching<'_> {
             None => None,
             Some(Choice::Value(value)) => Some(value.clone()),
             Some(Choice::From(Source::BuiltIn(name))) => {
+                // A built-in has no line, so there is nobody to report a refusal to.
                 read(built_in(self.handoff, *name).map(Value::from).as_ref()).ok()
             }
             Some(Choice::From(Source::Context(key)))
@@ -332,6 +343,7 @@ impl Matching<'_> {
             Some(Choice::From(Source::Context(_))) => None,
         };
 
+        // Only here, so that the key of the rules has its outcome even if the wish wins.
         wish.or(chosen)
     }
 
@@ -374,6 +386,7 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 fn sorted_keys(handoff: &Handoff) -> impl Iterator<Item = &str> {
+    // By name: the order of a JSON object is no promise, and equal handoffs must give equal lines.
     let keys: BTreeSet<&str> = handoff.context.0.keys().map(String::as_str).collect();
     keys.into_iter()
 }

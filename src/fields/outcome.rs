@@ -116,6 +116,7 @@ impl From<String> for Private {
 
 impl fmt::Debug for Private {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Also where a whole struct is printed: no value may reach a log line.
         f.write_str("(private)")
     }
 }

@@ -21,6 +21,7 @@ impl<'c> Candidates<'c> {
     /// The candidate that was probably meant: the same letters and digits in the same order, else
     /// one slip of the pen away.
     pub(super) fn near(&self, text: &str) -> Option<&'c str> {
+        // Whatever is this long is no slip of the pen, and a caller may send it thousands of times.
         if text.len() > 4 * MAX_VALUE {
             return None;
         }
@@ -28,6 +29,7 @@ impl<'c> Candidates<'c> {
         let wanted = letters(text);
         let same = self.0.iter().find(|(_, letters)| *letters == wanted);
         let close = |(text, letters): &&(&str, String)| {
+            // Short words are one slip away from each other by chance.
             let comparable = text.len() <= MAX_VALUE && wanted.len().min(letters.len()) >= 4;
             comparable
                 && wanted.len().abs_diff(letters.len()) <= 4
@@ -65,6 +67,7 @@ fn letters(text: &str) -> String {
 pub(super) fn legal_form(key: &str) -> Option<String> {
     let mut form = String::new();
     let mut after_small = false;
+    // A key may be of any length, and most of it would be cut off below.
     for char in key.chars().take(4 * MAX_KEY) {
         if char.is_ascii_alphanumeric() {
             if char.is_ascii_uppercase() && after_small {

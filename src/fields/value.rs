@@ -24,6 +24,8 @@ pub(super) fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String
         Some(Value::Array(_) | Value::Object(_)) => return Err(Outcome::NotScalar.into()),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
+        // Desk knows strings only (desk-wire section 4), so it gets what the sender would have
+        // quoted.
         Some(Value::Bool(truth)) => truth.to_string(),
     };
 
@@ -34,6 +36,7 @@ pub(super) fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String
         FieldKind::Text => {
             let cut = cut(&text, MAX_VALUE);
             let truncated = cut.len() < text.len();
+            // The text may begin with more blanks than a field takes.
             if cut.trim().is_empty() {
                 Err(Outcome::Empty.into())
             } else {
@@ -78,6 +81,7 @@ pub fn cut_bytes(text: &str, limit: usize) -> &str {
 
 /// Decimal digits with at most one minus sign, within 64 bits.
 fn is_integer(text: &str) -> bool {
+    // No plus sign and no blanks: Desk drops what it does not take for a number, without an error.
     text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit())
         && text.parse::<i64>().is_ok()
 }

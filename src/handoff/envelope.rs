@@ -1,4 +1,4 @@
-//! The AI agent's event, as documented by the sender (desk-wire section 9).
+//! The AI agent's event, as documented by the sender (desk-wire section 8).
 //!
 //! A webhook is not lost for an optional part: what is needed is the event's id, the user, and the
 //! id or the channel of the conversation. Any other part of a wrong type counts as absent and is a
@@ -30,6 +30,7 @@ impl Reader {
             .unwrap_or(&nothing);
         let handoff = Handoff {
             event_id: event_id?,
+            // A repeated delivery carries the same id, however late it comes.
             event_is_named: true,
             form: Form::Envelope,
             conversation: names?,
@@ -72,6 +73,7 @@ impl Reader {
         let case = self.object(path, present(data, "external_case")?)?;
         let kind = filled(case, "type").and_then(Value::as_str)?.trim();
 
+        // A number of another vendor's case would be taken for that of a ticket.
         if !matches!(kind, "sendbird_desk" | "desk") {
             return None;
         }

@@ -1,5 +1,5 @@
 //! The flat form: one JSON object of strings, numbers and booleans, as the tools of AI agents send
-//! it (desk-wire section 9).
+//! it.
 //!
 //! A few keys are reserved; everything else is the context. A tool sends an empty text for what it
 //! does not know, so that counts as absent; a wrong type is an error.
@@ -47,7 +47,10 @@ impl Reader {
         };
 
         let is_reserved = |key: &str| RESERVED.contains(&key);
+        // `app_id` addresses the application and says nothing of the customer.
         let facts = body.iter().filter(|(key, _)| !is_reserved(key) && *key != "app_id");
+        // Kept beside the context, not in it: a reserved key has no line of its own unless a field
+        // is defined for it.
         let reserved = body.iter().filter(|(key, _)| is_reserved(key));
         let (event_id, event_is_named) = event?;
         Some(Handoff {
@@ -81,6 +84,7 @@ impl Reader {
         let channel_url = self.optional_identifier("", body, "channel_url");
         let (id, channel_url) = match (id, channel_url) {
             (Some(id), Some(channel)) if id.starts_with(CHANNEL_PREFIX) => {
+                // Two channels for one conversation: which of them is meant nobody can say.
                 if id != channel {
                     self.report("conversation_id", "is another channel than channel_url");
                 }

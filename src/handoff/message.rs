@@ -52,6 +52,8 @@ impl Message {
 
     /// As it is handed to the queue.
     pub fn entry(&self) -> QueueEntry {
+        // Digests, because SQS takes at most 128 plain characters; joined by a line break, which no
+        // identifier holds.
         let digest = |parts: &[&str]| hex::encode(Sha256::digest(parts.join("\n")));
         let user_id = &self.handoff.user_id;
         QueueEntry {
@@ -84,6 +86,7 @@ impl Message {
         struct Version {
             version: u32,
         }
+        // The version alone first: a message of another one may have another form.
         let Version { version } =
             serde_json::from_str(body).map_err(|_| DecodeError::Unreadable)?;
 

@@ -195,12 +195,14 @@ pub fn parse(
         return Err(BadBody::Empty);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| BadBody::NotUtf8(error.valid_up_to()))?;
+    // A text that its sender cut within an emoji must not cost the whole handoff.
     let value: Value = json_reader::json(text)
         .map_err(|error| BadBody::NotJson { line: error.line(), column: error.column() })?;
 
     let mut reader = Reader::default();
     let event = reader.event(&value, app_id, |reader| match idempotency_key {
         Some(key) => Some((reader.identifier("Idempotency-Key", &Value::from(key))?, true)),
+        // The bytes and not what they say: only what is sent again unchanged is the same event.
         None => Some((hex::encode(Sha256::digest(bytes)), false)),
     });
     let event = event.map(|event| match event {
@@ -222,6 +224,8 @@ impl Reader {
         fallback_id: impl FallbackId,
     ) -> Option<Event> {
         let body = self.object("", value)?;
+        // A body of one application that is sent to another one's address must not fill a wrong
+        // Desk.
         if let Some(theirs) = present(body, "app_id")
             && theirs.as_str().map(str::trim) != Some(app_id.as_str())
         {
@@ -231,6 +235,7 @@ impl Reader {
         let handoff = match body.get("category") {
             Some(category) => match self.string("category", category)? {
                 "handoff" => self.envelope(body),
+                // It is echoed in the answer, so not at any length.
                 other => return Some(Event::Ignored(other.chars().take(64).collect())),
             },
             None if body.contains_key("conversation") => self.nested(body, fallback_id),
@@ -326,6 +331,8 @@ impl Reader {
     fn identifier(&mut self, path: &str, value: &Value) -> Option<String> {
         let text = match value {
             Value::String(text) => text.trim().to_owned(),
+            // The id of a conversation is a number in events and a text from tools: both are one
+            // name.
             Value::Number(number) => number.to_string(),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
                 self.report(path, "must be a string or a number");
@@ -337,6 +344,8 @@ impl Reader {
             "must not be empty"
         } else if text.chars().count() > MAX_ID {
             "is longer than 512 characters"
+        // It goes into titles, log lines and digests, where a line break would look like two
+        // values.
         } else if text.chars().any(char::is_control) {
             "must not hold control characters"
         } else {
@@ -361,6 +370,7 @@ fn emptied((key, value): (&String, &Value)) -> (String, Value) {
 
 /// A property that is there and neither null nor blank.
 fn filled<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    // Tools send an empty text for what they do not know.
     let is_blank = |value: &&Value| value.as_str().is_some_and(|text| text.trim().is_empty());
     present(parts, name).filter(|value| !is_blank(value))
 }

@@ -26,6 +26,7 @@ impl Reader {
         let handoff_at = self.optional_identifier("", body, "handoff_at");
         let ticket = present(body, "ticket").map(|value| self.wish(value)).unwrap_or_default();
 
+        // Only now, so that all problems of the body are reported at once.
         let (event_id, event_is_named) = event?;
         Some(Handoff {
             event_id,

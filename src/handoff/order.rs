@@ -32,11 +32,13 @@ impl Stamp {
     pub fn new(created_at: Option<&str>, received: i64) -> Self {
         let created = created_at.and_then(micros);
         let latest = received.saturating_add(MAX_AHEAD).saturating_mul(1000);
+        // A clock that runs ahead would make its handoffs the newest ones for as long as it does.
         Self { created: created.filter(|created| *created <= latest), received }
     }
 
     /// Whether the other one is the newer. Of two of the same moment neither is.
     pub fn is_older_than(&self, other: &Self) -> bool {
+        // Equal times decide nothing: a sender may write whole seconds.
         match (self.created, other.created) {
             (Some(ours), Some(theirs)) if ours != theirs => ours < theirs,
             (Some(_) | None, Some(_) | None) => self.received < other.received,

@@ -31,8 +31,11 @@ impl<'a> Work<'a> {
         let desk = self.desk;
         let matcher = self.matcher();
         let remembered = self.customer.conversation(&self.names).latest().map(|ticket| ticket.id);
+        // The same ticket need not be asked for twice.
         let hint = self.handoff.ticket.id.filter(|hint| Some(*hint) != remembered);
         let user_id = matcher.user_id();
+        // Asked for along with the rest: a create needs it, and later it would cost another round
+        // trip.
         let needs_number = self.customer.desk_id.is_none();
         let number = async { if needs_number { desk.customer(user_id).await } else { Ok(None) } };
         let (hinted, known, listed, number) = futures_util::join!(
@@ -44,6 +47,8 @@ impl<'a> Work<'a> {
         let hinted = hinted?.filter(|ticket| matcher.takes_hint(ticket));
         let known = known?;
         let is_listed = |ticket: &Ticket| ticket.open && Some(ticket.id) == remembered;
+        // Desk denies a ticket that its own list shows as open: one of the answers is stale, and to
+        // take it for gone would make a second ticket.
         if known.is_none() && listed.as_ref().is_ok_and(|listed| listed.iter().any(is_listed)) {
             return Err(ProcessError::Unsettled);
         }
@@ -58,6 +63,8 @@ impl<'a> Work<'a> {
                 *ticket = desk.ticket(ticket.id).await?.ok_or(ProcessError::Unsettled)?;
             }
         }
+        // A closed ticket is no place to write to, but it decides whether `when_closed` or
+        // `when_missing` holds.
         let (open, closed): (Vec<Ticket>, Vec<Ticket>) =
             named.into_iter().partition(|ticket| ticket.open);
         let listed = match listed {
@@ -68,6 +75,7 @@ impl<'a> Work<'a> {
             }
             listed => listed?,
         };
+        // Only a create needs the number: with an open ticket its look-up may fail.
         if open.is_empty()
             && let Some(number) = number?
         {
@@ -96,10 +104,12 @@ impl<'a> Work<'a> {
         let listed_ids: Vec<u64> = listed.iter().map(|ticket| ticket.id).collect();
         let mut seen = listed_ids.clone();
         seen.extend(named.iter().chain(&closed).map(|ticket| ticket.id));
+        // Also what no list shows: a create that is answered with one of these made another one.
         seen.extend(self.customer.known_tickets());
         let known_closed: Vec<u64> = closed.iter().map(|ticket| ticket.id).collect();
 
         let (mut candidates, gone) = ranked(matcher, listed);
+        // The list may be older than the look at the ticket alone, which showed it closed.
         candidates.retain(|ticket| !known_closed.contains(&ticket.id));
         closed.extend(gone);
         let mut others: Vec<u64> = candidates.iter().map(|ticket| ticket.id).collect();
@@ -137,6 +147,8 @@ impl<'a> Work<'a> {
             if is_ours && shown.open {
                 return Ok(Some(shown));
             }
+            // It is closed by now or another conversation's, so it is no other open ticket of this
+            // one.
             others.retain(|id| *id != candidate.id);
             closed.extend(Some(shown).filter(|_| is_ours));
         }
@@ -169,17 +181,21 @@ impl<'a> Work<'a> {
         let mut known = self.known(shown.id);
         let may_have_made = self.customer.may_have_made(self.subject());
 
+        // Our tickets carry this title: it is taken for the one whose create was not answered.
         if is_new && may_have_made && matcher.is_titled(shown) {
             known.set_made_for(self.event_mark());
         }
         known.marks = self.settled(known.marks, shown);
+        // After the marks, which the doubts have just explained.
         self.customer.settle_doubts(&self.names);
+        // Desk's own answer is newer than what is remembered.
         self.customer.desk_id = shown.customer_id.or(self.customer.desk_id);
 
         self.keep(known);
     }
 
     fn settled(&self, mut marks: Marks, shown: &Ticket) -> Marks {
+        // Desk may show `007` as `7`: digests are compared in one spelling.
         let spelling = |field: &str, text: &str| spelling(text, self.is_integer(field));
         marks.settle(shown, &self.customer.recogniser(&self.names, shown.id, &spelling));
         marks
@@ -214,6 +230,7 @@ async fn view(desk: &Desk<'_>, id: Option<u64>) -> Result<Option<Ticket>, DeskEr
 fn ranked(matcher: &TicketMatcher<'_>, listed: Vec<Ticket>) -> (Vec<Ticket>, Vec<Ticket>) {
     let tied = listed.into_iter().filter_map(|ticket| Some((matcher.strength(&ticket)?, ticket)));
     let mut tied: Vec<(MatchStrength, Ticket)> = tied.collect();
+    // Of two as good, the one with the higher id: Desk counts upwards, so it is the newer one.
     tied.sort_unstable_by_key(|(strength, ticket)| std::cmp::Reverse((*strength, ticket.id)));
     tied.into_iter().map(|(_, ticket)| ticket).partition(|ticket| ticket.open)
 }

@@ -99,6 +99,7 @@ impl From<&ProcessError> for metrics::WorkStatus {
 /// # Errors
 /// [`ProcessError`]; trying again is always safe.
 pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, ProcessError> {
+    // Matched before the claim, because the claim writes down what this try may send.
     let matched = match_fields(task.rules, handoff);
     let names = Names::of(&handoff.conversation);
     let request = claim_request(task, handoff, &matched, &names);
@@ -116,16 +117,21 @@ pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, Proce
     let mut work = Work::new(task.desk, task.rules, handoff, &matched, &mut customer);
     (work.clock, work.has_grace) = (Some((task.now, task.began)), task.has_grace);
     let worked = work.carry_out().await;
+    // Only now: an event that counts as done is never worked on again.
     if worked.is_ok() {
         customer.conversation(&names).remember_newest(handoff.stamp());
         customer.remember_done(&handoff.event_id, handoff.event_is_named, request.now);
     }
 
+    // After a failure, too: what is in doubt has to be remembered, and the next try must not wait
+    // for the lease to end by itself.
     let given_back = task.claims.give_back(permit, &customer, request.now).await;
     match (worked, given_back) {
         (Ok(report), Ok(())) => Ok(report),
+        // Written and not remembered: the attempt stays in the item, and the next try settles it.
         (Ok(_), Err(error)) => Err(error.into()),
         (Err(failure), given_back) => {
+            // The first failure says what the caller does next; this one only costs time.
             if let Err(error) = given_back {
                 tracing::warn!(%error, "not given back; the lease ends by itself");
             }
@@ -146,6 +152,7 @@ pub async fn preview(
     mut customer: Customer,
 ) -> Result<Report, ProcessError> {
     let matched = match_fields(rules, handoff);
+    // Nothing of a preview is stored, so its salt need not be random.
     customer.ensure_salt("preview");
     let mut work = Work::new(desk, rules, handoff, &matched, &mut customer);
     let found = work.look().await?;
@@ -164,6 +171,7 @@ pub async fn preview(
             }
         },
     };
+    // Only a transfer shows that a team does not exist, and a preview makes none.
     if outcomes.team == Outcome::Written && !work.team_exists().await {
         outcomes.team = Outcome::Rejected;
     }
@@ -177,6 +185,7 @@ fn claim_request(
     matched: &Matched,
     names: &Names,
 ) -> ClaimRequest {
+    // 128 random bits, because the token also salts the digests of the attempt.
     let token = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let until = seconds(task.ends);
     let (event_id, stamp) = (&handoff.event_id, handoff.stamp());
@@ -201,6 +210,7 @@ fn wanted(matched: &Matched) -> Vec<(&str, String)> {
 }
 
 fn duplicate(handoff: &Handoff, customer: &mut Customer, names: &Names) -> Report {
+    // Nothing is asked of Desk for a duplicate, so the id is all that can be said.
     let known = customer.conversation(names).latest().map(|ticket| ticket.id);
     let ticket = known.map(|id| TicketReport { id, ..TicketReport::default() });
     Report { ticket, ..Report::new(handoff, Status::Duplicate, Action::None) }
@@ -253,6 +263,8 @@ impl<'a> Work<'a> {
                     WithoutTicket::Leave => return Ok(self.left(found.closed.as_ref())),
                 },
             };
+            // Otherwise somebody closed or changed the ticket between the look and the write:
+            // another look says what there is to do now.
             if let Ended::Done(report) = ended {
                 return Ok(Report { other_open_tickets: other_open, ..*report });
             }
@@ -294,10 +306,13 @@ impl<'a> Work<'a> {
     }
 
     fn channel(&self) -> Option<&str> {
+        // A handoff that names its conversation by the id alone gets the channel that an earlier
+        // one named.
         self.handoff.conversation.channel_url.as_deref().or_else(|| self.names.channel())
     }
 
     fn seconds_now(&self) -> u64 {
+        // Counted on from the start and not read anew: the time of day may jump while we work.
         self.clock.map_or(0, |(now, began)| seconds(now + began.elapsed()))
     }
 

@@ -29,6 +29,7 @@ impl Work<'_> {
         let is_refused =
             |name: &str, text: &str| known.has_refused(&self.customer.digest(name, text));
 
+        // What Desk did not take once is not tried with every handoff: each try costs a call.
         if channel.is_some_and(|channel| is_refused(RELATED, &channel)) {
             change.related = None;
         }
@@ -42,6 +43,7 @@ impl Work<'_> {
 
     pub(super) async fn update(&mut self, ticket: Ticket) -> Result<Ended, ProcessError> {
         let change = self.change(&ticket);
+        // Before the writes: what stands there already is this handoff's, even if a write fails.
         self.renew(&ticket, &change);
         let has_changes = !change.is_empty();
         let written = apply::update(self.desk, ticket, change, self.matched).await;
@@ -76,6 +78,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn create(&mut self, found: Found) -> Result<Ended, ProcessError> {
+        // First of all, so that a handoff that has to wait leaves nothing behind in Desk.
         self.wait_if_one_may_come()?;
         let customer_id = match self.customer.desk_id {
             Some(id) => id,
@@ -147,6 +150,7 @@ impl Work<'_> {
     /// any more.
     async fn refused(&mut self, error: DeskError, number: u64) -> Result<Ended, ProcessError> {
         let current = self.desk.customer(&self.handoff.user_id).await?;
+        // The number is good, so it is the ticket itself that Desk does not take.
         if current == Some(number) {
             return Err(error.into());
         }
@@ -168,6 +172,8 @@ impl Work<'_> {
         let mut known = self.known(ticket.id);
         known.set_made_for(self.event_mark());
         self.keep(known);
+        // A create is made only once the earlier ones have had their time: what they made would be
+        // listed by now.
         self.customer.settle_doubts(&self.names);
 
         let rest = self.change(ticket);
@@ -188,6 +194,7 @@ impl Work<'_> {
         let Written { mut ticket, outcomes, stopped, .. } = written;
         match stopped {
             None => {}
+            // No failure: another look says what there is to do now.
             Some(Stop::Closed | Stop::Overtaken) => return Ok(Ended::Anew),
             Some(Stop::Failed(error)) => return Err(error.into()),
         }
@@ -195,6 +202,8 @@ impl Work<'_> {
         let opening_message = self.open_if_invisible(&mut ticket).await?;
         let known = self.known(ticket.id);
         let made = self.customer.made(&known, &self.handoff.event_id, self.seconds_now());
+        // A try that finds the ticket of an earlier try of the same event says `created`, too: the
+        // event made it.
         let (status, action) = match status {
             Status::Unchanged if !made => (Status::Unchanged, Action::None),
             _ if made => (Status::Created, Action::Create),
@@ -208,6 +217,7 @@ impl Work<'_> {
         let (id, stamp) = (written.ticket.id, self.handoff.stamp());
         let mut known = self.known(id);
         for (field, text) in &written.confirmed {
+            // In the spelling in which the next look compares it.
             let text = spelling(text, self.is_integer(field));
             known.marks.confirm(field, self.customer.digest(field, &text), stamp);
         }
@@ -215,6 +225,7 @@ impl Work<'_> {
             known.marks.lose(field);
         }
         for (name, text) in &written.refused {
+            // As a digest, like everything that is remembered: a channel names a conversation.
             known.refuse(self.customer.digest(name, text));
         }
         self.customer.desk_id = written.ticket.customer_id.or(self.customer.desk_id);
@@ -239,6 +250,7 @@ impl Work<'_> {
         let Some(channel_url) = ticket.channel_url.clone().filter(|_| ticket.is_invisible()) else {
             return Ok(None);
         };
+        // The ticket may be shown as it was before our message: what Chat answered counts.
         match known.opening {
             Opening::Posted => return Ok(Some(OpeningMessage::Posted)),
             Opening::Refused => return Ok(Some(OpeningMessage::Failed)),
@@ -253,6 +265,7 @@ impl Work<'_> {
             return Ok(Some(OpeningMessage::NotConfigured));
         };
 
+        // A failure here fails the handoff: without a message no agent ever sees the ticket.
         match self.desk.post_message(&channel_url, &self.handoff.user_id, message).await {
             Ok(()) => {
                 known.opening = Opening::Posted;
@@ -276,6 +289,7 @@ impl Work<'_> {
         if let Some(left) = self.customer.create_in_doubt(&self.names, now) {
             return Err(ProcessError::CreateInDoubt(left));
         }
+        // Counted from the receipt and not from this delivery, or every delivery would wait anew.
         let received = u64::try_from(self.handoff.received / 1000).unwrap_or(0);
         match grace_left(received, self.rules.ticket.grace_seconds, now) {
             Some(left) if self.has_grace => Err(ProcessError::Grace(left)),

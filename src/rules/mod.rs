@@ -43,6 +43,7 @@ impl Default for Rules {
             fields: None,
             aliases: BTreeMap::new(),
             deny: BTreeSet::new(),
+            // Closed by default: the context objects of AI agents carry live tokens.
             deny_credentials: true,
             ticket: TicketRules::default(),
         }
@@ -250,6 +251,7 @@ impl Priority {
     /// The priority of this name, in any case.
     pub fn parse(text: &str) -> Option<Self> {
         let all = [Self::Low, Self::Medium, Self::High, Self::Urgent];
+        // In any case, because a language model or a tool may have written it.
         all.into_iter().find(|priority| priority.as_str().eq_ignore_ascii_case(text.trim()))
     }
 
@@ -337,6 +339,8 @@ impl Title {
     /// holds the conversation's id and nothing that may change.
     pub fn identifies_conversation(&self) -> bool {
         let names = |part: &TitlePart| *part == TitlePart::Place(BuiltIn::ConversationId);
+        // A conversation keeps its user; whatever else a handoff says may differ from one to the
+        // next.
         let is_constant = |part: &TitlePart| match part {
             TitlePart::Text(_) => true,
             TitlePart::Place(place) => {

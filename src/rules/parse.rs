@@ -77,6 +77,8 @@ impl Reader {
             .and_then(|value| self.kind(path, value, parts.get("options")));
         let from = parts.get("from").map(|value| self.source(&join(path, "from"), value));
         let from = match from {
+            // It is there and wrong, which is reported already: the field must not get another
+            // source.
             Some(None) => return None,
             Some(Some(source)) => Some(source),
             None => None,
@@ -93,6 +95,7 @@ impl Reader {
                 return Some(FieldKind::Dropdown(self.options(&path_of_options, options)));
             }
             ("dropdown", None) => self.report(&path_of_options, "is required for a dropdown"),
+            // Ignored, they would make somebody believe that values are checked against them.
             ("text" | "integer" | "link", Some(_)) => {
                 self.report(&path_of_options, "is for a dropdown only")
             }
@@ -178,6 +181,7 @@ impl Reader {
         }
 
         let priority =
+            // In Desk's spelling only, as the schema has it: an editor and this check must agree.
             |text: &str| Priority::NAMES.contains(&text).then(|| Priority::parse(text)).flatten();
         ticket.priority = parts.get("priority").and_then(|value| {
             self.choice("ticket.priority", value, priority, "must be LOW, MEDIUM, HIGH or URGENT")
@@ -238,6 +242,7 @@ impl Reader {
         if text.encode_utf16().count() > MAX_TITLE {
             self.report(path, format!("is longer than {MAX_TITLE} characters"));
         }
+        // Parsed although it is too long, so that both problems are reported at once.
         Title::parse(text).map_err(|message| self.report(path, message)).ok()
     }
 

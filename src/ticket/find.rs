@@ -41,6 +41,8 @@ impl Names {
 
     /// Whether both name the same conversation.
     pub fn overlap(&self, other: &Self) -> bool {
+        // Ids with ids, channels with channels: what reads the same in both may be two
+        // conversations.
         self.ids.iter().any(|id| other.ids.contains(id))
             || self.channels.iter().any(|channel| other.channels.contains(channel))
     }
@@ -58,12 +60,14 @@ impl Names {
 
     /// A channel that is known as it is.
     pub fn channel(&self) -> Option<&str> {
+        // A digest is no address that Desk could be given.
         self.channels.iter().rev().map(String::as_str).find(|channel| !channel.starts_with('#'))
     }
 }
 
 fn join(names: &mut Vec<String>, others: &[String]) {
     for other in others {
+        // To the end, where the latest stand: the surplus goes from the front.
         names.retain(|name| name != other);
         names.push(other.clone());
     }
@@ -72,6 +76,7 @@ fn join(names: &mut Vec<String>, others: &[String]) {
 }
 
 fn remembered(name: &str) -> String {
+    // A name that begins with # is digested as well: it could not be told from a digest.
     if name.len() <= MAX_REMEMBERED && !name.starts_with('#') {
         return name.to_owned();
     }
@@ -116,8 +121,10 @@ impl<'a> TicketMatcher<'a> {
         known: BTreeSet<u64>,
         others: BTreeSet<u64>,
     ) -> Self {
+        // Of a long name only a digest is left, and `mark` needs the name itself.
         let plain = names.ids.iter().chain(&names.channels).filter(|name| !name.starts_with('#'));
         let mut marks: Vec<String> = plain.map(|name| mark(name)).collect();
+        // The handoff itself knows its name whole, however long it is.
         marks.push(mark(handoff.conversation.name()));
         let of_id = |id: &String| title(handoff, rules, Some(id));
         let mut titles: Vec<String> = names.ids.iter().map(of_id).collect();
@@ -137,6 +144,8 @@ impl<'a> TicketMatcher<'a> {
 
     /// Whether the ticket is the customer's and not known to be another conversation's.
     pub fn may_be_taken(&self, ticket: &Ticket) -> bool {
+        // A filter that Desk does not know is ignored, and everybody's tickets come (desk-wire
+        // section 3.1).
         ticket.sendbird_id.as_deref() == Some(self.user_id) && !self.others.contains(&ticket.id)
     }
 
@@ -146,6 +155,8 @@ impl<'a> TicketMatcher<'a> {
             return None;
         }
 
+        // What is remembered comes first: a human may rename the ticket, and Desk may drop the
+        // related channel.
         let related = ticket.related.as_deref().unwrap_or_default();
         if self.known.contains(&ticket.id) {
             Some(MatchStrength::Remembered)
@@ -183,6 +194,7 @@ impl<'a> TicketMatcher<'a> {
                 .is_some_and(|title| title.ends_with(')') && title.contains(MARK_BEGIN));
             !related.is_empty() || marked
         };
+        // A hint is the sender's word alone: it is taken if nothing on the ticket is against it.
         self.may_be_taken(ticket) && (self.strength(ticket).is_some() || !names_others())
     }
 }
@@ -191,6 +203,7 @@ const MARK_BEGIN: &str = " (conversation ";
 
 /// The end of a title that would not name the conversation otherwise.
 fn mark(name: &str) -> String {
+    // A whole channel address would leave no room for the title.
     if name.chars().count() <= MAX_MARKED {
         format!("{MARK_BEGIN}{name})")
     } else {
@@ -202,11 +215,13 @@ fn mark(name: &str) -> String {
 pub fn title(handoff: &Handoff, rules: &TicketRules, id: Option<&str>) -> String {
     let filled = filled_title(handoff, rules, id);
     let identifies = handoff.ticket.title.is_none() && rules.title.identifies_conversation();
+    // A title that is cut might lose the very part that names the conversation.
     if identifies && id.is_some() && cut(&filled, MAX_TITLE) == filled {
         return filled;
     }
     let mark = mark(id.unwrap_or_else(|| handoff.conversation.name()));
     let room = MAX_TITLE - mark.encode_utf16().count();
+    // The mark begins with a blank of its own.
     format!("{}{mark}", cut(&filled, room).trim_end())
 }
 
@@ -219,6 +234,8 @@ fn filled_title(handoff: &Handoff, rules: &TicketRules, id: Option<&str>) -> Str
         for part in rules.title.parts() {
             match part {
                 TitlePart::Text(text) => title.push_str(text),
+                // The id that is asked about, not the handoff's: a conversation may have had
+                // several.
                 TitlePart::Place(BuiltIn::ConversationId) => title.push_str(id.unwrap_or_default()),
                 TitlePart::Place(place) => {
                     title.push_str(built_in(handoff, *place).unwrap_or_default());
@@ -228,5 +245,6 @@ fn filled_title(handoff: &Handoff, rules: &TicketRules, id: Option<&str>) -> Str
     }
 
     let title = title.trim();
+    // Desk takes no ticket without a title (desk-wire section 3.3).
     if title.is_empty() { "AI handoff".to_owned() } else { title.to_owned() }
 }

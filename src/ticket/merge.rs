@@ -72,6 +72,8 @@ impl Marks {
 
     /// Desk confirmed that it holds this value of ours.
     pub fn confirm(&mut self, field: &str, digest: String, stamp: Stamp) {
+        // Once lost, always lost: under `always` we replace a human's value, and should the rule
+        // become `own`, the field is still not ours.
         let is_lost = self.0.get(field).is_some_and(Mark::is_lost);
         let mark =
             if is_lost { Mark::Taken { digest, stamp } } else { Mark::Ours { digest, stamp } };
@@ -86,6 +88,8 @@ impl Marks {
     /// A handoff wanted what is there and ours already: from now on the value is this handoff's, if
     /// it is the newer one.
     pub fn renew(&mut self, field: &str, of: Stamp) {
+        // Never back: an older handoff that wants the same must not open the field to those in
+        // between.
         if let Some(Mark::Ours { stamp, .. } | Mark::Taken { stamp, .. }) = self.0.get_mut(field)
             && stamp.is_older_than(&of)
         {
@@ -98,11 +102,13 @@ impl Marks {
     pub fn settle(&mut self, shown: &Ticket, recognise: &dyn Recognise) {
         if let Some(fields) = &shown.fields {
             let is_blank = |field: &str| {
+                // Priority and team are no fields, so that they are missing here says nothing.
                 !field.starts_with('$')
                     && fields.get(field).is_none_or(|text| text.expose().trim().is_empty())
             };
             // A field that somebody emptied is anybody's again, unless it was lost before.
             self.0.retain(|field, mark| !is_blank(field) || mark.is_lost());
+            // Lost before, and blank now: what we put in its place under `always` is gone, too.
             for (_, mark) in self.0.iter_mut().filter(|(field, _)| is_blank(field)) {
                 *mark = Mark::NotOurs;
             }
@@ -130,6 +136,7 @@ impl Marks {
     }
 
     fn settle_text(&mut self, field: &str, text: &str, recognise: &dyn Recognise) {
+        // An answer may leave the priority out, and a blank field is nobody's.
         if text.trim().is_empty() {
             return;
         }
@@ -185,6 +192,8 @@ impl Claimant {
             }
             (Overwrite::Own, Some(Mark::NotOurs | Mark::Taken { .. }) | None) => false,
             (Overwrite::Always, Some(Mark::NotOurs) | None) => {
+                // Here is no stamp to compare with: the newest handoff that was done stands in for
+                // it.
                 !self.newest.is_some_and(|newest| self.stamp.is_older_than(&newest))
             }
         };
@@ -211,6 +220,7 @@ impl From<Marks> for Stored {
                 stamps.push(stamp);
                 stamps.len() - 1
             });
+            // Most marks of a ticket come from one handoff, so the first stamp takes no byte.
             if place == 0 { String::new() } else { format!(".{place}") }
         };
 

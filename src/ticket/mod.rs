@@ -48,11 +48,14 @@ impl Ticket {
     /// Whether agents see it: a new ticket is invisible to them until somebody writes in it
     /// (desk-wire section 3.3).
     pub fn is_invisible(&self) -> bool {
+        // No count counts as no message: one message too many is better than a ticket that nobody
+        // sees.
         self.status.as_deref() == Some("INITIALIZED") && self.message_count.unwrap_or(0) == 0
     }
 
     /// Whether two looks at one ticket show it in different states, in what both of them show.
     pub fn differs(&self, other: &Self) -> bool {
+        // Title and related channels are left out, because no decision about a value hangs on them.
         let shows_other_fields =
             self.fields.is_some() && other.fields.is_some() && self.fields != other.fields;
         shows_other_fields

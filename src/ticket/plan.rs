@@ -26,6 +26,7 @@ pub enum WithoutTicket {
 /// Under `wait` nothing is ever made here, closed predecessor or not.
 pub fn without_ticket(rules: &TicketRules, closed: bool) -> WithoutTicket {
     match (rules.when_missing, rules.when_closed) {
+        // A conversation whose ticket is closed is not one whose ticket is missing.
         (_, WhenClosed::Leave) if closed => WithoutTicket::Leave,
         (WhenMissing::Wait, _) => WithoutTicket::Wait,
         (WhenMissing::Leave, _) if !closed => WithoutTicket::Leave,
@@ -79,6 +80,8 @@ pub fn change(
 ) -> Change {
     let mut outcomes = FieldOutcomes::all(matched, Outcome::Written);
     let mut write = Vec::new();
+    // Counted here: a ticket holds twenty fields (desk-wire section 4), and what Desk does with
+    // more is not known.
     let mut room = MAX_FIELDS.saturating_sub(ticket.fields.as_ref().map_or(0, BTreeMap::len));
 
     for (index, value) in matched.values.iter().enumerate() {
@@ -137,6 +140,7 @@ fn settle_priority(
     mark: Option<&Mark>,
     claimant: Claimant,
 ) -> Option<Outcome> {
+    // Nothing is asked for, so no line of the report shows this outcome.
     let Some(wanted) = wanted else { return Some(Outcome::Kept) };
     let stored = ticket.priority.as_deref().filter(|stored| !stored.is_empty());
     if stored == Some(wanted.as_str()) {
@@ -208,6 +212,7 @@ pub fn same(value: &FieldValue, stored: &str) -> bool {
 pub fn spelling(text: &str, is_integer: bool) -> String {
     let text = text.trim();
     match text.parse::<i64>() {
+        // Within 64 bits, as we send them; a longer number is compared as a text.
         Ok(number) if is_integer => number.to_string(),
         Ok(_) | Err(_) => text.to_owned(),
     }
