@@ -20,6 +20,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use crate::names::header;
+
 /// How far a Standard Webhooks time may lie from ours, either way.
 pub const TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
@@ -138,13 +140,13 @@ impl<'a> Request<'a> {
 
 fn sendbird_signature(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
     // The hex texts are compared: whatever is no lowercase hex cannot be equal.
-    let given = request.header("x-sendbird-signature")?.as_bytes();
+    let given = request.header(header::SENDBIRD_SIGNATURE)?.as_bytes();
     one_fits(secrets, |secret| sign(request.body, secret).as_bytes().ct_eq(given).into())
 }
 
 fn bearer_token(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
     let (scheme, token) =
-        request.header("authorization")?.split_once(' ').ok_or(AuthError::Missing)?;
+        request.header(header::AUTHORIZATION)?.split_once(' ').ok_or(AuthError::Missing)?;
     // Another scheme is no try with a bearer token.
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(AuthError::Missing);
@@ -156,10 +158,10 @@ fn bearer_token(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), A
 /// As <https://www.standardwebhooks.com> has it: base64 HMAC-SHA256 of `id.timestamp.body`, several
 /// signatures allowed.
 fn standard_webhooks(request: &Request<'_>, secrets: &[SecretString]) -> Result<(), AuthError> {
-    let signatures = request.header("webhook-signature")?;
+    let signatures = request.header(header::WEBHOOK_SIGNATURE)?;
     // The id is a part of what is signed: without it nothing can fit.
-    let id = request.header("webhook-id").map_err(|_| AuthError::Mismatch)?;
-    let timestamp = request.header("webhook-timestamp").map_err(|_| AuthError::Stale)?;
+    let id = request.header(header::WEBHOOK_ID).map_err(|_| AuthError::Mismatch)?;
+    let timestamp = request.header(header::WEBHOOK_TIMESTAMP).map_err(|_| AuthError::Stale)?;
 
     // Else whoever once saw a signed request could send it again for ever.
     if !is_recent(timestamp, request.now) {

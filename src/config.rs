@@ -7,6 +7,8 @@ use std::fmt;
 
 use url::Url;
 
+use crate::names::setting;
+
 /// The domains under which Sendbird serves applications (desk-wire section 1); the first one unless
 /// `SENDBIRD_HOSTS` says otherwise.
 const HOSTS: [&str; 2] = ["sendbird.com", "app.delight.ai"];
@@ -133,9 +135,9 @@ impl Config {
             value.unwrap_or_else(|| default.to_owned())
         };
 
-        let app_ids = app_ids(&read("APP_IDS", ""), &mut problems);
+        let app_ids = app_ids(&read(setting::APP_IDS, ""), &mut problems);
         let parameter_prefix =
-            read("PARAMETER_PREFIX", "/desk-handoff").trim_end_matches('/').to_owned();
+            read(setting::PARAMETER_PREFIX, "/desk-handoff").trim_end_matches('/').to_owned();
 
         if !is_parameter_path(&parameter_prefix) {
             problems.push("PARAMETER_PREFIX: must be an SSM path such as /desk-handoff".to_owned());
@@ -146,15 +148,17 @@ impl Config {
                 .map_err(|why| problems.push(format!("{name}: {why}")))
                 .ok()
         };
-        let hosts = read("SENDBIRD_HOSTS", HOSTS[0]);
+        let hosts = read(setting::SENDBIRD_HOSTS, HOSTS[0]);
         let domain = HOSTS.iter().find(|known| **known == hosts).unwrap_or(&HOSTS[0]);
-        let desk =
-            base("DESK_BASE_URL", &format!("https://desk-api-{{app_id}}.{domain}/platform/v1"));
-        let chat = base("CHAT_BASE_URL", &format!("https://api-{{app_id}}.{domain}/v3"));
+        let desk = base(
+            setting::DESK_BASE_URL,
+            &format!("https://desk-api-{{app_id}}.{domain}/platform/v1"),
+        );
+        let chat = base(setting::CHAT_BASE_URL, &format!("https://api-{{app_id}}.{domain}/v3"));
         if !HOSTS.contains(&hosts.as_str()) {
             problems.push(format!("SENDBIRD_HOSTS: must be {}", HOSTS.join(" or ")));
         }
-        let mode = match read("MODE", "live").as_str() {
+        let mode = match read(setting::MODE, "live").as_str() {
             "live" => Some(Mode::Live),
             "preview" => Some(Mode::Preview),
             _ => {
@@ -163,7 +167,7 @@ impl Config {
             }
         };
 
-        let prefetch = match read("PREFETCH", "on").as_str() {
+        let prefetch = match read(setting::PREFETCH, "on").as_str() {
             "on" => true,
             "off" => false,
             _ => {
@@ -175,7 +179,7 @@ impl Config {
         match (desk, chat, mode) {
             (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
                 let (log_level, stack_name) =
-                    (read("LOG_LEVEL", "info"), read("STACK_NAME", "desk-handoff"));
+                    (read(setting::LOG_LEVEL, "info"), read(setting::STACK_NAME, "desk-handoff"));
                 Ok(Self {
                     app_ids,
                     parameter_prefix,
@@ -205,7 +209,7 @@ impl Config {
             value
         };
 
-        let (queue_url, table_name) = (require("QUEUE_URL"), require("TABLE_NAME"));
+        let (queue_url, table_name) = (require(setting::QUEUE_URL), require(setting::TABLE_NAME));
         match Self::from_lookup(&lookup) {
             Ok(config) if problems.is_empty() => Ok(Deployed { config, queue_url, table_name }),
             Ok(_) => Err(ConfigError(problems)),

@@ -21,7 +21,8 @@
 //!
 //! Beside them: [`app`] (what both functions are made of), [`config`] (the environment, checked
 //! as a whole), [`rules`] (the `fields` parameter), [`json_reader`] (JSON of strangers, problems with
-//! paths), [`retry`] (whether and when to repeat a call), [`http_client`] (one for all), [`store`]
+//! paths), [`names`] (what is agreed on with the
+//! outside), [`retry`] (whether and when to repeat a call), [`http_client`] (one for all), [`store`]
 //! (what the traits share), and, with the feature `aws`, `aws` (the only files that name the AWS
 //! SDK), `emf` (records as CloudWatch reads them) and `logs`.
 //!
@@ -50,6 +51,7 @@ pub mod json_reader;
 #[cfg(feature = "aws")]
 pub mod logs;
 pub mod metrics;
+pub mod names;
 pub mod process;
 pub mod queue;
 pub mod report;

@@ -16,21 +16,11 @@ use tokio::sync::Mutex;
 use crate::auth::Keys;
 use crate::config::{AppId, Config};
 use crate::json_reader::ReadError;
+pub use crate::names::parameter::{
+    BEARER_TOKEN, CHAT_API_TOKEN, DESK_API_TOKEN, FIELDS, SIGNING_SECRET, STANDARD_WEBHOOKS_SECRET,
+};
 use crate::rules::Rules;
 use crate::store::{BoxFuture, StoreError};
-
-/// The parameter that holds Desk's API token.
-pub const DESK_API_TOKEN: &str = "desk-api-token";
-/// The one with the token for Chat, which only the opening message needs.
-pub const CHAT_API_TOKEN: &str = "chat-api-token";
-/// The one with the secrets of `x-sendbird-signature`.
-pub const SIGNING_SECRET: &str = "signing-secret";
-/// The one with the tokens of `Authorization: Bearer`.
-pub const BEARER_TOKEN: &str = "bearer-token";
-/// The one with the secrets of Standard Webhooks.
-pub const STANDARD_WEBHOOKS_SECRET: &str = "standard-webhooks-secret";
-/// The one with the `fields` document.
-pub const FIELDS: &str = "fields";
 
 /// How long a copy is used without asking again.
 pub const CACHE_TTL: Duration = Duration::from_secs(5 * 60);

@@ -4,6 +4,7 @@ use desk_handoff::auth::{Authenticated, Keys, authenticate, sign};
 use desk_handoff::config::AppId;
 use desk_handoff::fields::match_fields;
 use desk_handoff::handoff::{self, Event, Handoff};
+use desk_handoff::names::header;
 use desk_handoff::rules::Rules;
 use divan::{Bencher, black_box};
 use http::HeaderMap;
@@ -36,7 +37,7 @@ fn keys() -> Keys {
 fn headers(body: &[u8]) -> HeaderMap {
     let signature = sign(body, SECRET).parse().expect("hex is a header's value");
     HeaderMap::from_iter([(
-        "x-sendbird-signature".parse().expect("it is a header's name"),
+        header::SENDBIRD_SIGNATURE.parse().expect("it is a header's name"),
         signature,
     )])
 }

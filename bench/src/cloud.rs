@@ -4,6 +4,7 @@
 //! Takes for granted that every event is new and that one process at a time works: no condition is
 //! checked.
 
+use desk_handoff::names::parameter;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -54,9 +55,9 @@ fn parameters() -> Value {
     let fields = include_str!("../../fields.example.json");
     let parameter = |(name, kind, value): (&str, &str, &str)| json!({"Name": format!("/desk-handoff/{APP}/{name}"), "Type": kind, "Value": value, "Version": 1});
     let all = [
-        ("desk-api-token", "SecureString", "bench-desk-token"),
-        ("signing-secret", "SecureString", SECRET),
-        ("fields", "String", fields),
+        (parameter::DESK_API_TOKEN, "SecureString", "bench-desk-token"),
+        (parameter::SIGNING_SECRET, "SecureString", SECRET),
+        (parameter::FIELDS, "String", fields),
     ];
     json!({"Parameters": all.map(parameter)})
 }

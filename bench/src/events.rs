@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use desk_handoff::auth::sign;
+use desk_handoff::names::header;
 use serde_json::{Value, json};
 
 /// The application of the samples.
@@ -111,7 +112,7 @@ fn request(path: &str, body: &Value) -> Value {
     let mut event = sample();
     event["rawPath"] = json!(path);
     event["requestContext"]["http"]["path"] = json!(path);
-    event["headers"]["x-sendbird-signature"] = json!(sign(body.as_bytes(), SECRET));
+    event["headers"][header::SENDBIRD_SIGNATURE] = json!(sign(body.as_bytes(), SECRET));
     event["headers"]["content-length"] = json!(body.len().to_string());
     event["body"] = json!(body);
     event

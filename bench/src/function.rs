@@ -1,6 +1,7 @@
 //! A bootstrap as a process: started with a function's environment, asked, and its CPU time and
 //! memory read.
 
+use desk_handoff::names::{aws, setting};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -61,18 +62,18 @@ impl World {
             ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_REGION", "eu-central-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
-            ("AWS_SESSION_TOKEN", "bench".to_owned()),
-            ("AWS_ENDPOINT_URL", self.aws.clone()),
-            ("APP_IDS", APP.to_owned()),
-            ("QUEUE_URL", format!("{}/123456789012/handoffs.fifo", self.aws)),
-            ("TABLE_NAME", "claims".to_owned()),
-            ("STACK_NAME", "bench".to_owned()),
-            ("DESK_BASE_URL", self.desk.url.clone()),
-            ("CHAT_BASE_URL", self.desk.url.clone()),
-            ("PREFETCH", prefetch.to_owned()),
+            (aws::REGION, "eu-central-1".to_owned()),
+            (aws::ACCESS_KEY_ID, "bench".to_owned()),
+            (aws::SECRET_ACCESS_KEY, "bench".to_owned()),
+            (aws::SESSION_TOKEN, "bench".to_owned()),
+            (aws::ENDPOINT_URL, self.aws.clone()),
+            (setting::APP_IDS, APP.to_owned()),
+            (setting::QUEUE_URL, format!("{}/123456789012/handoffs.fifo", self.aws)),
+            (setting::TABLE_NAME, "claims".to_owned()),
+            (setting::STACK_NAME, "bench".to_owned()),
+            (setting::DESK_BASE_URL, self.desk.url.clone()),
+            (setting::CHAT_BASE_URL, self.desk.url.clone()),
+            (setting::PREFETCH, prefetch.to_owned()),
         ]
         .into()
     }

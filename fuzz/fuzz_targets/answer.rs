@@ -5,7 +5,7 @@
 #![no_main]
 #![allow(dead_code, unreachable_pub)]
 
-use desk_handoff::{fields, retry, rules, ticket};
+use desk_handoff::{fields, names, retry, rules, ticket};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;

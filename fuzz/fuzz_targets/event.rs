@@ -8,6 +8,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use desk_handoff::api::event::{answer, request};
 use desk_handoff::api::handle;
 use desk_handoff::auth::sign;
+use desk_handoff::names::header::SENDBIRD_SIGNATURE;
 use desk_handoff_fuzz::{SIGNING_SECRET, app, assert_no_secret, invocation, runtime};
 use http::HeaderValue;
 use lambda_http::Request;
@@ -43,6 +44,6 @@ fuzz_target!(|data: &[u8]| {
     ask(&request, data);
     let signature =
         HeaderValue::try_from(sign(request.body(), SIGNING_SECRET)).expect("hex is plain text");
-    request.headers_mut().insert("x-sendbird-signature", signature);
+    request.headers_mut().insert(SENDBIRD_SIGNATURE, signature);
     ask(&request, data);
 });

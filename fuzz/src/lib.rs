@@ -13,6 +13,7 @@ use desk_handoff::auth::{Authenticated, Keys, authenticate, sign};
 use desk_handoff::claims::Memory;
 use desk_handoff::config::Config;
 use desk_handoff::metrics::Metrics;
+use desk_handoff::names::{header, parameter, setting};
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::store::{BoxFuture, StoreError};
@@ -36,9 +37,9 @@ impl ParameterStore for Fixed {
         let parameter =
             |(name, value): (&str, &str)| Parameter { name: name.to_owned(), value: value.into() };
         let all = [
-            ("desk-api-token", DESK_TOKEN),
-            ("signing-secret", SIGNING_SECRET),
-            ("fields", FIELDS),
+            (parameter::DESK_API_TOKEN, DESK_TOKEN),
+            (parameter::SIGNING_SECRET, SIGNING_SECRET),
+            (parameter::FIELDS, FIELDS),
         ];
         Box::pin(std::future::ready(Ok(all.map(parameter).into())))
     }
@@ -68,8 +69,8 @@ pub fn app(address: &str) -> App {
     let client =
         CLIENT.get_or_init(|| desk_handoff::http_client::new().expect("the HTTP client is made"));
     let config = Config::from_lookup(|name| match name {
-        "APP_IDS" => Some(APP.to_owned()),
-        "DESK_BASE_URL" | "CHAT_BASE_URL" => Some(address.to_owned()),
+        setting::APP_IDS => Some(APP.to_owned()),
+        setting::DESK_BASE_URL | setting::CHAT_BASE_URL => Some(address.to_owned()),
         _ => None,
     });
 
@@ -102,8 +103,10 @@ pub fn runtime() -> Runtime {
 pub fn authenticated(body: &[u8]) -> Authenticated<'_> {
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
     let signature = HeaderValue::try_from(sign(body, SIGNING_SECRET)).expect("hex is plain text");
-    let headers =
-        HeaderMap::from_iter([(http::HeaderName::from_static("x-sendbird-signature"), signature)]);
+    let headers = HeaderMap::from_iter([(
+        http::HeaderName::from_static(header::SENDBIRD_SIGNATURE),
+        signature,
+    )]);
     authenticate(body, &headers, &keys, SystemTime::UNIX_EPOCH).expect("the signature is right")
 }
 

@@ -24,6 +24,7 @@ use crate::config::{AppId, Mode};
 use crate::handoff::message::Message;
 use crate::handoff::{self, Event, Handoff};
 use crate::metrics::{self, Record, Route, WorkStatus};
+use crate::names;
 use crate::report::{self, Action, Report};
 
 /// The largest body, in bytes.
@@ -241,7 +242,8 @@ async fn queue_direct(
 
 /// `Prefer: respond-async` (RFC 7240), alone or among others.
 fn prefers_async(headers: &HeaderMap) -> bool {
-    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let preferences =
+        headers.get_all(names::header::PREFER).iter().filter_map(|value| value.to_str().ok());
     preferences
         .flat_map(|value| value.split(','))
         .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
@@ -253,7 +255,9 @@ fn within_limit(body: &[u8]) -> Result<&[u8], Problem> {
 
 /// The header's value; one that is not text is an empty key, which is refused as such.
 fn idempotency_key(headers: &HeaderMap) -> Option<String> {
-    headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned())
+    headers
+        .get(names::header::IDEMPOTENCY_KEY)
+        .map(|value| value.to_str().unwrap_or_default().to_owned())
 }
 
 fn json_response(status: StatusCode, document: &impl Serialize) -> Response<Body> {

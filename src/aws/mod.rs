@@ -23,6 +23,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 pub use self::http::SharedClient;
 pub use self::start::{deployed_stack, invocation};
 
+use crate::names::aws;
 use crate::store::StoreError;
 
 /// What the environment says of AWS.
@@ -53,22 +54,22 @@ impl Environment {
     /// All required ones that are missing.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Missing> {
         let read = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let required = [aws::REGION, aws::ACCESS_KEY_ID, aws::SECRET_ACCESS_KEY];
         let [Some(region), Some(key_id), Some(key)] = required.map(read) else {
             return Err(Missing(
                 required.into_iter().filter(|name| read(name).is_none()).collect(),
             ));
         };
 
-        let credentials = Credentials::from_keys(key_id, key, read("AWS_SESSION_TOKEN"));
+        let credentials = Credentials::from_keys(key_id, key, read(aws::SESSION_TOKEN));
         let endpoints = [
-            (Service::Dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"),
-            (Service::Sqs, "AWS_ENDPOINT_URL_SQS"),
-            (Service::Ssm, "AWS_ENDPOINT_URL_SSM"),
+            (Service::Dynamodb, aws::ENDPOINT_URL_DYNAMODB),
+            (Service::Sqs, aws::ENDPOINT_URL_SQS),
+            (Service::Ssm, aws::ENDPOINT_URL_SSM),
         ];
 
         let endpoint = |(service, name): (Service, &str)| {
-            Some((service, read(name).or(read("AWS_ENDPOINT_URL"))?))
+            Some((service, read(name).or(read(aws::ENDPOINT_URL))?))
         };
         Ok(Self {
             region: Region::new(region),

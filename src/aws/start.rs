@@ -16,6 +16,7 @@ use crate::desk::Pace;
 use crate::desk::transport::HttpTransport;
 use crate::emf::Emf;
 use crate::metrics::Metrics;
+use crate::names::setting::LOG_LEVEL;
 use crate::secrets::Secrets;
 use crate::{http_client, logs};
 
@@ -40,7 +41,7 @@ const CALLS_PER_SECOND: f64 = 2.5;
 /// Every problem of the environment, which are logged, too.
 pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<App, Error> {
     // Before the settings, so that what is wrong with them is logged.
-    logs::init(&environment("LOG_LEVEL").unwrap_or_default());
+    logs::init(&environment(LOG_LEVEL).unwrap_or_default());
     let (Deployed { config, queue_url, table_name }, aws) =
         settings(&environment).inspect_err(|error| tracing::error!(error, "cannot start"))?;
     let client = http_client::new()?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use crate::names::header;
 use crate::retry::{CallFailure, Sent};
 
 /// A Desk call that did not end well.
@@ -147,7 +148,9 @@ impl DeskError {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     // The longer one, because to come too early costs another refusal.
-    seconds("retry-after").max(seconds("x-ratelimit-retryafter")).map(Duration::from_secs)
+    seconds(header::RETRY_AFTER)
+        .max(seconds(header::RATE_LIMIT_RETRY_AFTER))
+        .map(Duration::from_secs)
 }
 
 fn code(body: &[u8]) -> Option<String> {

@@ -29,6 +29,7 @@ pub use self::wire::NewTicket;
 use crate::config::{AppId, Config};
 use crate::fields::FieldValue;
 use crate::json_reader;
+use crate::names;
 use crate::retry::{self, MIN_CALL, RetryDecision, Sent};
 use crate::rules::{Priority, TeamKey};
 use crate::secrets::{Credentials, Secrets};
@@ -531,10 +532,10 @@ impl<'a> Desk<'a> {
     fn request(&self, call: &Call, token: &SecretString) -> Result<Request<Vec<u8>>, DeskError> {
         let unusable = || DeskError::no_response(call.name, ErrorKind::Unauthorized, Sent::No);
         let (base, name, token) = if call.chat {
-            (&self.chat, "api-token", self.chat_token.as_ref().ok_or_else(unusable)?)
+            (&self.chat, names::header::CHAT_TOKEN, self.chat_token.as_ref().ok_or_else(unusable)?)
         } else {
             self.calls.fetch_add(1, Ordering::Relaxed);
-            (&self.desk, "sendbirddeskapitoken", token)
+            (&self.desk, names::header::DESK_TOKEN, token)
         };
         let mut token = HeaderValue::from_str(token.expose_secret()).map_err(|_| unusable())?;
         token.set_sensitive(true);

@@ -1,6 +1,7 @@
 //! The built `api` and `worker` under Lambda's Runtime Interface Emulator, with SSM, SQS and
 //! DynamoDB from moto and Desk embedded.
 
+use desk_handoff::names::{aws, parameter, setting};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -51,11 +52,11 @@ impl Cloud {
 
     pub(crate) async fn new(name: &'static str) -> Self {
         for (parameter, value) in [
-            ("desk-api-token", TOKEN),
-            ("chat-api-token", "emulator-chat-token"),
-            ("signing-secret", "local-only-signing-secret"),
-            ("bearer-token", BEARER),
-            ("fields", &FIELDS),
+            (parameter::DESK_API_TOKEN, TOKEN),
+            (parameter::CHAT_API_TOKEN, "emulator-chat-token"),
+            (parameter::SIGNING_SECRET, "local-only-signing-secret"),
+            (parameter::BEARER_TOKEN, BEARER),
+            (parameter::FIELDS, &FIELDS),
         ] {
             put(&format!("/{name}/{APP}/{parameter}"), value).await;
         }
@@ -72,15 +73,15 @@ impl Cloud {
         let prefix = format!("/{}", self.prefix);
         let table = table_of(self.prefix);
         let environment = [
-            ("APP_IDS", APP),
-            ("PARAMETER_PREFIX", &prefix),
-            ("QUEUE_URL", &self.queues.url),
-            ("TABLE_NAME", &table),
-            ("DESK_BASE_URL", &desk_url),
-            ("CHAT_BASE_URL", &chat_url),
-            ("LOG_LEVEL", "trace"),
-            ("STACK_NAME", self.prefix),
-            ("AWS_ENDPOINT_URL", moto::endpoint()),
+            (setting::APP_IDS, APP),
+            (setting::PARAMETER_PREFIX, &prefix),
+            (setting::QUEUE_URL, &self.queues.url),
+            (setting::TABLE_NAME, &table),
+            (setting::DESK_BASE_URL, &desk_url),
+            (setting::CHAT_BASE_URL, &chat_url),
+            (setting::LOG_LEVEL, "trace"),
+            (setting::STACK_NAME, self.prefix),
+            (aws::ENDPOINT_URL, moto::endpoint()),
         ];
 
         Rie::start(bootstrap, &[&environment, more].concat()).await
@@ -196,12 +197,20 @@ async fn without_parameters_every_handoff_is_refused() {
 #[tokio::test]
 async fn wrong_environment_ends_start_with_all_errors() {
     for bootstrap in [api(), worker()] {
-        let mut function =
-            Rie::start(bootstrap, &[("MODE", "dry"), ("DESK_BASE_URL", "http://desk.example")])
-                .await;
+        let mut function = Rie::start(
+            bootstrap,
+            &[(setting::MODE, "dry"), (setting::DESK_BASE_URL, "http://desk.example")],
+        )
+        .await;
         function.invoke(&json!({})).await;
         let log = function.output();
-        for name in ["APP_IDS", "MODE", "DESK_BASE_URL", "QUEUE_URL", "TABLE_NAME"] {
+        for name in [
+            setting::APP_IDS,
+            setting::MODE,
+            setting::DESK_BASE_URL,
+            setting::QUEUE_URL,
+            setting::TABLE_NAME,
+        ] {
             assert!(log.contains(name), "{name} is not named:\n{log}");
         }
     }

@@ -9,6 +9,7 @@ use aws_sdk_ssm::{Client, Config};
 use desk_handoff::aws::ssm::Ssm;
 use desk_handoff::aws::{Environment, SharedClient};
 use desk_handoff::http_client;
+use desk_handoff::names::{aws, parameter};
 use desk_handoff::secrets::ParameterStore as _;
 use secrecy::ExposeSecret as _;
 
@@ -17,9 +18,9 @@ use crate::harness::moto;
 /// What the SDK's variables say in these tests.
 pub(crate) fn environment(endpoint: &str) -> Environment {
     Environment::from_lookup(|name| match name {
-        "AWS_REGION" => Some("eu-central-1".to_owned()),
-        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
-        "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
+        aws::REGION => Some("eu-central-1".to_owned()),
+        aws::ACCESS_KEY_ID | aws::SECRET_ACCESS_KEY => Some("test".to_owned()),
+        aws::ENDPOINT_URL => Some(endpoint.to_owned()),
         _ => None,
     })
     .unwrap()
@@ -60,7 +61,11 @@ async fn one_applications_parameters_are_read_decrypted_and_no_others() {
     }
 
     let found = read(moto::endpoint(), "/read-one/APP-1/").await.unwrap();
-    let expected = [("desk-api-token", "token"), ("fields", "{}"), ("signing-secret", "old\nnew")];
+    let expected = [
+        (parameter::DESK_API_TOKEN, "token"),
+        (parameter::FIELDS, "{}"),
+        (parameter::SIGNING_SECRET, "old\nnew"),
+    ];
     assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
 }
 

@@ -4,6 +4,7 @@
 //! Over moto's JSON, not through the shipped adapters: what those get wrong must not be agreed to
 //! here.
 
+use desk_handoff::names::header;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -74,7 +75,7 @@ async fn call(client: &reqwest::Client, target: &str, input: &Value) -> Value {
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", target)
         .header(
-            "authorization",
+            header::AUTHORIZATION,
             format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
         )
         .body(input.to_string());

@@ -11,6 +11,7 @@ use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::config::AppId;
 use desk_handoff::handoff::message::Message;
 use desk_handoff::handoff::{self, Event as Body};
+use desk_handoff::names::header;
 use desk_handoff::queue::QueueEntry;
 use fastrand::Rng;
 use http::{HeaderMap, HeaderValue};
@@ -106,7 +107,7 @@ pub(crate) async fn post(world: &World, path: &str, event: &Event, rng: &mut Rng
     let request = http::Request::builder()
         .method("POST")
         .uri(path)
-        .header("x-sendbird-signature", sign(event.body.as_bytes(), SIGNING_SECRET))
+        .header(header::SENDBIRD_SIGNATURE, sign(event.body.as_bytes(), SIGNING_SECRET))
         .body(event.body.clone().into())
         .unwrap();
 
@@ -122,7 +123,7 @@ fn entry(event: &Event) -> QueueEntry {
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
     let mut headers = HeaderMap::new();
     headers.insert(
-        "x-sendbird-signature",
+        header::SENDBIRD_SIGNATURE,
         HeaderValue::from_str(&sign(bytes, SIGNING_SECRET)).unwrap(),
     );
     let body = authenticate(bytes, &headers, &keys, SystemTime::now()).unwrap();

@@ -14,6 +14,7 @@ use desk_handoff::config::Config;
 use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use desk_handoff::metrics::Metrics;
+use desk_handoff::names::{aws, parameter, setting};
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::secrets::Secrets;
 use desk_handoff::store::{BoxFuture, StoreError};
@@ -100,10 +101,10 @@ impl World {
         let client = http_client::new().unwrap();
 
         for (parameter, value) in [
-            ("desk-api-token", TOKEN),
-            ("chat-api-token", "emulator-chat-token"),
-            ("signing-secret", SIGNING_SECRET),
-            ("fields", &fields()),
+            (parameter::DESK_API_TOKEN, TOKEN),
+            (parameter::CHAT_API_TOKEN, "emulator-chat-token"),
+            (parameter::SIGNING_SECRET, SIGNING_SECRET),
+            (parameter::FIELDS, &fields()),
         ] {
             put_parameter(&client, &format!("/{name}/{APP}/{parameter}"), value).await;
         }
@@ -130,17 +131,17 @@ impl World {
     /// The settings of every function of this world.
     fn settings(&self) -> Vec<(&'static str, String)> {
         [
-            ("APP_IDS", APP),
-            ("PARAMETER_PREFIX", &format!("/{}", self.scenario.name)),
-            ("DESK_BASE_URL", &self.desk.desk_url()),
-            ("CHAT_BASE_URL", &self.desk.chat_url()),
-            ("QUEUE_URL", &self.queues.url),
-            ("TABLE_NAME", self.scenario.name),
-            ("LOG_LEVEL", "info"),
-            ("AWS_REGION", "eu-central-1"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_ENDPOINT_URL", moto::endpoint()),
+            (setting::APP_IDS, APP),
+            (setting::PARAMETER_PREFIX, &format!("/{}", self.scenario.name)),
+            (setting::DESK_BASE_URL, &self.desk.desk_url()),
+            (setting::CHAT_BASE_URL, &self.desk.chat_url()),
+            (setting::QUEUE_URL, &self.queues.url),
+            (setting::TABLE_NAME, self.scenario.name),
+            (setting::LOG_LEVEL, "info"),
+            (aws::REGION, "eu-central-1"),
+            (aws::ACCESS_KEY_ID, "test"),
+            (aws::SECRET_ACCESS_KEY, "test"),
+            (aws::ENDPOINT_URL, moto::endpoint()),
             ("AWS_LAMBDA_FUNCTION_TIMEOUT", FUNCTION_TIMEOUT),
         ]
         .map(|(setting, value)| (setting, value.to_owned()))

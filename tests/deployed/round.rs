@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use desk_handoff::auth::sign;
 use desk_handoff::http_client;
+use desk_handoff::names::header;
 use serde_json::{Value, json};
 
 /// Health, a refused request, an ignored event and a preview, each signed with the signing secret
@@ -41,8 +42,10 @@ impl App<'_> {
         let query = self.app_id.map(|app_id| format!("?app_id={app_id}")).unwrap_or_default();
         let text = body.to_string();
         let request = http_client::new().unwrap().post(format!("{}{path}{query}", self.url));
-        self.send(request.header("x-sendbird-signature", sign(text.as_bytes(), secret)).body(text))
-            .await
+        self.send(
+            request.header(header::SENDBIRD_SIGNATURE, sign(text.as_bytes(), secret)).body(text),
+        )
+        .await
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::world::{APP, Answer, CANARY, SIGNING_SECRET, World, handoff, planted};
 use desk_handoff::auth::sign;
+use desk_handoff::names::{header, parameter, setting};
 
 #[track_caller]
 fn refused(world: &World, answer: &Answer, status: u16, kind: &str, place: &str) {
@@ -39,9 +40,11 @@ async fn health_needs_no_proof_and_tells_no_secret() {
 
 #[tokio::test]
 async fn health_is_503_while_parameters_are_missing() {
-    for (name, unusable) in
-        [("desk-api-token", None), ("signing-secret", None), ("fields", Some("{"))]
-    {
+    for (name, unusable) in [
+        (parameter::DESK_API_TOKEN, None),
+        (parameter::SIGNING_SECRET, None),
+        (parameter::FIELDS, Some("{")),
+    ] {
         let world = World::new().await;
         match unusable {
             Some(value) => world.parameters.set(name, value),
@@ -67,10 +70,10 @@ async fn body_has_256_kib_at_most() {
 #[tokio::test]
 async fn an_unknown_application_is_404_before_anything_is_read() {
     let world = World::new().await;
-    world.parameters.remove("signing-secret");
+    world.parameters.remove(parameter::SIGNING_SECRET);
     let answer = world.post_bytes("/handoffs?app_id=OTHER", b"{}").await;
     refused(&world, &answer, 404, "unknown-application", "app_id");
-    let world = World::with_desk(Setup::default(), &[("APP_IDS", "ONE,TWO")]).await;
+    let world = World::with_desk(Setup::default(), &[(setting::APP_IDS, "ONE,TWO")]).await;
     let answer = world.post_bytes("/handoffs", b"{}").await;
     refused(&world, &answer, 400, "no-application", "?app_id=");
     let answer = world.post("/handoffs?app_id=TWO", &handoff(json!({}))).await;
@@ -97,10 +100,15 @@ async fn unsigned_or_altered_body_is_401_without_reason() {
     let mut answers = vec![
         world.send(Method::POST, "/handoffs", &[], body.as_bytes()).await,
         world
-            .send(Method::POST, "/handoffs", &[("x-sendbird-signature", &signature)], &altered)
+            .send(Method::POST, "/handoffs", &[(header::SENDBIRD_SIGNATURE, &signature)], &altered)
             .await,
         world
-            .send(Method::POST, "/handoffs", &[("authorization", "Bearer x")], body.as_bytes())
+            .send(
+                Method::POST,
+                "/handoffs",
+                &[(header::AUTHORIZATION, "Bearer x")],
+                body.as_bytes(),
+            )
             .await,
     ];
 
@@ -114,7 +122,7 @@ async fn unsigned_or_altered_body_is_401_without_reason() {
 #[tokio::test]
 async fn without_any_secret_every_request_is_refused() {
     let world = World::new().await;
-    world.parameters.remove("signing-secret");
+    world.parameters.remove(parameter::SIGNING_SECRET);
     refused(
         &world,
         &world.post("/handoffs", &handoff(json!({}))).await,
@@ -179,11 +187,11 @@ async fn body_errors_are_listed_without_values() {
 #[tokio::test]
 async fn unusable_parameter_lets_nothing_pass() {
     let world = World::new().await;
-    world.parameters.remove("desk-api-token");
+    world.parameters.remove(parameter::DESK_API_TOKEN);
     let answer = world.post("/handoffs", &handoff(json!({}))).await;
-    refused(&world, &answer, 500, "not-configured", "desk-api-token");
+    refused(&world, &answer, 500, "not-configured", parameter::DESK_API_TOKEN);
     let world = World::new().await;
-    world.parameters.set("fields", r#"{"denny": []}"#);
+    world.parameters.set(parameter::FIELDS, r#"{"denny": []}"#);
     let answer = world.post("/handoffs", &handoff(json!({}))).await;
-    refused(&world, &answer, 500, "not-configured", "fields");
+    refused(&world, &answer, 500, "not-configured", parameter::FIELDS);
 }

@@ -9,6 +9,7 @@ use desk_emulator::{
 };
 use desk_emulator::{UnknownGroup, ValueUnit, WriteAnswer};
 use desk_handoff::claims::Memory;
+use desk_handoff::names::{header, parameter};
 use serde_json::{Value, json};
 
 use crate::world::{World, planted};
@@ -43,7 +44,7 @@ async fn rate_limit_beyond_time_left_is_passed_on() {
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     answer.is(502, "desk-rate-limited");
     assert_eq!(
-        (&answer.body["desk_status"], answer.headers["retry-after"].to_str().unwrap()),
+        (&answer.body["desk_status"], answer.headers[header::RETRY_AFTER].to_str().unwrap()),
         (&json!(429), "3600")
     );
     assert_eq!((world.asked("POST", "/tickets"), world.desk.tickets().len()), (1, 0));
@@ -190,7 +191,7 @@ async fn value_respelt_by_desk_stays_ours() {
     let world = World::with_fields(vec![FieldDefinition::new("items", FieldKind::Integer)])
         .await
         .without_queue();
-    world.parameters.set("fields", r#"{"fields": [{"key": "items", "type": "text"}]}"#);
+    world.parameters.set(parameter::FIELDS, r#"{"fields": [{"key": "items", "type": "text"}]}"#);
     for (value, stored) in [("007", "7"), ("008", "8")] {
         let answer = world.hand_over(json!({ "items": value })).await;
         assert_eq!(answer.outcome("items"), "rejected", "its answer holds another text");
@@ -267,7 +268,7 @@ async fn refused_key_costs_only_itself() {
     for existing in [true, false] {
         let known = ["order-id", "tier"].map(|key| FieldDefinition::new(key, FieldKind::Text));
         let world = World::with_fields(known.into()).await.without_queue();
-        world.parameters.set("fields", &rules.to_string());
+        world.parameters.set(parameter::FIELDS, &rules.to_string());
         world.desk.set_behaviour(|behaviour| behaviour.unknown_key = Reaction::Refuse);
         if existing {
             world.desk.seed_ticket(on_channel());
@@ -287,7 +288,7 @@ async fn a_key_that_desk_drops_in_silence_is_told() {
         .await
         .without_queue();
     world.parameters.set(
-        "fields",
+        parameter::FIELDS,
         r#"{"fields": [{"key": "gone", "type": "text"}, {"key": "order-id", "type": "text"}]}"#,
     );
     let answer = world.hand_over(json!({"gone": "1", "order-id": "2"})).await;
@@ -342,7 +343,7 @@ async fn rotated_token_is_fetched_lost_one_is_502() {
     let world = World::new().await.without_queue();
     world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
     world.desk.rotate_desk_token(planted("new"));
-    world.parameters.set("desk-api-token", &planted("new"));
+    world.parameters.set(parameter::DESK_API_TOKEN, &planted("new"));
     world.hand_over(json!({"order-id": "1", "cart-items": 1})).await.is(200, "updated");
     world.desk.rotate_desk_token("unknown to us");
     let answer = world.hand_over(json!({"order-id": "1", "cart-items": 2})).await;

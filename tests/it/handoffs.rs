@@ -1,5 +1,6 @@
 //! What a handoff does to a ticket: create, update, unchanged, preview, and which ticket it is.
 
+use desk_handoff::names::{parameter, setting};
 use std::collections::BTreeMap;
 
 use desk_emulator::{FieldDefinition, FieldKind, Seed, Setup};
@@ -84,7 +85,7 @@ async fn opening_message_makes_ticket_visible() {
 #[tokio::test]
 async fn missing_chat_token_costs_only_the_message() {
     let world = World::new().await;
-    world.parameters.remove("chat-api-token");
+    world.parameters.remove(parameter::CHAT_API_TOKEN);
     let answer = world.hand_over(json!({"order-id": "1"})).await;
     answer.is(201, "created");
     assert_eq!(answer.body["opening_message"], "not-configured");
@@ -377,7 +378,7 @@ async fn a_preview_tells_everything_and_writes_nothing() {
 
 #[tokio::test]
 async fn in_preview_mode_a_handoff_is_only_worked_out() {
-    let world = World::with_desk(Setup::default(), &[("MODE", "preview")]).await;
+    let world = World::with_desk(Setup::default(), &[(setting::MODE, "preview")]).await;
     let answer = world.hand_over(json!({"order-id": CANARY})).await;
     answer.is(200, "preview");
     assert_eq!(world.writes(), 0);

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use desk_handoff::app::Invocation;
+use desk_handoff::names::{header, parameter};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -59,7 +60,7 @@ async fn simultaneous_handoffs_of_one_new_conversation_make_one_ticket() {
     for answer in answers.iter().filter(|answer| answer.status != 201) {
         answer.is(409, "in-progress");
         // Not for as long as a lease lasts whose holder has died: the work mostly takes a second.
-        assert_eq!(answer.headers["retry-after"], "5");
+        assert_eq!(answer.headers[header::RETRY_AFTER], "5");
     }
 
     world.only_ticket();
@@ -163,7 +164,7 @@ async fn rotated_desk_token_changes_no_ownership() {
     let world = World::new().await;
     world.post("/handoffs", &event("e1", 1, json!({"order-id": "1"}))).await.is(201, "created");
     world.desk.rotate_desk_token("new canary7f3a");
-    world.parameters.set("desk-api-token", "new canary7f3a");
+    world.parameters.set(parameter::DESK_API_TOKEN, "new canary7f3a");
     world.post("/handoffs", &event("e2", 2, json!({"cart-items": 1}))).await.is(200, "updated");
     let third = world.post_later("/handoffs", &event("e3", 3, json!({"order-id": "3"})), 301).await;
     assert_eq!(third.outcome("order-id"), "written");

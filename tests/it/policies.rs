@@ -2,6 +2,7 @@
 //! closed, or not there.
 
 use desk_emulator::Seed;
+use desk_handoff::names::header;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -29,7 +30,7 @@ async fn missing_ticket_is_left_to_desk() {
     let world_retry = world(json!({"when_missing": "retry"})).await.without_queue();
     let answer = world_retry.hand_over(json!({"order-id": "1"})).await;
     answer.is(504, "no-ticket-yet");
-    assert_eq!(answer.headers["retry-after"], "5");
+    assert_eq!(answer.headers[header::RETRY_AFTER], "5");
     let world_leave = world(json!({"when_missing": "leave"})).await;
     let answer = world_leave.hand_over(json!({"order-id": "1", "x": "2"})).await;
     answer.is(200, "left");

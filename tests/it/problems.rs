@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use desk_emulator::{Call, Fault, FaultKind, Seed, Setup};
 use desk_handoff::app::Invocation;
 use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Lease};
+use desk_handoff::names::{header, parameter, setting};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::store::{BoxFuture, StoreError};
 use http::Method;
@@ -23,7 +24,7 @@ fn matches_snapshot(name: &str, answer: &Answer) {
         let value = answer.headers.get(header)?.to_str().unwrap();
         Some(format!("{header}: {value}\n"))
     };
-    let shown = ["content-type", "allow", "retry-after", "www-authenticate"];
+    let shown = ["content-type", "allow", header::RETRY_AFTER, "www-authenticate"];
     let headers: String = shown.into_iter().filter_map(header).collect();
     let kind = answer.body["type"].as_str().unwrap().rsplit(':').next().unwrap();
     assert!(name.starts_with(kind), "{name} is {kind}");
@@ -80,7 +81,7 @@ async fn problems_of_a_request() {
     let too_large = vec![b' '; 256 * 1024 + 1];
     matches_snapshot("too-large", &world.post_bytes("/handoffs", &too_large).await);
 
-    let several = World::with_desk(Setup::default(), &[("APP_IDS", "ONE,TWO")]).await;
+    let several = World::with_desk(Setup::default(), &[(setting::APP_IDS, "ONE,TWO")]).await;
     matches_snapshot("no-application", &several.post_bytes("/handoffs", b"{}").await);
 }
 
@@ -112,7 +113,7 @@ async fn problems_of_the_service() {
     matches_snapshot("unavailable", &world.post("/handoffs", &body).await);
 
     let world = World::new().await;
-    world.parameters.remove("desk-api-token");
+    world.parameters.remove(parameter::DESK_API_TOKEN);
     matches_snapshot("not-configured", &world.post("/handoffs", &body).await);
     matches_snapshot("not-ready", &world.send(Method::GET, "/healthz", &[], b"").await);
 }

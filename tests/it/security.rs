@@ -13,6 +13,7 @@ use desk_emulator::Seed;
 use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Lease, Memory};
 use desk_handoff::config::{AppId, Config};
+use desk_handoff::names::{header, parameter, setting};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::store::{BoxFuture, StoreError};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -24,7 +25,7 @@ use url::Url;
 
 use crate::world::{APP, CANARY, SIGNING_SECRET, World, handoff, log_text, planted};
 
-const SIGNATURE: &str = "x-sendbird-signature";
+const SIGNATURE: &str = header::SENDBIRD_SIGNATURE;
 
 fn passes(body: &[u8], signature: &[u8]) -> bool {
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
@@ -103,15 +104,19 @@ fn credentials(body: &[u8], key: &str, now: SystemTime) -> [(&'static str, Strin
     let standard = format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()));
 
     [
-        ("signing-secret", key.to_owned(), vec![(SIGNATURE, sign(body, key))]),
-        ("bearer-token", key.to_owned(), vec![("authorization", format!("Bearer {key}"))]),
+        (parameter::SIGNING_SECRET, key.to_owned(), vec![(SIGNATURE, sign(body, key))]),
         (
-            "standard-webhooks-secret",
+            parameter::BEARER_TOKEN,
+            key.to_owned(),
+            vec![(header::AUTHORIZATION, format!("Bearer {key}"))],
+        ),
+        (
+            parameter::STANDARD_WEBHOOKS_SECRET,
             format!("whsec_{}", BASE64.encode(key)),
             vec![
-                ("webhook-id", "msg_1".to_owned()),
-                ("webhook-timestamp", time),
-                ("webhook-signature", standard),
+                (header::WEBHOOK_ID, "msg_1".to_owned()),
+                (header::WEBHOOK_TIMESTAMP, time),
+                (header::WEBHOOK_SIGNATURE, standard),
             ],
         ),
     ]
@@ -126,7 +131,7 @@ async fn status(world: &World, body: &[u8], headers: &[(&str, String)]) -> u16 {
 /// A world in which this parameter alone holds a secret to verify with.
 async fn world_of(parameter: &str, secret: &str) -> World {
     let world = World::new().await;
-    world.parameters.remove("signing-secret");
+    world.parameters.remove(parameter::SIGNING_SECRET);
     world.parameters.set(parameter, secret);
     world
 }
@@ -152,11 +157,11 @@ async fn of_every_kind_ten_secrets_are_live() {
 async fn eleventh_secret_is_logged_once() {
     let app_id = AppId::parse("ELEVENTH-SECRET").unwrap();
     let config =
-        Config::from_lookup(|name| (name == "APP_IDS").then(|| app_id.to_string())).unwrap();
+        Config::from_lookup(|name| (name == setting::APP_IDS).then(|| app_id.to_string())).unwrap();
     // For the log.
     let world = World::new().await;
     let tokens: Vec<String> = (0..11).map(|n| planted(&n.to_string())).collect();
-    world.parameters.set("bearer-token", &tokens.join("\n"));
+    world.parameters.set(parameter::BEARER_TOKEN, &tokens.join("\n"));
     let secrets = Secrets::new(Box::new(world.parameters.clone()), &config);
     let now = SystemTime::now();
 
@@ -167,7 +172,9 @@ async fn eleventh_secret_is_logged_once() {
     let log = log_text();
     let told: Vec<&str> = log.lines().filter(|line| line.contains("ELEVENTH-SECRET")).collect();
     assert!(
-        told.len() == 1 && told[0].contains("is ignored") && told[0].contains("bearer-token"),
+        told.len() == 1
+            && told[0].contains("is ignored")
+            && told[0].contains(parameter::BEARER_TOKEN),
         "{told:?}"
     );
 }
@@ -262,7 +269,7 @@ proptest! {
     #[test]
     fn no_application_id_changes_the_host_or_the_path(text in prop_oneof!["[A-Za-z0-9-]{1,64}", ".{0,70}", "[a-z./@:#?%-]{1,20}"]) {
         if let Some(app_id) = AppId::parse(&text) {
-            let config = Config::from_lookup(|name| (name == "APP_IDS").then(|| text.clone())).unwrap();
+            let config = Config::from_lookup(|name| (name == setting::APP_IDS).then(|| text.clone())).unwrap();
             prop_assert_eq!(config.parameter_path(&app_id), format!("/desk-handoff/{text}/"));
             for (base, host, path) in [(config.desk, "desk-api-", "/platform/v1"), (config.chat, "api-", "/v3")] {
                 let url = Url::parse(&base.for_app(&app_id)).unwrap();
@@ -322,7 +329,7 @@ async fn callers_text_never_breaks_a_log_line() {
     world.post("/handoffs", &body).await.is(400, "bad-body");
     let odd = hostile.replace(['\r', '\n', '\u{1b}', '\u{2028}'], "\t");
     for (name, value) in
-        [("idempotency-key", odd.as_str()), ("user-agent", &odd), (SIGNATURE, &odd)]
+        [(header::IDEMPOTENCY_KEY, odd.as_str()), ("user-agent", &odd), (SIGNATURE, &odd)]
     {
         world
             .send(
@@ -434,7 +441,9 @@ async fn claims_hold_no_value_and_no_user() {
 #[tokio::test]
 async fn credentials_print_no_secret() {
     let world = World::new().await;
-    for name in ["signing-secret", "bearer-token", "standard-webhooks-secret"] {
+    for name in
+        [parameter::SIGNING_SECRET, parameter::BEARER_TOKEN, parameter::STANDARD_WEBHOOKS_SECRET]
+    {
         world.parameters.set(name, &planted(name));
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use desk_emulator::Setup;
 use desk_handoff::desk::MAX_ANSWER;
+use desk_handoff::names::setting;
 use rustls::crypto::ring::default_provider;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, Stream,
@@ -35,7 +36,7 @@ async fn heard(sent: Receiver<usize>) -> usize {
 }
 
 async fn world_at(base: &str) -> World {
-    World::with_desk(Setup::default(), &[("DESK_BASE_URL", base)]).await.without_queue()
+    World::with_desk(Setup::default(), &[(setting::DESK_BASE_URL, base)]).await.without_queue()
 }
 
 /// Sends `head` and then `chunk` again and again to everybody, until they hang up. Gives what it

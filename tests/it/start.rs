@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use desk_handoff::app::{PREFETCH_TIME, Role};
+use desk_handoff::names::parameter;
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::store::{BoxFuture, StoreError};
 use serde_json::json;
@@ -22,7 +23,7 @@ impl ParameterStore for Silent {
 async fn the_first_handoff_finds_the_parameters_fetched_ahead() {
     let world = World::new().await;
     world.app.prefetch(Role::Receive, world.invocation().now).await;
-    world.parameters.remove("signing-secret");
+    world.parameters.remove(parameter::SIGNING_SECRET);
     world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
 }
 
@@ -31,7 +32,7 @@ async fn nothing_is_fetched_ahead_where_that_is_switched_off() {
     let mut world = World::new().await;
     world.app.config.prefetch = false;
     world.app.prefetch(Role::Receive, world.invocation().now).await;
-    world.parameters.remove("signing-secret");
+    world.parameters.remove(parameter::SIGNING_SECRET);
     world.hand_over(json!({"order-id": "1"})).await.is(401, "unauthenticated");
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lambda_events::sqs::SqsEvent;
 use desk_emulator::{Call, Fault, FaultKind, Setup};
 use desk_handoff::app::Invocation;
+use desk_handoff::names::{header, setting};
 use desk_handoff::worker;
 use serde_json::{Value, json};
 
@@ -64,7 +65,7 @@ async fn a_queue_that_takes_nothing_is_a_503() {
     world.queue.broken.store(true, Ordering::Relaxed);
     let answer = world.post("/webhooks/handoff", &event("e1", "ch", json!({}))).await;
     answer.is(503, "not-queued");
-    assert!(answer.headers.contains_key("retry-after"));
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
 }
 
 #[tokio::test]
@@ -155,8 +156,10 @@ async fn direct_handoff_on_queue_has_no_grace() {
     world.app.waits_for_desk = true;
     let body = event("e1", "ch", json!({"order-id": "1"})).to_string();
     let signature = desk_handoff::auth::sign(body.as_bytes(), crate::world::SIGNING_SECRET);
-    let headers =
-        [("x-sendbird-signature", signature.as_str()), ("prefer", "wait=5, respond-async")];
+    let headers = [
+        (header::SENDBIRD_SIGNATURE, signature.as_str()),
+        (header::PREFER, "wait=5, respond-async"),
+    ];
     let answer = world.send(http::Method::POST, "/handoffs", &headers, body.as_bytes()).await;
     answer.is(202, "queued");
     assert_eq!(world.desk.requests().len(), 0);
@@ -169,7 +172,7 @@ async fn direct_handoff_on_queue_has_no_grace() {
 /// Nothing is written, and the message ends in the dead-letter queue, where it is kept.
 #[tokio::test]
 async fn preview_mode_keeps_message() {
-    let world = World::with_desk(Setup::default(), &[("MODE", "preview")]).await;
+    let world = World::with_desk(Setup::default(), &[(setting::MODE, "preview")]).await;
     world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": planted("1")}))).await;
     let entry = world.queue.entries().remove(0);
 

@@ -17,6 +17,7 @@ use desk_handoff::config::Config;
 use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::emf::Emf;
 use desk_handoff::metrics::Metrics;
+use desk_handoff::names::{header, parameter, setting};
 use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::store::{BoxFuture, StoreError};
@@ -133,7 +134,7 @@ impl World {
     /// Desk with exactly the fields of this document.
     pub(crate) async fn with_rules(document: &Value) -> Self {
         let world = Self::with_desk(desk_of(&document.to_string()), &[]).await;
-        world.parameters.set("fields", &document.to_string());
+        world.parameters.set(parameter::FIELDS, &document.to_string());
         world
     }
 
@@ -149,7 +150,11 @@ impl World {
         let chat_token = setup.chat_token.clone();
         let desk = Emulator::start(setup).await.unwrap();
         let (desk_url, chat_url) = (desk.desk_url(), desk.chat_url());
-        let own = [("APP_IDS", APP), ("DESK_BASE_URL", &desk_url), ("CHAT_BASE_URL", &chat_url)];
+        let own = [
+            (setting::APP_IDS, APP),
+            (setting::DESK_BASE_URL, &desk_url),
+            (setting::CHAT_BASE_URL, &chat_url),
+        ];
         let lookup = |name: &str| {
             settings
                 .iter()
@@ -160,9 +165,9 @@ impl World {
 
         let config = Config::from_lookup(lookup).unwrap();
         let parameters = Parameters::default();
-        parameters.set("desk-api-token", DESK_TOKEN);
-        parameters.set("chat-api-token", &chat_token);
-        parameters.set("signing-secret", SIGNING_SECRET);
+        parameters.set(parameter::DESK_API_TOKEN, DESK_TOKEN);
+        parameters.set(parameter::CHAT_API_TOKEN, &chat_token);
+        parameters.set(parameter::SIGNING_SECRET, SIGNING_SECRET);
         let secrets = Secrets::new(Box::new(parameters.clone()), &config);
         let queue = Recorder::default();
         let records = Lines::default();
@@ -196,7 +201,7 @@ impl World {
 
     pub(crate) async fn post_bytes(&self, path: &str, body: &[u8]) -> Answer {
         let signature = sign(body, SIGNING_SECRET);
-        self.send(Method::POST, path, &[("x-sendbird-signature", &signature)], body).await
+        self.send(Method::POST, path, &[(header::SENDBIRD_SIGNATURE, &signature)], body).await
     }
 
     pub(crate) async fn hand_over(&self, context: Value) -> Answer {
@@ -232,7 +237,7 @@ impl World {
     ) -> Answer {
         let body = body.to_string();
         let request = http::Request::post(path)
-            .header("x-sendbird-signature", sign(body.as_bytes(), SIGNING_SECRET));
+            .header(header::SENDBIRD_SIGNATURE, sign(body.as_bytes(), SIGNING_SECRET));
         self.answer(request.body(Body::Text(body)).unwrap(), invocation).await
     }
 

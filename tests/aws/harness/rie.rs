@@ -1,6 +1,7 @@
 //! Lambda's own Runtime Interface Emulator around a built `bootstrap`: the same runtime interface
 //! as on Lambda.
 
+use desk_handoff::names::aws;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -113,9 +114,9 @@ fn spawn(
         .arg(bootstrap)
         .env_clear()
         .envs([
-            ("AWS_REGION", "eu-central-1"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
+            (aws::REGION, "eu-central-1"),
+            (aws::ACCESS_KEY_ID, "test"),
+            (aws::SECRET_ACCESS_KEY, "test"),
         ])
         .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "29")
         .envs(environment.iter().copied())

@@ -3,6 +3,7 @@
 
 use aws_sdk_sqs::types::Message;
 use desk_handoff::auth::sign;
+use desk_handoff::names::header;
 use desk_handoff::queue::QueueEntry;
 use serde_json::{Map, Value, json};
 
@@ -27,7 +28,7 @@ pub(super) fn webhook(event: &str, conversation: &str, order: &str, at: &str) ->
         "ai_agent_context": {"context": context}});
     let data = json!({"conversation": conversation, "handoff_at": at});
     let body = json!({"id": event, "app_id": APP, "category": "handoff", "data": data}).to_string();
-    request["headers"]["x-sendbird-signature"] = sign(body.as_bytes(), SIGNING_SECRET).into();
+    request["headers"][header::SENDBIRD_SIGNATURE] = sign(body.as_bytes(), SIGNING_SECRET).into();
     request["body"] = body.into();
 
     request

@@ -18,6 +18,7 @@ use desk_handoff::config::Config;
 use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use desk_handoff::metrics::Metrics;
+use desk_handoff::names::{header, setting};
 use desk_handoff::secrets::{CACHE_TTL, Secrets};
 use serde_json::json;
 
@@ -47,8 +48,8 @@ struct Traffic {
 fn receiver(cloud: &Cloud) -> App {
     let prefix = format!("/{}", cloud.prefix);
     let lookup = |name: &str| match name {
-        "APP_IDS" => Some(APP.to_owned()),
-        "PARAMETER_PREFIX" => Some(prefix.clone()),
+        setting::APP_IDS => Some(APP.to_owned()),
+        setting::PARAMETER_PREFIX => Some(prefix.clone()),
         _ => None,
     };
 
@@ -95,7 +96,7 @@ impl Traffic {
             .to_string();
         let request = http::Request::post("/webhooks/handoff");
         let request = request
-            .header("x-sendbird-signature", sign(body.as_bytes(), secret))
+            .header(header::SENDBIRD_SIGNATURE, sign(body.as_bytes(), secret))
             .body(body.into())
             .unwrap();
         let now = self.began + Duration::from_secs(self.seconds.load(Ordering::Relaxed));

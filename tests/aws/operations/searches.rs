@@ -1,6 +1,7 @@
 //! The page's searches in the logs: each member that one names is in a line that the functions
 //! wrote, or AWS.
 
+use desk_handoff::names::{aws, setting};
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -97,10 +98,11 @@ fn records_of(event_id: &str, log: &str) -> usize {
 /// The log of a function without parameters, and of one without its table.
 async fn failures(cloud: &Cloud, receiver: &mut Rie) -> String {
     let mut blind =
-        cloud.function_with(api(), &[("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")]).await;
+        cloud.function_with(api(), &[(aws::ENDPOINT_URL_SSM, "http://127.0.0.1:1")]).await;
     blind.invoke(&event("handoff.json")).await;
     receiver.invoke(&webhook("e9", "19", "order", "2025-07-30T08:35:25Z")).await;
-    let mut forgetful = cloud.function_with(worker(), &[("TABLE_NAME", "no-such-table")]).await;
+    let mut forgetful =
+        cloud.function_with(worker(), &[(setting::TABLE_NAME, "no-such-table")]).await;
     work_off(&cloud.queues, &mut forgetful).await;
     blind.output() + &forgetful.output()
 }
