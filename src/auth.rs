@@ -72,6 +72,23 @@ pub enum AuthError {
 
 /// Passes the body on if one of the kinds of authentication that it carries holds.
 ///
+/// ```
+/// use std::time::UNIX_EPOCH;
+///
+/// use desk_handoff::auth::{Keys, authenticate, sign};
+/// use desk_handoff::names::header::SENDBIRD_SIGNATURE;
+/// use http::HeaderMap;
+///
+/// let keys = Keys { signing: vec!["secret".into()], ..Keys::default() };
+/// let body = br#"{"user_id": "user_1"}"#;
+/// let mut headers = HeaderMap::new();
+/// headers.insert(SENDBIRD_SIGNATURE, sign(body, "secret").parse().unwrap());
+///
+/// let authenticated = authenticate(body, &headers, &keys, UNIX_EPOCH).unwrap();
+/// assert_eq!(authenticated.body(), body);
+/// assert!(authenticate(b"{}", &headers, &keys, UNIX_EPOCH).is_err());
+/// ```
+///
 /// # Errors
 /// [`AuthError`], of the kinds for which there is a secret: with the reason of the last one of which
 /// the request carries headers, or that it carries none.

@@ -9,6 +9,18 @@ use crate::handoff::Handoff;
 use crate::ticket::Ticket;
 
 /// What became of a handoff.
+///
+/// ```
+/// use desk_handoff::handoff::Handoff;
+/// use desk_handoff::report::{Action, Report, Status, TicketReport};
+///
+/// let ticket = Some(TicketReport { id: 7, ..TicketReport::default() });
+/// let handoff = Handoff::default();
+/// let report = Report { ticket, ..Report::new(&handoff, Status::Created, Action::Create) };
+///
+/// assert_eq!(report.message(), "Ticket 7 was created; no facts were handed over.");
+/// assert_eq!(serde_json::to_value(&report).unwrap()["status"], "created");
+/// ```
 #[derive(Debug)]
 pub struct Report {
     /// How it ended.

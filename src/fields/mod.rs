@@ -30,6 +30,23 @@ use crate::rules::{BuiltIn, Choice, FieldKey, FieldKind, Priority, Rules, Source
 const ALLOW_HINT: &str = "define a field of exactly this key to allow it";
 
 /// Matches the handoff's context against the rules.
+///
+/// ```
+/// use desk_handoff::fields::{FieldOutcomes, Outcome, match_fields};
+/// use desk_handoff::handoff::{Context, Handoff};
+/// use desk_handoff::rules::Rules;
+///
+/// let rules = Rules::parse(r#"{"fields": [{"key": "order-id", "type": "text"}]}"#).unwrap();
+/// let context = serde_json::json!({"order-id": "ORD-1", "cartItems": 3});
+/// let context = Context(context.as_object().unwrap().clone());
+/// let matched = match_fields(&rules, &Handoff { context, ..Handoff::default() });
+///
+/// // As if Desk took all that is sent.
+/// let lines = matched.entries(&FieldOutcomes::all(&matched, Outcome::Written), false);
+/// assert_eq!((lines[0].key.as_str(), lines[0].outcome), ("order-id", Outcome::Written));
+/// assert_eq!((lines[1].key.as_str(), lines[1].outcome), ("cartItems", Outcome::InvalidKey));
+/// assert_eq!(lines[1].hint.as_deref(), Some("cart-items"));
+/// ```
 pub fn match_fields(rules: &Rules, handoff: &Handoff) -> Matched {
     let fields = rules.fields.as_deref().unwrap_or_default();
     let defined = fields.iter().map(|field| field.key.as_str()).collect();

@@ -53,6 +53,23 @@ pub enum Form {
 }
 
 /// One conversation handed over to a human.
+///
+/// ```
+/// use desk_handoff::config::AppId;
+/// use desk_handoff::handoff::{Event, parse};
+/// # use desk_handoff::auth::{Keys, authenticate};
+/// # let keys = Keys { bearer: vec!["t".into()], ..Keys::default() };
+/// # let mut headers = http::HeaderMap::new();
+/// # headers.insert("authorization", "Bearer t".parse().unwrap());
+///
+/// let body = br#"{"conversation_id": "2647", "user_id": "user_1", "order-id": "ORD-1"}"#;
+/// let authenticated = authenticate(body, &headers, &keys, std::time::UNIX_EPOCH).unwrap();
+/// let app_id = AppId::parse("APP-1").unwrap();
+///
+/// let Ok(Event::Handoff(handoff)) = parse(authenticated, &app_id, None, 0) else { panic!() };
+/// assert_eq!(handoff.conversation.id.as_deref(), Some("2647"));
+/// assert_eq!(handoff.context.0["order-id"], "ORD-1");
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Handoff {
     /// Tells one delivery from another: the same event has the same id.

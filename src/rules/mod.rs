@@ -23,6 +23,16 @@ pub const MAX_VALUE: usize = 190;
 pub const MAX_TITLE: usize = 100;
 
 /// A whole `fields` document; the default is what holds without one.
+///
+/// ```
+/// use desk_handoff::rules::Rules;
+///
+/// let rules = Rules::parse(r#"{"fields": [{"key": "order-id", "type": "text"}]}"#).unwrap();
+/// assert_eq!(rules.fields.unwrap()[0].key.as_str(), "order-id");
+///
+/// let problems = Rules::parse(r#"{"feilds": []}"#).unwrap_err();
+/// assert_eq!(problems[0].path, "feilds");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// The ticket fields, in the order of the document; `None` sends every legal key as text.

@@ -97,6 +97,29 @@ pub enum MatchStrength {
 }
 
 /// Recognises the tickets of one conversation.
+///
+/// ```
+/// use std::collections::BTreeSet;
+///
+/// use desk_handoff::handoff::{Conversation, Handoff};
+/// use desk_handoff::rules::TicketRules;
+/// use desk_handoff::ticket::Ticket;
+/// use desk_handoff::ticket::find::{MatchStrength, Names, TicketMatcher};
+///
+/// let channel = || Some("channel_1".to_owned());
+/// let conversation = Conversation { channel_url: channel(), ..Conversation::default() };
+/// let handoff = Handoff { conversation, user_id: "user_1".into(), ..Handoff::default() };
+/// let (rules, names) = (TicketRules::default(), Names::of(&handoff.conversation));
+/// let matcher = TicketMatcher::new(&handoff, &rules, names, BTreeSet::new(), BTreeSet::new());
+///
+/// let customer = Some("user_1".to_owned());
+/// let ticket = Ticket { id: 7, channel_url: channel(), sendbird_id: customer, ..Ticket::default() };
+/// assert_eq!(matcher.strength(&ticket), Some(MatchStrength::Channel));
+///
+/// // On the same channel, and somebody else's.
+/// let ticket = Ticket { sendbird_id: Some("user_2".to_owned()), ..ticket };
+/// assert_eq!(matcher.strength(&ticket), None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct TicketMatcher<'a> {
     user_id: &'a str,
