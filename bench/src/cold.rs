@@ -4,10 +4,10 @@
 use std::io::Result;
 use std::time::Duration;
 
+use crate::binaries::{Binaries, Sizes};
 use crate::events::Route;
 use crate::figures::{Bound, Figures};
 use crate::function::{Cost, Function, Prefetch, World};
-use crate::{Binaries, Sizes};
 
 /// A start of one kind: which binary, with or without prefetching.
 type Kind<'a> = (&'a str, &'a std::path::Path, Prefetch);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::Binaries;
+use crate::binaries::Binaries;
 use crate::function::{Prefetch, World};
 use crate::lambda::Runtime;
 

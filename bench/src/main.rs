@@ -5,12 +5,13 @@
 //! * [`lambda`] is the Runtime API, [`cloud`] AWS and [`desk`] Desk: small stand-ins that answer at
 //!   once, on a thread of their own; [`events`] makes what the functions are asked.
 //! * [`function`] is a process under measurement; [`cold`] and [`warm`] measure it, [`gate`] counts
-//!   its instructions.
+//!   its instructions. [`binaries`] says where they are, and how often each is measured.
 //! * [`figures`] are what comes out.
 //!
 //! Expects the four bootstraps beside its own binary, and a zip of ours beside each.
 #![expect(clippy::print_stdout, reason = "the report is what this is for")]
 
+mod binaries;
 mod cloud;
 mod cold;
 mod desk;
@@ -22,50 +23,16 @@ mod lambda;
 mod warm;
 
 use std::io::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use crate::binaries::{Binaries, Sizes};
 use crate::desk::Desk;
-use crate::events::Route;
 use crate::figures::Bound;
 use crate::function::World;
 
 /// The most that a zip may have, in bytes.
 const MOST_ZIPPED: u64 = 4_000_000;
-
-/// Where the bootstraps are.
-#[derive(Debug)]
-struct Binaries {
-    api: PathBuf,
-    worker: PathBuf,
-    empty_api: PathBuf,
-    empty_worker: PathBuf,
-}
-
-/// How often things are measured.
-#[derive(Debug, Clone, Copy)]
-struct Sizes {
-    starts: usize,
-    invocations: usize,
-    slow_invocations: usize,
-}
-
-impl Binaries {
-    fn beside_this_one() -> Result<Self> {
-        let this = std::env::current_exe()?;
-        let [api, worker, empty_api, empty_worker] =
-            ["api", "worker", "empty-api", "empty-worker"].map(|name| this.with_file_name(name));
-        Ok(Self { api, worker, empty_api, empty_worker })
-    }
-
-    /// The function that an event is for, and the empty one beside it.
-    fn pair(&self, route: Route) -> (&Path, &Path) {
-        match route {
-            Route::Batch(_) => (&self.worker, &self.empty_worker),
-            _ => (&self.api, &self.empty_api),
-        }
-    }
-}
 
 fn main() -> Result<ExitCode> {
     let servers =

@@ -8,10 +8,10 @@
 use std::io::Result;
 use std::time::Duration;
 
+use crate::binaries::{Binaries, Sizes};
 use crate::events::{Route, largest};
 use crate::figures::{Bound, Figures};
 use crate::function::{Cost, Function, Prefetch, World};
-use crate::{Binaries, Sizes};
 
 /// Invocations before anything is measured.
 const WARM_UP: usize = 30;

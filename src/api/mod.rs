@@ -5,18 +5,19 @@
 //! before it gets here.
 
 pub mod event;
+mod json;
 pub mod openapi;
 mod problem;
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use lambda_http::{Body, Request, Response};
-use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use self::json::json_response;
 use self::problem::Problem;
 use crate::app::{App, Invocation, Job, Origin};
 use crate::auth::authenticate;
@@ -258,16 +259,4 @@ fn idempotency_key(headers: &HeaderMap) -> Option<String> {
     headers
         .get(names::header::IDEMPOTENCY_KEY)
         .map(|value| value.to_str().unwrap_or_default().to_owned())
-}
-
-fn json_response(status: StatusCode, document: &impl Serialize) -> Response<Body> {
-    let text =
-        serde_json::to_string(document).expect("a document of texts and numbers can be written");
-    let mut response = Response::new(Body::Text(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // An answer names tickets and facts, which no cache in between may keep.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

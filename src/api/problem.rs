@@ -4,6 +4,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::json;
 
+use super::json::json_response;
 use crate::app::JobError;
 use crate::desk::{DeskError, ErrorKind};
 use crate::handoff::BadBody;
@@ -84,7 +85,7 @@ impl Problem {
             document["desk_status"] = status.as_u16().into();
         }
 
-        let mut response = super::json_response(status, &document);
+        let mut response = json_response(status, &document);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match &self {

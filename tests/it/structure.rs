@@ -1,4 +1,5 @@
-//! How the crates are built, read off their `use` lines: no module imports one that imports it.
+//! How the crates are built, read off their `use` lines and the paths in their code: no module
+//! imports one that imports it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -57,6 +58,29 @@ fn circle_is_found_through_every_form_of_import() {
     );
     assert_eq!(tree("", "mod three;\npub use three::A;", "use super::B;"), None, "handed on alone");
     assert_eq!(tree("", "mod three;", "#[cfg(test)]\nmod tests {\n use crate::two;\n}"), None);
+    assert_eq!(
+        tree("use crate::two::A;", "mod three;\npub use three::A;", "use crate::one::B;"),
+        found("one -> two::three -> one"),
+        "through what a third one hands on"
+    );
+    assert_eq!(
+        tree("fn f() { crate::two::g() }", "/// [`crate::one`]\nuse super::one::{self, C};", ""),
+        found("one -> two -> one")
+    );
+    assert_eq!(
+        tree("", "mod three;\nfn f() { three::g() }", "fn g() { super::super::two::f() }"),
+        found("two -> two::three -> two")
+    );
+}
+
+/// What a binary's modules take of its `main.rs`.
+#[test]
+fn circle_through_the_root_is_found() {
+    let files = [("", "mod one;\nfn main() { one::f() }"), ("one", "use crate::Sizes;")];
+    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let circle = circle(&imports(&BTreeMap::from(files)));
+
+    assert_eq!(circle.map(|circle| circle.join(" -> ")).as_deref(), Some(" -> one -> "));
 }
 
 fn module(file: &Path) -> String {
@@ -67,31 +91,79 @@ fn module(file: &Path) -> String {
 }
 
 /// What each module imports of the others, its tests left out. What a module only hands on
-/// (`pub use`) ties it to nothing.
+/// (`pub use`) ties it to nothing; whoever imports it there is tied to where it comes from.
 fn imports(files: &BTreeMap<String, String>) -> Imports {
     let known: BTreeSet<&str> = files.keys().map(String::as_str).collect();
-    let shipped = |text: &str| text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+    let code: BTreeMap<&str, Code> =
+        files.iter().map(|(name, text)| (name.as_str(), Code::of(text))).collect();
+    let paths_of =
+        |trees: &[String]| -> Vec<String> { trees.iter().flat_map(|tree| expand(tree)).collect() };
+    let mut origins: BTreeMap<(String, String), String> = BTreeMap::new();
+    for (name, code) in &code {
+        for path in paths_of(&code.handed_on) {
+            let last = path.rsplit("::").next().unwrap_or_default().to_owned();
+            let origin = resolve(name, &path, &known).map(|(module, _)| module);
+            origins.extend(origin.map(|origin| (((*name).to_owned(), last), origin)));
+        }
+    }
 
-    files
-        .iter()
-        .filter(|(name, _)| !name.ends_with("tests"))
-        .map(|(name, text)| {
-            let text = shipped(text);
-            let paths = uses(&text).into_iter().flat_map(|tree| expand(&tree));
-            let imported = paths.filter_map(|path| resolve(name, &path, &known));
-            (name.clone(), imported.filter(|other| other != name).collect())
+    let shipped = code.iter().filter(|(name, _)| !name.ends_with("tests"));
+    shipped
+        .map(|(name, code)| {
+            let paths = [paths_of(&code.imports), code.paths.clone()].concat();
+            let found = paths.iter().filter_map(|path| resolve(name, path, &known));
+            let modules = found.map(|found| origins.get(&found).cloned().unwrap_or(found.0));
+            ((*name).to_owned(), modules.filter(|other| other != name).collect())
         })
         .collect()
 }
 
-/// The trees of the private `use` lines, such as `crate::a::{b, c}`.
-fn uses(text: &str) -> Vec<String> {
-    let statements = text.split(';').filter_map(|statement| {
-        let lines: Vec<&str> = statement.lines().collect();
-        let first = lines.iter().rposition(|line| line.trim_start().starts_with("use "))?;
-        Some(lines[first..].join(" ").trim().strip_prefix("use ")?.to_owned())
-    });
-    statements.collect()
+/// The parts of a file, without its tests and comments, that name other modules.
+#[derive(Default)]
+struct Code {
+    /// The trees of the private `use` lines, such as `crate::a::{b, c}`.
+    imports: Vec<String>,
+    /// Those of the public ones.
+    handed_on: Vec<String>,
+    /// The paths in the rest.
+    paths: Vec<String>,
+}
+
+impl Code {
+    fn of(text: &str) -> Self {
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let shipped = shipped.lines().filter(is_code).collect::<Vec<&str>>().join("\n");
+        let mut code = Self::default();
+
+        for statement in shipped.split(';') {
+            let lines: Vec<&str> = statement.lines().collect();
+            let first = lines.iter().rposition(|line| use_of(line).is_some());
+            let (rest, tree) = lines.split_at(first.unwrap_or(lines.len()));
+            let tree = tree.join(" ");
+            match use_of(&tree) {
+                Some((true, tree)) => code.handed_on.push(tree.to_owned()),
+                Some((false, tree)) => code.imports.push(tree.to_owned()),
+                None => {}
+            }
+            let is_path = |char: char| char.is_alphanumeric() || char == '_' || char == ':';
+            let words = rest.iter().flat_map(|line| line.split(|char: char| !is_path(char)));
+            let paths = words.map(|word| word.trim_matches(':')).filter(|word| word.contains("::"));
+            code.paths.extend(paths.map(str::to_owned));
+        }
+        code
+    }
+}
+
+/// What a `use` names, and whether it is a public one.
+fn use_of(line: &str) -> Option<(bool, &str)> {
+    let line = line.trim_start();
+    if let Some(tree) = line.strip_prefix("use ") {
+        return Some((false, tree));
+    }
+    let (before, tree) = line.split_once("use ")?;
+    let is_public = before.starts_with("pub") && before.ends_with([' ', ')']);
+    (is_public && before.split_whitespace().count() == 1).then_some((true, tree))
 }
 
 /// Every path of a tree: `a::{b, c::d}` is `a::b` and `a::c::d`.
@@ -126,23 +198,29 @@ fn branches(inside: &str) -> Vec<String> {
     parts
 }
 
-/// The module that a path leads to, if it is one of this crate: the longest known beginning.
-fn resolve(from: &str, path: &str, known: &BTreeSet<&str>) -> Option<String> {
-    let mut base: Vec<&str> = from.split("::").filter(|part| !part.is_empty()).collect();
-    let mut parts: Vec<&str> = path.split("::").collect();
-    match parts.first().copied()? {
-        "crate" => base.clear(),
-        "super" => drop(base.pop()),
-        "self" => {}
-        child if known.contains([base.as_slice(), &[child]].concat().join("::").as_str()) => {
-            parts.insert(0, "self");
-        }
-        _ => return None,
+/// The module that a path leads to, if it is one of this crate, and what of it: the longest known
+/// beginning, and the next part.
+fn resolve(from: &str, path: &str, known: &BTreeSet<&str>) -> Option<(String, String)> {
+    let mut whole: Vec<&str> = from.split("::").filter(|part| !part.is_empty()).collect();
+    let first = path.split("::").next()?;
+    let child = whole.iter().copied().chain([first]).collect::<Vec<&str>>().join("::");
+    if !["crate", "super", "self"].contains(&first) && !known.contains(child.as_str()) {
+        return None;
     }
-    let whole: Vec<&str> = base.into_iter().chain(parts.into_iter().skip(1)).collect();
 
-    let beginnings = (0..=whole.len()).rev().map(|length| whole[..length].join("::"));
-    beginnings.filter(|name| !name.is_empty()).find(|name| known.contains(name.as_str()))
+    for part in path.split("::") {
+        match part {
+            "crate" => whole.clear(),
+            "super" => drop(whole.pop()),
+            "self" => {}
+            name => whole.push(name),
+        }
+    }
+    (0..=whole.len()).rev().find_map(|length| {
+        let module = whole[..length].join("::");
+        let next = whole.get(length).copied().unwrap_or_default().to_owned();
+        known.contains(module.as_str()).then_some((module, next))
+    })
 }
 
 /// A way from a module back to itself.

@@ -1,0 +1,40 @@
+//! What is measured, and how often.
+
+use std::io::Result;
+use std::path::{Path, PathBuf};
+
+use crate::events::Route;
+
+/// Where the bootstraps are.
+#[derive(Debug)]
+pub(crate) struct Binaries {
+    pub(crate) api: PathBuf,
+    pub(crate) worker: PathBuf,
+    pub(crate) empty_api: PathBuf,
+    pub(crate) empty_worker: PathBuf,
+}
+
+/// How often things are measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    pub(crate) starts: usize,
+    pub(crate) invocations: usize,
+    pub(crate) slow_invocations: usize,
+}
+
+impl Binaries {
+    pub(crate) fn beside_this_one() -> Result<Self> {
+        let this = std::env::current_exe()?;
+        let [api, worker, empty_api, empty_worker] =
+            ["api", "worker", "empty-api", "empty-worker"].map(|name| this.with_file_name(name));
+        Ok(Self { api, worker, empty_api, empty_worker })
+    }
+
+    /// The function that an event is for, and the empty one beside it.
+    pub(crate) fn pair(&self, route: Route) -> (&Path, &Path) {
+        match route {
+            Route::Batch(_) => (&self.worker, &self.empty_worker),
+            _ => (&self.api, &self.empty_api),
+        }
+    }
+}
