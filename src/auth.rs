@@ -90,8 +90,8 @@ pub enum AuthError {
 /// ```
 ///
 /// # Errors
-/// [`AuthError`], of the kinds for which there is a secret: with the reason of the last one of which
-/// the request carries headers, or that it carries none.
+/// [`AuthError`], of the kinds for which there is a secret: with the reason of the last one of
+/// which the request carries headers, or that it carries none.
 pub fn authenticate<'a>(
     body: &'a [u8],
     headers: &HeaderMap,

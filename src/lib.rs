@@ -20,10 +20,9 @@
 //! | [`metrics`] | one record for every handoff, for the operator |
 //!
 //! Beside them: [`app`] (what both functions are made of), [`config`] (the environment, checked
-//! as a whole), [`rules`] (the `fields` parameter), [`json_reader`] (JSON of strangers, problems with
-//! paths), [`names`] (what is agreed on with the
-//! outside), [`retry`] (whether and when to repeat a call), [`http_client`] (one for all), [`store`]
-//! (what the traits share), and, with the feature `aws`, `aws` (the only files that name the AWS
+//! as a whole), [`rules`] (the `fields` parameter), [`json_reader`] (JSON of strangers, problems
+//! with paths), [`names`] (what is agreed on with the outside), [`retry`] (whether and when to
+//! repeat a call), [`http_client`] (one for all), [`store`] (what the traits share), and, with the feature `aws`, `aws` (the only files that name the AWS
 //! SDK), `emf` (records as CloudWatch reads them) and `logs`.
 //!
 //! Only [`api`], [`worker`], [`app`], [`process`](mod@process) and [`apply`] call across;

@@ -390,8 +390,8 @@ impl Metrics {
         self.refused(None, record.at);
     }
 
-    /// A request was refused. A flood of them is emitted once a minute: it must not become a flood of
-    /// log lines.
+    /// A request was refused. A flood of them is emitted once a minute: it must not become a flood
+    /// of log lines.
     pub fn refused(&self, refusal: impl Into<Option<Refusal>>, now: SystemTime) {
         let mut refused = self.refused.lock().expect("counting does not panic");
         match refusal.into() {

@@ -34,7 +34,11 @@ impl Binaries {
     pub(crate) fn pair(&self, route: Route) -> (&Path, &Path) {
         match route {
             Route::Batch(_) => (&self.worker, &self.empty_worker),
-            _ => (&self.api, &self.empty_api),
+            Route::Webhook
+            | Route::Create
+            | Route::UpdateKnown
+            | Route::UpdateUnknown
+            | Route::Preview => (&self.api, &self.empty_api),
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Pure, and reads whatever deserialises: lambda_http's own reading panics at a body that is not
 //! base64 and at a host, a protocol header, a path or a query that make no URL, which are the
-//! caller's to choose. Here the first is an empty body, which no signature fits, host and protocol are
-//! not looked at, and the rest is escaped or leads nowhere.
+//! caller's to choose. Here the first is an empty body, which no signature fits, host and protocol
+//! are not looked at, and the rest is escaped or leads nowhere.
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use base64::Engine as _;

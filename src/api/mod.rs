@@ -209,8 +209,8 @@ fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId
     }
 }
 
-/// The webhook: the sender waits a second, so it is answered as soon as the queue holds the handoff.
-/// Never talks to Desk.
+/// The webhook: the sender waits a second, so it is answered as soon as the queue holds the
+/// handoff. Never talks to Desk.
 async fn queue(
     app: &App,
     app_id: &AppId,

@@ -88,18 +88,13 @@ impl Problem {
         let mut response = json_response(status, &document);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match &self {
-            Self::WrongMethod { allowed } => {
-                headers.insert(
-                    header::ALLOW,
-                    HeaderValue::from_str(allowed.as_str()).expect("a method is plain text"),
-                );
-            }
-            Self::Unauthenticated => {
-                // HTTP wants a challenge with every 401, and knows this one of the three kinds.
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            _ => {}
+        if let Self::WrongMethod { allowed } = &self {
+            let allowed = HeaderValue::from_str(allowed.as_str()).expect("a method is plain text");
+            headers.insert(header::ALLOW, allowed);
+        }
+        // HTTP wants a challenge with every 401, and knows this one of the three kinds.
+        if matches!(self, Self::Unauthenticated) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -196,7 +191,15 @@ impl Problem {
             )
             | Self::Unavailable
             | Self::NotQueued(_) => Some(RETRY_AFTER_SECONDS),
-            _ => None,
+            Self::NoSuchRoute
+            | Self::WrongMethod { .. }
+            | Self::TooLarge
+            | Self::NoApplication
+            | Self::UnknownApplication
+            | Self::Unauthenticated
+            | Self::BadBody(_)
+            | Self::NotReady
+            | Self::NotConfigured(_) => None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! What was handed over: the three bodies, read into one [`Handoff`].
 //!
 //! Pure. Takes only a body that [`crate::auth`] let through. The AI agent's event (`envelope`) is
-//! recognised by its `category`, the nested direct form (`nested`) by its `conversation`, and what has
-//! neither is the flat form (`flat`) that tools send. Unknown properties are ignored. What is
+//! recognised by its `category`, the nested direct form (`nested`) by its `conversation`, and what
+//! has neither is the flat form (`flat`) that tools send. Unknown properties are ignored. What is
 //! missing or of a wrong type is reported with its JSON path and never with its value. [`order`]
 //! says which of two handoffs is the newer one, [`message`] what lies on the queue.
 

@@ -124,8 +124,8 @@ impl Work<'_> {
         }
     }
 
-    /// Whether a ticket is the one that was made just now: it is open, was not there before, and has
-    /// a channel of its own (desk-wire section 3.3).
+    /// Whether a ticket is the one that was made just now: it is open, was not there before, and
+    /// has a channel of its own (desk-wire section 3.3).
     async fn is_new(&self, ticket: &Ticket, title: &str, found: &Found) -> bool {
         let is_on_channel =
             ticket.channel_url.as_deref().is_some_and(|channel| self.names.has_channel(channel));
@@ -204,10 +204,12 @@ impl Work<'_> {
         let made = self.customer.made(&known, &self.handoff.event_id, self.seconds_now());
         // A try that finds the ticket of an earlier try of the same event says `created`, too: the
         // event made it.
-        let (status, action) = match status {
-            Status::Unchanged if !made => (Status::Unchanged, Action::None),
-            _ if made => (Status::Created, Action::Create),
-            _ => (status, Action::Update),
+        let (status, action) = if made {
+            (Status::Created, Action::Create)
+        } else if status == Status::Unchanged {
+            (Status::Unchanged, Action::None)
+        } else {
+            (status, Action::Update)
         };
         let report = self.report(status, action, Some(&ticket), &outcomes);
         Ok(Ended::Done(Box::new(Report { opening_message, ..report })))

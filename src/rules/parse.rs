@@ -1,7 +1,7 @@
 //! Reads a `fields` document, and says everything that is wrong with it, each with its place.
 //!
-//! What is not known is refused: a misspelt setting that is ignored is a field that stays empty. What
-//! is known and can never work, such as an alias for a field that is not defined, is refused, too.
+//! What is not known is refused: a misspelt setting that is ignored is a field that stays empty.
+//! What is known and can never work, such as an alias for a field that is not defined, is refused, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -113,7 +113,8 @@ pub enum MatchStrength {
 /// let matcher = TicketMatcher::new(&handoff, &rules, names, BTreeSet::new(), BTreeSet::new());
 ///
 /// let customer = Some("user_1".to_owned());
-/// let ticket = Ticket { id: 7, channel_url: channel(), sendbird_id: customer, ..Ticket::default() };
+/// let on_channel = Ticket { id: 7, channel_url: channel(), ..Ticket::default() };
+/// let ticket = Ticket { sendbird_id: customer, ..on_channel };
 /// assert_eq!(matcher.strength(&ticket), Some(MatchStrength::Channel));
 ///
 /// // On the same channel, and somebody else's.
