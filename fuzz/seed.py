@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "fuzz" / "corpus"
-PROOFS = {
+SIGNED = {
     "sendbird": "x-sendbird-signature: {sendbird}",
     "bearer": "authorization: Bearer {bearer}",
     "standard": "webhook-id: m\nwebhook-timestamp: 1700000000\nwebhook-signature: v1,{standard}",
@@ -36,7 +36,7 @@ for path in sorted((ROOT / "events").glob("*.json")):
     body = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"].encode()
     seed("event", path.stem, data)
     seed("body", path.stem, body)
-for name, head in PROOFS.items():
+for name, head in SIGNED.items():
     seed("signature", name, f"{head}\n\n{{}}".encode())
 seed("rules", "example", (ROOT / "fields.example.json").read_bytes())
 for number, answer in enumerate(ANSWERS):

@@ -112,7 +112,7 @@ pub enum Origin {
 /// What is particular to one invocation.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Told to the caller of a request that failed, and in every log line.
+    /// In the answer to a request that failed, and in every log line.
     pub request_id: String,
     /// The time of day.
     pub now: SystemTime,

@@ -1,4 +1,4 @@
-//! Who may hand over: the three ways a request proves that it comes from the AI agent.
+//! Who may hand over: the three ways to authenticate a request of the AI agent.
 //!
 //! Pure, and closed by default: without a secret of the right kind nothing passes. Comparison takes
 //! constant time, the raw bytes are what is verified, and the only way to an [`Authenticated`] body
@@ -106,7 +106,7 @@ pub fn authenticate<'a>(
     let mut refused = AuthError::NoSecret;
 
     for (secrets, check) in kinds {
-        // A header of a kind without a secret neither proves anything nor does harm.
+        // A header of a kind without a secret neither authenticates anybody nor does harm.
         if secrets.is_empty() {
             continue;
         }
@@ -144,7 +144,7 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The header's one value; a header sent twice proves nothing.
+    /// The header's one value; a header sent twice authenticates nobody.
     fn header(&self, name: &str) -> Result<&'a str, AuthError> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next().ok_or(AuthError::Missing)?;
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_proof_and_a_repeated_header_are_refused() {
+    fn missing_signature_and_repeated_header_are_refused() {
         let keys = Keys { signing: secrets(&["s"]), bearer: secrets(&["t"]), ..Keys::default() };
         assert_eq!(try_it(BODY, &HeaderMap::new(), &keys), Err(AuthError::Missing));
         let mut twice = headers(&[("x-sendbird-signature", &sign(BODY, "s"))]);
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn any_one_valid_proof_is_enough() {
+    fn any_one_valid_signature_or_token_is_enough() {
         let keys = Keys { signing: secrets(&["s"]), bearer: secrets(&["t"]), ..Keys::default() };
         let both = headers(&[
             ("x-sendbird-signature", &sign(BODY, "wrong")),

@@ -1,6 +1,6 @@
 //! Credentials and rules of each application, kept for five minutes.
 //!
-//! The seam is one method, [`ParameterStore::by_path`]; SSM stands behind it in
+//! The store is one method, [`ParameterStore::by_path`]; SSM stands behind it in
 //! [`crate::aws::ssm`]. Only applications known at start have a place here, so that no request can
 //! name a path of its own. A failed refresh serves the kept copy; without one it is an error, and
 //! nothing passes.

@@ -1,12 +1,12 @@
-//! What the seams to the outside share: parameters ([`crate::secrets`]), queue ([`crate::queue`]),
+//! What the stores outside share: parameters ([`crate::secrets`]), queue ([`crate::queue`]),
 //! claims ([`crate::claims`]).
 
 use std::pin::Pin;
 
-/// A boxed future, so that a seam can be a trait object.
+/// A boxed future, so that a store can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Why a store behind a seam did not do its part; the text names no value.
+/// Why a store did not do its part; the text names no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{store} did not do its part: {reason}")]
 pub struct StoreError {

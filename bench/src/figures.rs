@@ -57,8 +57,8 @@ pub(crate) struct Bound {
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.figure <= self.most { "met" } else { "**missed**" };
-        write!(f, "| {} | {:.2} | {} | {verdict} |", self.name, self.figure, self.most)
+        let result = if self.figure <= self.most { "met" } else { "**missed**" };
+        write!(f, "| {} | {:.2} | {} | {result} |", self.name, self.figure, self.most)
     }
 }
 

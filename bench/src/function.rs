@@ -155,7 +155,7 @@ impl Function {
 
 impl Drop for Function {
     fn drop(&mut self) {
-        // It may have ended by itself, which the poll that never came has told already.
+        // It may have ended by itself, which the poll that never came has shown already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -222,7 +222,7 @@ fuzz_target!(|data: &[u8]| {
         };
         match house.tasks.block_on(&house.runtime, work) {
             Ok(report) => assert!(serde_json::to_string(&report).is_ok()),
-            Err(trouble) => assert_no_secret(&trouble.to_string(), data),
+            Err(error) => assert_no_secret(&error.to_string(), data),
         }
     });
 });

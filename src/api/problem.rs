@@ -47,8 +47,8 @@ impl From<BadBody> for Problem {
 }
 
 impl From<JobError> for Problem {
-    fn from(trouble: JobError) -> Self {
-        match trouble {
+    fn from(error: JobError) -> Self {
+        match error {
             JobError::NotConfigured(parameter) => Self::NotConfigured(parameter),
             JobError::Failed(failure) => Self::Failed(failure),
         }

@@ -19,7 +19,7 @@ pub struct SharedClient(pub reqwest::Client);
 
 impl SharedClient {
     /// Opens a connection to this address and leaves it open. The request asks for nothing and
-    /// proves nothing: whatever it is answered with will do.
+    /// is not signed: whatever it is answered with will do.
     pub(super) fn open(&self, url: &str) -> BoxFuture<'_, ()> {
         let answer = self.0.head(url).send();
         Box::pin(async move {

@@ -125,7 +125,7 @@ impl DeskError {
         Self { call, kind, status: None, code: None, sent, retry_after: None }
     }
 
-    /// Whether Desk said no to this very call: what it asks for is not to be had, whoever asks
+    /// Whether Desk said no to this very call: what it asks for is unavailable, whoever asks
     /// again. A 403 may also mean that the token is not good any more; for a call that is not
     /// needed that makes no difference.
     pub fn is_refusal(&self) -> bool {

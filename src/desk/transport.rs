@@ -1,4 +1,4 @@
-//! The one seam to Desk and to Chat: a request goes out, a response comes in.
+//! The one way to Desk and to Chat: a request goes out, a response comes in.
 //!
 //! In production it is the shared HTTP client. A simulator puts a Desk of its own in its place and
 //! so decides what each call does and what its caller sees of it. It never repeats a call and never

@@ -41,27 +41,27 @@ pub(super) struct Row {
 /// Decided here, or by what Desk says of the thing sent.
 #[derive(Debug, Clone)]
 pub(super) enum Resolution {
-    Decided(Refusal),
+    Decided(OutcomeDetails),
     Value(usize),
     Priority,
     Team,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct OutcomeDetails {
     pub(super) outcome: Outcome,
     pub(super) hint: Option<String>,
     pub(super) by: Option<String>,
     pub(super) agrees: bool,
 }
 
-impl From<Outcome> for Refusal {
+impl From<Outcome> for OutcomeDetails {
     fn from(outcome: Outcome) -> Self {
         Self { outcome, hint: None, by: None, agrees: false }
     }
 }
 
-impl Refusal {
+impl OutcomeDetails {
     pub(super) fn with_hint(outcome: Outcome, hint: Option<String>) -> Self {
         Self { hint, ..outcome.into() }
     }
@@ -77,7 +77,7 @@ impl Matched {
     fn entry(&self, row: &Row, outcomes: &FieldOutcomes, with_values: bool) -> Entry {
         let (key, field) = (row.key.clone(), row.field.clone());
         let (outcome, value) = match &row.resolution {
-            Resolution::Decided(Refusal { outcome, hint, by, agrees }) => {
+            Resolution::Decided(OutcomeDetails { outcome, hint, by, agrees }) => {
                 let (hint, by) = (hint.clone(), by.clone());
                 let (outcome, agrees) = (*outcome, *agrees);
                 return Entry { key, outcome, field, hint, by, value: None, agrees };

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use self::credentials::looks_like_credential;
 pub use self::matched::{FieldOutcomes, FieldValue, MAX_FIELDS, Matched};
-use self::matched::{Refusal, Resolution, Row};
+use self::matched::{OutcomeDetails, Resolution, Row};
 pub use self::outcome::{Entry, Outcome, Private};
 use self::suggestion::{Candidates, Likened, legal_form};
 use self::value::{convert, is_empty};
@@ -111,7 +111,7 @@ struct Matching<'a> {
 
 impl Matching<'_> {
     /// Why a context key may not be used, if it may not.
-    fn denial(&self, key: &str) -> Option<Refusal> {
+    fn denial(&self, key: &str) -> Option<OutcomeDetails> {
         // Before everything else: what the operator denies by name no field definition allows.
         if self.rules.deny.contains(key) {
             return Some(Outcome::Denied.into());
@@ -120,11 +120,12 @@ impl Matching<'_> {
         let is_credential = self.rules.deny_credentials
             && !self.defined.contains(key)
             && looks_like_credential(key);
-        is_credential.then(|| Refusal::with_hint(Outcome::Denied, Some(ALLOW_HINT.to_owned())))
+        is_credential
+            .then(|| OutcomeDetails::with_hint(Outcome::Denied, Some(ALLOW_HINT.to_owned())))
     }
 
     /// A context value that may be used: there, and not denied.
-    fn context(&self, key: &str) -> Result<Option<&Value>, Refusal> {
+    fn context(&self, key: &str) -> Result<Option<&Value>, OutcomeDetails> {
         let value = self.handoff.context.0.get(key);
         match value.and_then(|_| self.denial(key)) {
             Some(denial) => Err(denial),
@@ -220,7 +221,7 @@ impl Matching<'_> {
             return Resolution::Decided(denial);
         }
         match winner.filter(|_| !is_empty(Some(&candidate.value))) {
-            Some(winner) => Resolution::Decided(Refusal {
+            Some(winner) => Resolution::Decided(OutcomeDetails {
                 by: Some(winner.name.clone()),
                 // That two sources say the same is nothing that an agent misses.
                 agrees: text_of(&winner.value) == text_of(&candidate.value),
@@ -244,7 +245,7 @@ impl Matching<'_> {
         if has_own_source {
             let is_denied = matches!(
                 own,
-                Some((_, Resolution::Decided(Refusal { outcome: Outcome::Denied, .. })))
+                Some((_, Resolution::Decided(OutcomeDetails { outcome: Outcome::Denied, .. })))
             );
             // That its own key is denied is said even if another source fills the field.
             let resolution = match own {
@@ -287,7 +288,7 @@ impl Matching<'_> {
     fn send(&mut self, key: &FieldKey, kind: &FieldKind, value: &Value) -> Resolution {
         let (text, truncated) = match convert(kind, Some(value)) {
             Ok(converted) => converted,
-            Err(refusal) => return Resolution::Decided(refusal),
+            Err(details) => return Resolution::Decided(details),
         };
 
         // Desk takes no more for one ticket (desk-wire section 4): the order of the fields decides.
@@ -311,7 +312,7 @@ impl Matching<'_> {
     fn priority(&mut self) {
         let nearest = |text: &str| {
             let near = Candidates::from_iter(Priority::NAMES).near(text).map(str::to_owned);
-            Refusal::with_hint(Outcome::NotAnOption, near)
+            OutcomeDetails::with_hint(Outcome::NotAnOption, near)
         };
         let read = |text: &str| Priority::parse(text).ok_or_else(|| nearest(text));
         let (choice, wish) = (self.rules.ticket.priority.as_ref(), self.handoff.ticket.priority);
@@ -330,7 +331,7 @@ impl Matching<'_> {
         &mut self,
         choice: Option<&Choice<T>>,
         wish: Option<T>,
-        read: impl Fn(&str) -> Result<T, Refusal>,
+        read: impl Fn(&str) -> Result<T, OutcomeDetails>,
         resolution: Resolution,
     ) -> Option<T> {
         let read = |value: Option<&Value>| {
@@ -348,7 +349,7 @@ impl Matching<'_> {
             {
                 let chosen = self.context(key).and_then(read);
                 let became = match &chosen {
-                    Err(refusal) => Resolution::Decided(refusal.clone()),
+                    Err(details) => Resolution::Decided(details.clone()),
                     Ok(chosen) if wish.as_ref().is_some_and(|wish| wish != chosen) => {
                         Resolution::Decided(Outcome::Kept.into())
                     }
@@ -381,17 +382,17 @@ impl Matching<'_> {
         }
     }
 
-    fn unmatched(&self, key: &str, fields: &mut Likened<'_>) -> Refusal {
+    fn unmatched(&self, key: &str, fields: &mut Likened<'_>) -> OutcomeDetails {
         if let Some(denial) = self.denial(key) {
             return denial;
         }
 
         let known = fields.near(key);
         match FieldKey::parse(key) {
-            Some(_) => Refusal::with_hint(Outcome::Unmatched, known.map(str::to_owned)),
+            Some(_) => OutcomeDetails::with_hint(Outcome::Unmatched, known.map(str::to_owned)),
             None => {
                 let hint = known.map(str::to_owned).or_else(|| legal_form(key));
-                Refusal::with_hint(Outcome::InvalidKey, hint)
+                OutcomeDetails::with_hint(Outcome::InvalidKey, hint)
             }
         }
     }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::matched::Refusal;
+use super::matched::OutcomeDetails;
 use super::outcome::Outcome;
 use super::suggestion::Candidates;
 use crate::rules::{FieldKind, MAX_VALUE};
@@ -18,7 +18,10 @@ pub(super) fn is_empty(value: Option<&Value>) -> bool {
 }
 
 /// The text to send for a value, and whether it was cut; or why none is sent.
-pub(super) fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String, bool), Refusal> {
+pub(super) fn convert(
+    kind: &FieldKind,
+    value: Option<&Value>,
+) -> Result<(String, bool), OutcomeDetails> {
     let text = match value {
         None | Some(Value::Null) => return Err(Outcome::Empty.into()),
         Some(Value::Array(_) | Value::Object(_)) => return Err(Outcome::NotScalar.into()),
@@ -49,7 +52,7 @@ pub(super) fn convert(kind: &FieldKind, value: Option<&Value>) -> Result<(String
         FieldKind::Integer | FieldKind::Link => Err(Outcome::WrongType.into()),
         FieldKind::Dropdown(options) => {
             let near = Candidates::from_iter(options.iter().map(String::as_str)).near(&text);
-            Err(Refusal::with_hint(Outcome::NotAnOption, near.map(str::to_owned)))
+            Err(OutcomeDetails::with_hint(Outcome::NotAnOption, near.map(str::to_owned)))
         }
     }
 }

@@ -113,7 +113,7 @@ fn the_other_categories_are_ignored_whatever_they_hold() {
 }
 
 #[test]
-fn the_direct_form_is_told_by_having_no_category() {
+fn direct_form_is_recognised_by_missing_category() {
     let handoff = handoff(&json!({
         "event_id": 9, "conversation": {"id": "c", "user_id": "u"}, "context": {"a": 1},
         "ticket": {"id": 5, "title": "T", "priority": "high", "team": "vip"}

@@ -76,7 +76,7 @@ fn join(names: &mut Vec<String>, others: &[String]) {
 }
 
 fn remembered(name: &str) -> String {
-    // A name that begins with # is digested as well: it could not be told from a digest.
+    // A name that begins with # is digested as well: else it would be taken for a digest.
     if name.len() <= MAX_REMEMBERED && !name.starts_with('#') {
         return name.to_owned();
     }

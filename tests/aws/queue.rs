@@ -1,7 +1,7 @@
 //! The queue in SQS through the real SDK: a FIFO queue with its dead-letter queue, as template.yaml
 //! has them.
 //!
-//! Where moto is not AWS: it tells a repeated entry only while the first one lies on the queue
+//! Where moto is not AWS: it knows a repeated entry only while the first one lies on the queue
 //! (AWS: for five minutes, deleted or not), and takes any order of calls at once only because the
 //! harness makes it (serve_moto.py).
 
@@ -107,7 +107,7 @@ impl Queues {
         self.receive_from(&self.url, 60).await
     }
 
-    pub(crate) async fn postpone(&self, message: &Message, seconds: u32) {
+    pub(crate) async fn delay(&self, message: &Message, seconds: u32) {
         self.sqs
             .change_visibility(message.receipt_handle.as_deref().unwrap(), seconds)
             .await
@@ -156,7 +156,7 @@ async fn event_put_twice_is_received_once() {
     let messages = queues.receive().await;
     assert_eq!(bodies(&messages), sent(&[("g1", "e1"), ("g2", "e2")]));
     queues.send(&[("g1", "e1")]).await;
-    queues.postpone(&messages[0], 0).await;
+    queues.delay(&messages[0], 0).await;
     let [again] = &queues.receive().await[..] else { panic!("it comes once") };
     queues.delete(again).await;
     assert_eq!(bodies(&queues.receive().await), sent(&[]));
@@ -178,7 +178,7 @@ async fn a_message_that_failed_comes_again_before_its_followers() {
     let queues = Queues::new("again").await;
     queues.send(&[("g1", "e1"), ("g1", "e2")]).await;
     for message in queues.receive().await {
-        queues.postpone(&message, 0).await;
+        queues.delay(&message, 0).await;
     }
 
     let messages = queues.receive().await;
@@ -190,12 +190,12 @@ async fn a_message_that_failed_comes_again_before_its_followers() {
 
 #[tokio::test]
 async fn delayed_message_keeps_its_group_waiting() {
-    let queues = Queues::new("postponed").await;
+    let queues = Queues::new("delayed").await;
     queues.send(&[("g1", "e1"), ("g2", "e2")]).await;
     let [first, second] = &queues.receive_from(&queues.url, 1).await[..] else {
         panic!("two were sent")
     };
-    queues.postpone(first, 600).await;
+    queues.delay(first, 600).await;
     queues.send(&[("g1", "e3")]).await;
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(bodies(&queues.receive().await), [second.body.as_deref().unwrap()]);
@@ -208,7 +208,7 @@ async fn hopeless_message_is_dead_and_frees_its_group() {
     for _ in 0..MAX_RECEIVE_COUNT {
         let messages = queues.receive().await;
         assert_eq!(bodies(&messages), sent(&[("g1", "e1")]));
-        queues.postpone(&messages[0], 0).await;
+        queues.delay(&messages[0], 0).await;
     }
     assert_eq!(
         queues.receive_from(&queues.dead_url, 0).await.len(),

@@ -7,8 +7,8 @@ use desk_handoff_judge::history::{By, EPOCH, History, Route, Sent, What};
 use desk_handoff_judge::{Broken, judge};
 use serde_json::{Map, Value, json};
 
+use crate::checks::field;
 use crate::script::Event;
-use crate::verdict::field;
 use crate::world::World;
 
 const KEYS: [&str; 2] = ["order-id", "order-link"];

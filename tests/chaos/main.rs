@@ -7,7 +7,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod checks;
 mod cloud;
+mod faults;
 #[path = "../fixtures.rs"]
 #[allow(dead_code, reason = "the other test binaries use the rest")]
 mod fixtures;
@@ -21,8 +23,6 @@ mod script;
 mod sender;
 mod sizes;
 mod source;
-mod verdict;
-mod weather;
 mod world;
 
 use std::io::Write as _;
@@ -30,8 +30,8 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use crate::checks::Checks;
 use crate::sizes::Sizes;
-use crate::verdict::Verdict;
 use crate::world::{Scenario, World};
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn outage_makes_handoffs_late_and_loses_none() {
     let scenario =
         Scenario { name: "chaos-outage", stormy: false, undoable: 0, max_receives: 1000 };
     let world = Arc::new(World::new(scenario, Sizes::from_environment()).await);
-    run(&world, weather::outage(&world)).await;
+    run(&world, faults::outage(&world)).await;
 }
 
 /// Delivers the script while workers are served and killed, and judges what is left when the queue
@@ -63,9 +63,9 @@ async fn run(world: &Arc<World>, outage: impl Future<Output = ()>) {
     tokio::join!(outage, sender::deliver_all(world));
     world.settle().await;
     workers.join_all().await;
-    let verdict = Verdict::of(world).await;
+    let checks = Checks::of(world).await;
     // Around the test harness, which captures what is printed.
-    std::io::stderr().write_all(format!("\n{verdict}\n").as_bytes()).unwrap();
+    std::io::stderr().write_all(format!("\n{checks}\n").as_bytes()).unwrap();
 
-    verdict.must_be_clean(world);
+    checks.must_be_clean(world);
 }

@@ -18,8 +18,8 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use crate::faults;
 use crate::script::{Delivery, Event, Way};
-use crate::weather;
 use crate::world::{APP, SIGNING_SECRET, World};
 
 /// Deliveries under way at once.
@@ -87,7 +87,7 @@ async fn queue(world: &World, event: &Event, rng: &mut Rng) -> String {
 
 /// The direct route; one invocation in ten dies at a random moment.
 async fn directly(world: &World, event: &Event, rng: &mut Rng) -> String {
-    weather::change(world, rng);
+    faults::change(world, rng);
     let life = if rng.u8(0..10) == 0 { Duration::from_millis(rng.u64(0..300)) } else { 2 * TIME };
     let Ok((status, body)) = tokio::time::timeout(life, post(world, "/handoffs", event, rng)).await
     else {

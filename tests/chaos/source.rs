@@ -12,9 +12,9 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::cloud::{Received, VISIBILITY_TIMEOUT};
+use crate::faults;
 use crate::harness::rie::Rie;
 use crate::kills::Moment;
-use crate::weather;
 use crate::world::World;
 
 /// Between two looks at an empty queue.
@@ -30,7 +30,7 @@ pub(crate) async fn serve(world: Arc<World>, nth: usize) {
             tokio::time::sleep(PAUSE).await;
             continue;
         }
-        weather::change(&world, &mut rng);
+        faults::change(&world, &mut rng);
         match invoke(&world, &mut worker, &batch, &mut rng).await {
             Some(answer) => settle(&world, &batch, &answer, &mut rng).await,
             None => {

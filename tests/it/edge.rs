@@ -32,7 +32,7 @@ async fn unknown_route_is_404_wrong_method_405() {
 }
 
 #[tokio::test]
-async fn health_needs_no_proof_and_tells_no_secret() {
+async fn health_needs_no_authentication_and_names_no_secret() {
     let world = World::new().await;
     let answer = world.send(Method::GET, "/healthz", &[], b"").await;
     assert_eq!(answer.body, json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}));
@@ -52,7 +52,7 @@ async fn health_is_503_while_parameters_are_missing() {
         }
         let answer = world.send(Method::GET, "/healthz", &[], b"").await;
         refused(&world, &answer, 503, "not-ready", "parameter");
-        assert!(!answer.body.to_string().contains(name), "the name of a secret is told");
+        assert!(!answer.body.to_string().contains(name), "the name of a secret is answered");
     }
 }
 
@@ -116,7 +116,7 @@ async fn unsigned_or_altered_body_is_401_without_reason() {
         refused(&world, answer, 401, "unauthenticated", "not authenticated");
     }
     answers.dedup_by_key(|answer| answer.body.clone());
-    assert_eq!(answers.len(), 1, "the three refusals can be told apart");
+    assert_eq!(answers.len(), 1, "the three refusals differ");
 }
 
 #[tokio::test]

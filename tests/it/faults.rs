@@ -28,9 +28,9 @@ fn on_channel() -> Seed {
 
 #[tokio::test]
 async fn a_limit_is_waited_out_even_for_a_create() {
-    for trouble in [limit(Some(0), None), limit(None, Some(0)), limit(None, None)] {
+    for fault in [limit(Some(0), None), limit(None, Some(0)), limit(None, None)] {
         let world = World::new().await.without_queue();
-        world.desk.inject(Fault::on(Call::CreateTicket).times(2).with(trouble));
+        world.desk.inject(Fault::on(Call::CreateTicket).times(2).with(fault));
         world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
         assert_eq!(world.asked("POST", "/tickets"), 3);
         world.only_ticket();
@@ -54,11 +54,11 @@ async fn rate_limit_beyond_time_left_is_passed_on() {
 async fn failed_look_up_is_never_not_found() {
     for call in [Call::ListTickets, Call::ListCustomers] {
         let world = World::new().await.without_queue();
-        let trouble = || FaultKind::Status { status: 500, headers: vec![], body: String::new() };
-        world.desk.inject(Fault::on(call).times(3).with(trouble()));
+        let fault = || FaultKind::Status { status: 500, headers: vec![], body: String::new() };
+        world.desk.inject(Fault::on(call).times(3).with(fault()));
         world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
         let world = World::new().await.without_queue();
-        world.desk.inject(Fault::on(call).always().with(trouble()));
+        world.desk.inject(Fault::on(call).always().with(fault()));
         let answer = world.hand_over(json!({"order-id": "1"})).await;
         answer.is(502, "desk-unavailable");
         assert_eq!((&answer.body["desk_status"], world.writes()), (&json!(500), 0));
@@ -91,11 +91,11 @@ async fn slow_desk_is_504_in_time() {
 
 #[tokio::test]
 async fn cut_connection_is_retried_where_harmless() {
-    for trouble in [FaultKind::CutConnection, FaultKind::CutBody] {
+    for fault in [FaultKind::CutConnection, FaultKind::CutBody] {
         let world = World::new().await.without_queue();
         let id = world.desk.seed_ticket(on_channel());
-        world.desk.inject(Fault::on(Call::ListTickets).times(2).with(trouble.clone()));
-        world.desk.inject(Fault::on(Call::PatchFields).times(1).with(trouble));
+        world.desk.inject(Fault::on(Call::ListTickets).times(2).with(fault.clone()));
+        world.desk.inject(Fault::on(Call::PatchFields).times(1).with(fault));
         world.hand_over(json!({"order-id": "1"})).await.is(200, "updated");
         assert_eq!(world.desk.field(id, "order-id").as_deref(), Some("1"));
     }
@@ -117,13 +117,13 @@ async fn create_in_doubt_is_not_repeated_for_a_minute() {
 
 #[tokio::test]
 async fn unanswered_create_is_found_and_completed() {
-    for trouble in
+    for fault in
         [FaultKind::CutAfterWrite, FaultKind::CutBody, FaultKind::EmptyBody, FaultKind::WrongTicket]
     {
         let world = World::new().await.without_queue();
-        world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(trouble.clone()));
+        world.desk.inject(Fault::on(Call::CreateTicket).times(1).with(fault.clone()));
         let answer = world.hand_over(json!({"order-id": "1", "priority": "HIGH"})).await;
-        assert_eq!(answer.status, 201, "{trouble:?} {answer:#?}");
+        assert_eq!(answer.status, 201, "{fault:?} {answer:#?}");
         assert_eq!(answer.outcome("order-id"), "unchanged");
         assert_eq!(world.asked("POST", "/tickets"), 1);
         let ours = world.desk.ticket(answer.ticket_id()).unwrap();
@@ -145,7 +145,7 @@ async fn silent_create_is_found_by_next_try() {
     world.only_ticket();
 }
 
-/// There is no channel to tell it by, and nothing of the conversation in the title that the sender
+/// There is no channel to know it by, and nothing of the conversation in the title that the sender
 /// or the rules give.
 #[tokio::test]
 async fn silent_create_is_found_by_any_title() {
@@ -178,7 +178,7 @@ async fn refused_related_channel_costs_only_itself() {
             ["order-id", "priority", "support-team"].map(|key| answer.outcome(key).to_owned());
         assert_eq!(outcomes, ["written", "written", "written"]);
         assert_eq!(world.asked("POST", "/tickets"), creates);
-        // Even if nothing is remembered of it: the title tells whose it is.
+        // Even if nothing is remembered of it: the title says whose it is.
         world.app.claims = Box::new(Memory::default());
         let again = world.hand_over(context).await;
         assert_eq!(again.ticket_id(), answer.ticket_id());
@@ -204,10 +204,10 @@ async fn value_respelt_by_desk_stays_ours() {
 }
 
 #[tokio::test]
-async fn a_customer_made_in_silence_is_used() {
-    for trouble in [FaultKind::CutAfterWrite, FaultKind::EmptyBody] {
+async fn customer_made_without_answer_is_used() {
+    for fault in [FaultKind::CutAfterWrite, FaultKind::EmptyBody] {
         let world = World::new().await.without_queue();
-        world.desk.inject(Fault::on(Call::CreateCustomer).times(1).with(trouble));
+        world.desk.inject(Fault::on(Call::CreateCustomer).times(1).with(fault));
         world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
         assert_eq!((world.asked("POST", "/customers"), world.desk.customers().len()), (1, 1));
     }
@@ -283,7 +283,7 @@ async fn refused_key_costs_only_itself() {
 }
 
 #[tokio::test]
-async fn a_key_that_desk_drops_in_silence_is_told() {
+async fn key_that_desk_drops_without_error_is_reported() {
     let world = World::with_fields(vec![FieldDefinition::new("order-id", FieldKind::Text)])
         .await
         .without_queue();
@@ -386,11 +386,11 @@ async fn an_endless_answer_is_cut_off() {
 /// The opening message is a part of the work: it is tried again until it is there, and posted once.
 #[tokio::test]
 async fn failed_opening_message_is_repeated() {
-    for trouble in
+    for fault in
         [html(503), FaultKind::CutConnection, limit(Some(3600), None), FaultKind::CutAfterWrite]
     {
         let world = World::new().await;
-        world.desk.inject(Fault::on(Call::PostMessage).times(4).with(trouble.clone()));
+        world.desk.inject(Fault::on(Call::PostMessage).times(4).with(fault.clone()));
         world.hand_over(json!({"order-id": "1"})).await.is(202, "queued");
         world.desk.clear_faults();
         let again = world.hand_over(json!({"order-id": "1"})).await;
@@ -398,7 +398,7 @@ async fn failed_opening_message_is_repeated() {
         assert_eq!(
             (again.outcome("order-id"), world.desk.messages().len()),
             ("unchanged", 1),
-            "{trouble:?}"
+            "{fault:?}"
         );
         world.only_ticket();
     }

@@ -349,7 +349,7 @@ async fn what_the_sender_wishes_for_the_ticket_is_done() {
 }
 
 #[tokio::test]
-async fn a_preview_tells_everything_and_writes_nothing() {
+async fn preview_reports_everything_and_writes_nothing() {
     let world = World::new().await;
     let answer = world.post("/handoffs/preview", &handoff(full_context())).await;
     answer.is(200, "preview");

@@ -72,10 +72,10 @@ fn pure_modules_use_no_clock_network_or_environment() {
         "fastrand",
     ];
 
-    for room in pure {
-        let text = shipped(&root().join("src").join(room));
+    for module in pure {
+        let text = shipped(&root().join("src").join(module));
         for word in forbidden {
-            assert!(!text.contains(word), "src/{room} is pure and names {word}");
+            assert!(!text.contains(word), "src/{module} is pure and names {word}");
         }
     }
 }
@@ -138,8 +138,9 @@ fn template_sets_what_configuration_reads() {
         .unwrap();
 
     let first = table.lines().filter_map(|row| row.split('|').nth(1));
-    let told: BTreeSet<&str> = first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    assert_eq!(told, read);
+    let documented: BTreeSet<&str> =
+        first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(documented, read);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::world::{APP, Lines, World, handoff, log_text, planted};
 
 /// What CloudWatch would keep of a line, by the rules of its Embedded Metric Format: the data
-/// points, and what they are told apart by.
+/// points, and what distinguishes them.
 struct Read {
     dimensions: BTreeMap<String, String>,
     points: BTreeMap<String, (f64, String)>,
@@ -86,7 +86,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn one_record_tells_route_status_outcomes_times_and_calls() {
+async fn one_record_has_route_status_outcomes_times_and_calls() {
     let world = World::new().await;
     let context = json!({
         "order-id": planted("1"), "cart-items": 3, "membership-tier": "gold", "favourite-colour": planted("red"),
@@ -201,9 +201,9 @@ async fn refused_requests_are_counted_together_and_make_no_lines() {
     );
     assert_eq!(read.dimensions, BTreeMap::from([owned(("Stack", "test-stack"))]));
     world.app.metrics.refused(Refusal::Body, world.invocation().now + Duration::from_secs(61));
-    let told = self::read(&world.records()[1]);
+    let emitted = self::read(&world.records()[1]);
     let numbers =
-        ["RefusedSignature", "RefusedRequest", "RefusedBody"].map(|name| told.number(name));
+        ["RefusedSignature", "RefusedRequest", "RefusedBody"].map(|name| emitted.number(name));
     assert_eq!(numbers, [49.0, 1.0, 1.0]);
     let log = log_text();
     let mut refused = log.lines().filter(|line| line.contains("request refused")).peekable();

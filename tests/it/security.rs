@@ -1,4 +1,4 @@
-//! Hostile callers, as facts: what proves a sender and what does not, where a request can reach,
+//! Hostile callers, as facts: what authenticates a sender and what does not, where a request can reach,
 //! what it can write into a log, what is remembered of it. docs/security.md names these tests.
 
 use std::collections::BTreeSet;
@@ -74,7 +74,7 @@ fn no_altered_body_passes() {
 }
 
 #[test]
-fn proofs_are_compared_in_constant_time_by_construction() {
+fn signatures_are_compared_in_constant_time_by_construction() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/auth.rs");
     let text = fs::read_to_string(path).unwrap();
     let shipped = text.split("#[cfg(test)]").next().unwrap();
@@ -88,7 +88,7 @@ fn proofs_are_compared_in_constant_time_by_construction() {
     );
 
     for line in shipped.lines().filter(|line| line.contains("==") || line.contains("!=")) {
-        assert!(!line.contains("secret") || line.contains("Refused::NoSecret"), "{line}");
+        assert!(!line.contains("secret") || line.contains("AuthError::NoSecret"), "{line}");
     }
 }
 
@@ -170,12 +170,12 @@ async fn eleventh_secret_is_logged_once() {
     }
 
     let log = log_text();
-    let told: Vec<&str> = log.lines().filter(|line| line.contains("ELEVENTH-SECRET")).collect();
+    let warned: Vec<&str> = log.lines().filter(|line| line.contains("ELEVENTH-SECRET")).collect();
     assert!(
-        told.len() == 1
-            && told[0].contains("is ignored")
-            && told[0].contains(parameter::BEARER_TOKEN),
-        "{told:?}"
+        warned.len() == 1
+            && warned[0].contains("is ignored")
+            && warned[0].contains(parameter::BEARER_TOKEN),
+        "{warned:?}"
     );
 }
 
@@ -383,13 +383,13 @@ async fn a_link_that_is_a_program_is_never_sent() {
     );
 }
 
-/// Claims that write down everything they are told.
+/// Claims that write down everything they are given.
 #[derive(Default)]
 struct Overheard(Memory, Arc<Mutex<String>>);
 
 impl Overheard {
-    fn note(&self, told: &impl std::fmt::Debug) {
-        self.1.lock().unwrap().push_str(&format!("{told:?}\n"));
+    fn note(&self, given: &impl std::fmt::Debug) {
+        self.1.lock().unwrap().push_str(&format!("{given:?}\n"));
     }
 }
 
@@ -423,19 +423,19 @@ impl Claims for Overheard {
 async fn claims_hold_no_value_and_no_user() {
     let mut world = World::new().await;
     let claims = Overheard::default();
-    let told = Arc::clone(&claims.1);
+    let given = Arc::clone(&claims.1);
     world.app.claims = Box::new(claims);
     world
         .hand_over(json!({"order-id": planted("1"), "priority": "HIGH", "support-team": "vip"}))
         .await
         .is(201, "created");
-    let told = told.lock().unwrap();
-    assert_eq!(told.lines().count(), 2, "{told}");
+    let given = given.lock().unwrap();
+    assert_eq!(given.lines().count(), 2, "{given}");
     for private in [CANARY, "user_1", "HIGH", "vip"] {
-        assert!(!told.contains(private), "{private} in {told}");
+        assert!(!given.contains(private), "{private} in {given}");
     }
 
-    assert!(told.contains("order-id"), "the names of the fields are remembered: {told}");
+    assert!(given.contains("order-id"), "the names of the fields are remembered: {given}");
 }
 
 #[tokio::test]

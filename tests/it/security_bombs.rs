@@ -1,7 +1,7 @@
 //! Bodies made to cost much: deep, huge, repeated, of very many keys. Each is answered as any
 //! other, and what it costs is bounded by its size, which is at most 256 KiB.
 //!
-//! Bounds of time are tens of times what was measured: they tell a square from a line, not a slow
+//! Bounds of time are tens of times what was measured: they distinguish a square from a line, not a slow
 //! machine.
 
 use std::fmt::Write as _;

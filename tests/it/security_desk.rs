@@ -1,5 +1,5 @@
 //! Hostile neighbours: something that answers in Desk's place, over a raw connection. The token
-//! goes to nobody who cannot prove to be Desk, and no answer keeps an invocation busy beyond its
+//! goes to nobody without a certificate of Desk, and no answer keeps an invocation busy beyond its
 //! time or its memory.
 
 use std::io::{Read as _, Write as _};
@@ -43,10 +43,10 @@ async fn world_at(base: &str) -> World {
 /// managed to send to one.
 fn endless(head: &'static str, chunk: Vec<u8>, pause: Duration) -> (String, Receiver<usize>) {
     let (listener, port) = listener();
-    let (tell, told) = channel();
+    let (report, reported) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut stream, chunk, tell) = (stream.unwrap(), chunk.clone(), tell.clone());
+            let (mut stream, chunk, report) = (stream.unwrap(), chunk.clone(), report.clone());
             std::thread::spawn(move || {
                 let _ = stream.read(&mut [0; 4096]);
                 let mut sent = 0;
@@ -56,12 +56,12 @@ fn endless(head: &'static str, chunk: Vec<u8>, pause: Duration) -> (String, Rece
                     go_on = stream.write_all(&chunk).is_ok();
                     std::thread::park_timeout(pause);
                 }
-                let _ = tell.send(sent);
+                let _ = report.send(sent);
             });
         }
     });
 
-    (format!("http://127.0.0.1:{port}"), told)
+    (format!("http://127.0.0.1:{port}"), reported)
 }
 
 #[tokio::test]

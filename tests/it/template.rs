@@ -242,7 +242,7 @@ fn only_copies_outlive_the_stack() {
 }
 
 #[test]
-fn both_functions_are_told_the_same() {
+fn both_functions_have_the_same_settings() {
     let [api, worker] = ["ApiFunction", "WorkerFunction"].map(Block::resource);
     let variables = api.under("Variables");
     assert_eq!(variables.entries(), worker.under("Variables").entries());
@@ -342,7 +342,7 @@ fn outputs_match_their_snapshot() {
 #[test]
 fn changed_parameter_makes_new_versions() {
     let parameters = Block::section("Parameters");
-    let told = |block: &Block| {
+    let read = |block: &Block| {
         let words = block
             .0
             .split_once("Variables:")
@@ -362,10 +362,10 @@ fn changed_parameter_makes_new_versions() {
     for function in ["ApiFunction", "WorkerFunction"] {
         let function = Block::resource(function);
         let description = version_description(&function);
-        let told = told(&function);
+        let read = read(&function);
         let said = |name: &String| description.contains(&format!("${{{name}}}"));
         assert!(
-            told.len() >= 5 && told.iter().all(said) && said(&"Tracing".into()),
+            read.len() >= 5 && read.iter().all(said) && said(&"Tracing".into()),
             "{description}"
         );
     }

@@ -111,7 +111,7 @@ async fn failed_message_stops_later_ones() {
     let messages: Vec<(&str, &str, u32)> =
         entries.iter().map(|entry| (entry.body.as_str(), entry.group.as_str(), 2)).collect();
     assert_eq!(failures(&world, &messages).await, ["m0", "m1"]);
-    assert_eq!(world.queue.postponed(), [("r0".to_owned(), 60)]);
+    assert_eq!(world.queue.delays(), [("r0".to_owned(), 60)]);
     world.desk.clear_faults();
 
     assert_eq!(failures(&world, &messages).await, Vec::<String>::new());
@@ -127,7 +127,7 @@ async fn foreign_and_refused_messages_come_again_soon() {
     world.desk.set_behaviour(|behaviour| behaviour.any_chat_user = false);
     for (n, body) in ["not json", &foreign, &entry.body].into_iter().enumerate() {
         assert_eq!(failures(&world, &[(body, "x", 12)]).await, ["m0"]);
-        assert_eq!(world.queue.postponed()[n], ("r0".to_owned(), 10));
+        assert_eq!(world.queue.delays()[n], ("r0".to_owned(), 10));
     }
 }
 
@@ -139,7 +139,7 @@ async fn webhook_waits_out_its_grace() {
     world.post("/webhooks/handoff", &event("e1", "ch", json!({"order-id": "1"}))).await;
     let entry = world.queue.entries().remove(0);
     assert_eq!(failures(&world, &[(&entry.body, &entry.group, 1)]).await, ["m0"]);
-    let (_, seconds) = world.queue.postponed().remove(0);
+    let (_, seconds) = world.queue.delays().remove(0);
     assert!((13..=16).contains(&seconds), "{seconds}");
     assert_eq!(world.writes(), 0);
 
@@ -179,7 +179,7 @@ async fn preview_mode_keeps_message() {
     for count in 1..=3 {
         assert_eq!(failures(&world, &[(&entry.body, &entry.group, count)]).await, ["m0"]);
     }
-    assert_eq!(world.queue.postponed().last(), Some(&("r0".to_owned(), 1)));
+    assert_eq!(world.queue.delays().last(), Some(&("r0".to_owned(), 1)));
     let records = world.records();
     let worked: Vec<_> = records.iter().filter(|record| record["Route"] == "queue").collect();
 
@@ -205,10 +205,10 @@ async fn what_desk_asks_for_is_respected_between_deliveries() {
     let world = World::new().await;
     world.post("/webhooks/handoff", &event("e1", "ch", json!({}))).await;
     let entry = world.queue.entries().remove(0);
-    let trouble = FaultKind::RateLimited { retry_after: Some(300), ratelimit_retry_after: None };
-    world.desk.inject(Fault::on(Call::ListTickets).always().with(trouble));
+    let fault = FaultKind::RateLimited { retry_after: Some(300), ratelimit_retry_after: None };
+    world.desk.inject(Fault::on(Call::ListTickets).always().with(fault));
     failures(&world, &[(&entry.body, &entry.group, 1)]).await;
-    assert_eq!(world.queue.postponed(), [("r0".to_owned(), 300)]);
+    assert_eq!(world.queue.delays(), [("r0".to_owned(), 300)]);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ impl ParameterStore for Parameters {
 #[derive(Clone, Default)]
 pub(crate) struct Recorder {
     entries: Arc<Mutex<Vec<QueueEntry>>>,
-    postponed: Arc<Mutex<Vec<(String, u32)>>>,
+    delays: Arc<Mutex<Vec<(String, u32)>>>,
     pub(crate) broken: Arc<AtomicBool>,
 }
 
@@ -76,8 +76,8 @@ impl Recorder {
         self.entries.lock().unwrap().clone()
     }
 
-    pub(crate) fn postponed(&self) -> Vec<(String, u32)> {
-        self.postponed.lock().unwrap().clone()
+    pub(crate) fn delays(&self) -> Vec<(String, u32)> {
+        self.delays.lock().unwrap().clone()
     }
 }
 
@@ -102,7 +102,7 @@ impl Queue for Recorder {
         receipt_handle: &'a str,
         seconds: u32,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.postponed.lock().unwrap().push((receipt_handle.to_owned(), seconds));
+        self.delays.lock().unwrap().push((receipt_handle.to_owned(), seconds));
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -8,7 +8,7 @@ import json
 import re
 
 OWN = "DeskHandoff"
-# The metrics in use here, and what they can be told apart by.
+# The metrics in use here, and what distinguishes them.
 KNOWN = {
     "AWS/ApiGateway": ({"4xx", "5xx", "Count", "Latency"}, [("ApiId",)]),
     "AWS/Lambda": ({"Errors", "Throttles"}, [("FunctionName",)]),
@@ -18,7 +18,7 @@ KNOWN = {
     ),
     OWN: (None, [("Stack",), ("Stack", "Route")]),
 }
-TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+NOTIFIED = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 FUNCTIONS = {"FILL", "IF"}
 OPTIONS = {"expression", "id", "label", "stat", "visible"}
 
@@ -56,8 +56,8 @@ def alarm_problems(name, alarm):
         yield "is not called as it is documented"
     if not alarm["AlarmDescription"].endswith(f". See docs/operations.md#{kebab(name)}"):
         yield "does not end with where to read on"
-    if alarm.get("AlarmActions") != TOLD or alarm.get("OKActions", TOLD) != TOLD:
-        yield "tells another than AlarmTopicArn"
+    if alarm.get("AlarmActions") != NOTIFIED or alarm.get("OKActions", NOTIFIED) != NOTIFIED:
+        yield "notifies another than AlarmTopicArn"
     queries = alarm.get("Metrics", [{"MetricStat": {"Metric": alarm}}])
     for metric in [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]:
         dimensions = [dimension["Name"] for dimension in metric.get("Dimensions", [])]
@@ -95,7 +95,7 @@ def metric_problems(namespace, metric, dimensions):
     if metrics is not None and metric not in metrics:
         yield f"no metric {namespace} {metric}"
     if tuple(dimensions) not in known:
-        yield f"{namespace} {metric} is not told apart by {dimensions}"
+        yield f"{namespace} {metric} is not distinguished by {dimensions}"
 
 
 def expression_problems(expressions, ids):

@@ -5,10 +5,10 @@ mod check;
 mod cloud;
 mod connect;
 mod doctor;
+#[path = "../../../tests/deployed/end_to_end.rs"]
+mod end_to_end;
 mod learn;
 mod preview;
-#[path = "../../../tests/deployed/round.rs"]
-mod round;
 mod run;
 mod send;
 mod serve;

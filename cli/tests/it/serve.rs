@@ -276,7 +276,7 @@ fn a_second_handoff_replaces_what_the_first_one_wrote() {
 #[tokio::test]
 async fn checks_of_a_deployed_stack_pass_here() {
     let serving = Serving::start(&[]);
-    crate::round::trip(
+    crate::end_to_end::check(
         &format!("http://{}/", serving.address("serves ")),
         Some("DEMO-APP-0001"),
         SECRET,

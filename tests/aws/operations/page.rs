@@ -86,9 +86,9 @@ fn links_and_template_names_lead_somewhere() {
         page.lines().filter_map(|row| row.strip_prefix("| ")?.split(" |").next()).collect();
 
     for title in titles {
-        let told =
+        let listed =
             |panel: &&str| title.starts_with(*panel) || panel.split(", ").any(|part| part == title);
-        assert!(panels.iter().any(told), "the dashboard's panel {title}");
+        assert!(panels.iter().any(listed), "the dashboard's panel {title}");
     }
     for name in asked.filter_map(|rest| rest.split([')', '\n']).next()) {
         assert!(template.contains(&format!("\n  {name}:\n")), "{name}");
@@ -128,8 +128,8 @@ fn reasons_on(page: &str) -> Vec<&str> {
     let section = page.split_once("| `reason` begins with").unwrap().1;
     let (table, rest) = section.split_once("\n\n").unwrap();
     let first = table.lines().skip(2).filter_map(|row| row.split('|').nth(1));
-    let postponed = rest.split_once("\n\n").unwrap().0;
-    let quoted = first.chain([postponed]).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let waiting = rest.split_once("\n\n").unwrap().0;
+    let quoted = first.chain([waiting]).flat_map(|cell| cell.split('`').skip(1).step_by(2));
     let reasons: Vec<&str> =
         quoted.filter(|quoted| quoted.contains(' ') && !quoted.contains("when_missing")).collect();
     assert!(reasons.len() > 16, "{reasons:?}");
@@ -164,10 +164,10 @@ fn codes_reasons_are_on_page() {
     assert!(given.len() > 17, "{given:?}");
 
     for text in given {
-        let told = |reason: &&str| {
+        let listed = |reason: &&str| {
             text.starts_with(reason.trim_end_matches('…')) || reason.trim_end_matches('…') == text
         };
-        assert!(reasons.iter().any(told), "{text}");
+        assert!(reasons.iter().any(listed), "{text}");
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn work_off(queues: &Queues, worker: &mut Rie) {
             } else {
                 failed.push(group);
                 // The worker's own pause is ten seconds and more.
-                queues.postpone(message, 0).await;
+                queues.delay(message, 0).await;
             }
         }
     }
@@ -133,11 +133,11 @@ async fn hand_over(cloud: &Cloud) {
 }
 
 /// The worker's log names each of these by its id, or an earlier one of its conversation.
-fn assert_told(dead: &[[String; 2]], log: &str) {
-    let told = |[id, _]: &&[String; 2]| log.contains(&format!("\"message_id\":\"{id}\""));
-    let told: Vec<&String> =
-        dead.iter().filter(told).map(|[_, conversation]| conversation).collect();
-    assert!(dead.iter().all(|[_, conversation]| told.contains(&conversation)), "{dead:?}\n{log}");
+fn assert_logged(dead: &[[String; 2]], log: &str) {
+    let logged = |[id, _]: &&[String; 2]| log.contains(&format!("\"message_id\":\"{id}\""));
+    let logged: Vec<&String> =
+        dead.iter().filter(logged).map(|[_, conversation]| conversation).collect();
+    assert!(dead.iter().all(|[_, conversation]| logged.contains(&conversation)), "{dead:?}\n{log}");
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn redrive_does_each_failed_handoff_once_in_order() {
     );
     let dead = deployed.dead_letters().await;
     assert_eq!(dead.len(), 4);
-    assert_told(&dead, &before.output());
+    assert_logged(&dead, &before.output());
 
     operator.answer("new-secret", TOKEN).await;
     operator.paste("rotate-desk", &[]).await;

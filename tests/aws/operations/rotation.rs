@@ -106,7 +106,7 @@ impl Traffic {
     }
 
     /// Every sender's request to every receiver; none is refused.
-    async fn round(&self) {
+    async fn send_all(&self) {
         let secrets = self.secrets.lock().unwrap().clone();
         for receiver in &self.receivers {
             for secret in &secrets {
@@ -124,7 +124,7 @@ impl Traffic {
     async fn pass(&self, time: Duration) {
         for _ in 0..time.as_secs() / STEP.as_secs() {
             self.seconds.fetch_add(STEP.as_secs(), Ordering::Relaxed);
-            self.round().await;
+            self.send_all().await;
         }
     }
 
@@ -134,9 +134,9 @@ impl Traffic {
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
         let work = tokio::spawn(work);
-        self.round().await;
+        self.send_all().await;
         while !work.is_finished() {
-            self.round().await;
+            self.send_all().await;
         }
         work.await.unwrap()
     }
@@ -183,6 +183,6 @@ async fn rotation_under_load_refuses_nothing_signed() {
     traffic.meanwhile(paste("rotate-undo")).await;
     traffic.pass(CACHE_TTL).await;
     traffic.sign_with(&[SIGNING_SECRET, NEW]);
-    traffic.round().await;
+    traffic.send_all().await;
     deployed.has_pasted(&PASTED);
 }

@@ -1,4 +1,4 @@
-//! The requests that tell whether a deployed stack is whole, and that leave nothing behind: no
+//! The requests that show whether a deployed stack is whole, and that leave nothing behind: no
 //! ticket, no message.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,17 +10,16 @@ use serde_json::{Value, json};
 
 /// Health, a refused request, an ignored event and a preview, each signed with the signing secret
 /// but one.
-pub(crate) async fn trip(url: &str, app_id: Option<&str>, secret: &str) {
-    let stack = App { url: url.trim_end_matches('/'), app_id };
-    let health =
-        stack.send(http_client::new().unwrap().get(format!("{}/healthz", stack.url))).await;
+pub(crate) async fn check(url: &str, app_id: Option<&str>, secret: &str) {
+    let app = App { url: url.trim_end_matches('/'), app_id };
+    let health = app.send(http_client::new().unwrap().get(format!("{}/healthz", app.url))).await;
     assert_eq!(health.0, 200, "is every parameter there? {}", health.1);
     let ignored = json!({"category": "message:user_sent"});
-    let refused = stack.post("/webhooks/handoff", &ignored, "not the signing secret").await;
+    let refused = app.post("/webhooks/handoff", &ignored, "not the signing secret").await;
     assert_eq!(refused.0, 401, "{}", refused.1);
-    let answer = stack.post("/webhooks/handoff", &ignored, secret).await;
+    let answer = app.post("/webhooks/handoff", &ignored, secret).await;
     assert_eq!((answer.0, &answer.1["status"]), (200, &json!("ignored")), "{}", answer.1);
-    let answer = stack.post("/handoffs/preview", &handoff(), secret).await;
+    let answer = app.post("/handoffs/preview", &handoff(), secret).await;
     assert_eq!((answer.0, &answer.1["status"]), (200, &json!("preview")), "{}", answer.1);
     assert_eq!(answer.1["action"], "create", "{}", answer.1);
     let outcomes = answer.1["fields"].as_array().unwrap_or_else(|| panic!("{}", answer.1));

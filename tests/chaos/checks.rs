@@ -12,7 +12,7 @@ use crate::script::Conversation;
 use crate::sender::post;
 use crate::world::World;
 
-pub(crate) struct Verdict {
+pub(crate) struct Checks {
     seed: u64,
     conversations: usize,
     deliveries: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Verdict {
     wrong: Vec<String>,
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Checks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "chaos: seed {}: {} conversations, ", self.seed, self.conversations)?;
         write!(f, "{} deliveries, {} tickets, ", self.deliveries, self.tickets)?;
@@ -39,10 +39,10 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl Verdict {
+impl Checks {
     /// Of a world that has settled.
     pub(crate) async fn of(world: &World) -> Self {
-        let mut verdict = Self {
+        let mut checks = Self {
             seed: world.sizes.seed,
             conversations: world.script.doable().count(),
             deliveries: world.script.deliveries.len(),
@@ -56,17 +56,17 @@ impl Verdict {
         };
 
         for conversation in world.script.doable() {
-            verdict.judge(world, conversation);
+            checks.judge(world, conversation);
         }
-        verdict.wrong.extend(
+        checks.wrong.extend(
             judged::broken(world)
                 .into_iter()
                 .map(|broken| format!("{}: {}", broken.promise, broken.what)),
         );
-        verdict.repeat_everything(world).await;
-        verdict.open_the_dead(world).await;
+        checks.repeat_everything(world).await;
+        checks.open_the_dead(world).await;
 
-        verdict
+        checks
     }
 
     /// Fails the test if anything is wrong or less was done than asked for.

@@ -41,10 +41,10 @@ fn fault(rng: &mut Rng) -> Fault {
     ];
 
     let call = calls[rng.usize(0..calls.len())];
-    Fault::on(call).after(rng.u32(0..4)).with(trouble(rng))
+    Fault::on(call).after(rng.u32(0..4)).with(kind(rng))
 }
 
-fn trouble(rng: &mut Rng) -> FaultKind {
+fn kind(rng: &mut Rng) -> FaultKind {
     let status = |status| FaultKind::Status { status, headers: Vec::new(), body: String::new() };
     match rng.u8(0..24) {
         0..4 => FaultKind::RateLimited {
@@ -65,7 +65,7 @@ fn trouble(rng: &mut Rng) -> FaultKind {
 /// Desk is down until half of the deliveries are begun and the workers have knocked: first it hangs
 /// up, then it says so.
 pub(crate) async fn outage(world: &World) {
-    let all = |trouble| world.desk.inject(Fault::on(Call::Any).always().with(trouble));
+    let all = |kind| world.desk.inject(Fault::on(Call::Any).always().with(kind));
     all(FaultKind::CutConnection);
     until(|| world.progress() >= 0.25).await;
     world.desk.clear_faults();
