@@ -1,6 +1,7 @@
 //! The built `api` and `worker` under Lambda's Runtime Interface Emulator, with SSM, SQS and
 //! DynamoDB from moto and Desk embedded.
 
+use desk_handoff::http_client;
 use desk_handoff::names::{aws, parameter, setting};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -12,8 +13,8 @@ use crate::claims::{create_table_for, table_of};
 use crate::fixtures::{ANSWERS, BATCH, BEARER, TICKETS, desk_of, without_grace};
 use crate::harness::moto;
 use crate::harness::rie::Rie;
+use crate::harness::setup::put_parameter;
 use crate::queue::Queues;
-use crate::ssm::put;
 
 pub(crate) const APP: &str = "DEMO-APP-0001";
 /// The example, without a grace: nothing here waits for a ticket of Desk's own.
@@ -51,6 +52,7 @@ impl Cloud {
     }
 
     pub(crate) async fn new(name: &'static str) -> Self {
+        let client = http_client::new().unwrap();
         for (parameter, value) in [
             (parameter::DESK_API_TOKEN, TOKEN),
             (parameter::CHAT_API_TOKEN, "emulator-chat-token"),
@@ -58,7 +60,7 @@ impl Cloud {
             (parameter::BEARER_TOKEN, BEARER),
             (parameter::FIELDS, &FIELDS),
         ] {
-            put(&format!("/{name}/{APP}/{parameter}"), value).await;
+            put_parameter(&client, &format!("/{name}/{APP}/{parameter}"), value).await;
         }
         Self::empty(name).await
     }

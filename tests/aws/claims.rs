@@ -7,13 +7,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_sdk_dynamodb::types::AttributeValue::{self, N, S, Ss};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
-use aws_sdk_dynamodb::{Client, Config};
-use desk_handoff::aws::SharedClient;
 use desk_handoff::aws::dynamodb::Dynamodb;
 use desk_handoff::claims::{
     Attempt, ClaimRequest, ClaimResult, Claims as _, Customer, Lease, claim,
@@ -25,21 +19,12 @@ use tokio::sync::OnceCell;
 
 use crate::harness::lossy::Lossy;
 use crate::harness::moto;
-use crate::ssm::environment;
+use crate::harness::sdk::{dynamodb, environment, shared};
+use crate::harness::setup::make_table;
 
 crate::claims_contract::holds_for!(claims().await);
 
 pub(crate) const TABLE: &str = "claims";
-
-fn client() -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(aws_credential_types::Credentials::from_keys("test", "test", None))
-        .http_client(SharedHttpClient::new(SharedClient(http_client::new().unwrap())))
-        .endpoint_url(moto::endpoint());
-    Client::from_conf(config.build())
-}
 
 /// The table of a test that has functions: customers of one name would meet in a common one.
 pub(crate) fn table_of(name: &str) -> String {
@@ -57,22 +42,12 @@ async fn create_table() {
     TABLES.get_or_init(|| create(TABLE)).await;
 }
 
-/// As template.yaml has it.
 async fn create(name: &str) {
-    let pk =
-        AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
-    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
-    let table = client().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    let table = table.attribute_definitions(pk.build().unwrap()).key_schema(key.build().unwrap());
-    table.send().await.unwrap();
+    make_table(&http_client::new().unwrap(), name).await;
 }
 
 fn claims_at(endpoint: &str, table: &str) -> Dynamodb {
-    Dynamodb::new(
-        &environment(endpoint),
-        SharedClient(http_client::new().unwrap()),
-        table.to_owned(),
-    )
+    Dynamodb::new(&environment(endpoint), shared(), table.to_owned())
 }
 
 async fn claims() -> Dynamodb {
@@ -81,7 +56,7 @@ async fn claims() -> Dynamodb {
 }
 
 async fn stored(key: &str) -> HashMap<String, AttributeValue> {
-    let request = client().get_item().table_name(TABLE).key("pk", S(key.into()));
+    let request = dynamodb().get_item().table_name(TABLE).key("pk", S(key.into()));
     request.send().await.unwrap().item.unwrap()
 }
 
@@ -137,7 +112,7 @@ async fn damaged_item_costs_only_its_memory() {
     let claims = claims().await;
     for (n, damaged) in ["", "{", "[]", r#"{"n":"x"}"#].into_iter().enumerate() {
         let key = format!("damaged-{n}");
-        let put = client().put_item().table_name(TABLE).item("pk", S(key.clone()));
+        let put = dynamodb().put_item().table_name(TABLE).item("pk", S(key.clone()));
         let put = put.item("customer", S(damaged.into()));
         put.item("attempts", Ss(vec!["[".into()])).send().await.unwrap();
 

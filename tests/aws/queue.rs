@@ -7,18 +7,15 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
-use aws_sdk_sqs::{Client, Config};
-use desk_handoff::aws::SharedClient;
 use desk_handoff::aws::sqs::Sqs;
-use desk_handoff::http_client;
 use desk_handoff::queue::{Queue as _, QueueEntry};
 use serde_json::json;
 
 use crate::harness::lossy::Lossy;
 use crate::harness::moto;
-use crate::ssm::environment;
+use crate::harness::sdk::{self, environment, shared};
 
 /// After so many deliveries a message is put aside.
 const MAX_RECEIVE_COUNT: usize = 3;
@@ -31,23 +28,13 @@ pub(crate) struct Queues {
     dead_url: String,
 }
 
-fn client() -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(aws_credential_types::Credentials::from_keys("test", "test", None))
-        .http_client(SharedHttpClient::new(SharedClient(http_client::new().unwrap())))
-        .endpoint_url(moto::endpoint());
-    Client::from_conf(config.build())
-}
-
 fn sqs_at(endpoint: &str, url: &str) -> Sqs {
-    Sqs::new(&environment(endpoint), SharedClient(http_client::new().unwrap()), url.to_owned())
+    Sqs::new(&environment(endpoint), shared(), url.to_owned())
 }
 
 impl Queues {
     pub(crate) async fn new(name: &str) -> Self {
-        let client = client();
+        let client = sdk::sqs();
         let fifo = |name: String| {
             let create = client
                 .create_queue()
@@ -81,7 +68,7 @@ impl Queues {
 
     /// These two, which are there already.
     pub(crate) fn at(url: String, dead_url: String) -> Self {
-        Self { client: client(), sqs: sqs_at(moto::endpoint(), &url), url, dead_url }
+        Self { client: sdk::sqs(), sqs: sqs_at(moto::endpoint(), &url), url, dead_url }
     }
 
     async fn send(&self, entries: &[(&str, &str)]) {

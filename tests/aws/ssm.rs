@@ -3,47 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ssm::config::{BehaviorVersion, Region, SharedHttpClient};
-use aws_sdk_ssm::types::ParameterType;
-use aws_sdk_ssm::{Client, Config};
 use desk_handoff::aws::ssm::Ssm;
-use desk_handoff::aws::{Environment, SharedClient};
 use desk_handoff::http_client;
-use desk_handoff::names::{aws, parameter};
+use desk_handoff::names::parameter;
 use desk_handoff::secrets::ParameterStore as _;
 use secrecy::ExposeSecret as _;
 
 use crate::harness::moto;
-
-/// What the SDK's variables say in these tests.
-pub(crate) fn environment(endpoint: &str) -> Environment {
-    Environment::from_lookup(|name| match name {
-        aws::REGION => Some("eu-central-1".to_owned()),
-        aws::ACCESS_KEY_ID | aws::SECRET_ACCESS_KEY => Some("test".to_owned()),
-        aws::ENDPOINT_URL => Some(endpoint.to_owned()),
-        _ => None,
-    })
-    .unwrap()
-}
+use crate::harness::sdk::{environment, shared};
+use crate::harness::setup::put_parameter;
 
 /// Puts a parameter as `aws ssm put-parameter` does.
-pub(crate) async fn put(name: &str, value: &str) {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(aws_credential_types::Credentials::from_keys("test", "test", None))
-        .http_client(SharedHttpClient::new(SharedClient(http_client::new().unwrap())))
-        .endpoint_url(moto::endpoint());
-
-    let kind =
-        if name.ends_with("/fields") { ParameterType::String } else { ParameterType::SecureString };
-    let request =
-        Client::from_conf(config.build()).put_parameter().name(name).value(value).r#type(kind);
-    request.overwrite(true).send().await.unwrap();
+async fn put(name: &str, value: &str) {
+    put_parameter(&http_client::new().unwrap(), name, value).await;
 }
 
 async fn read(endpoint: &str, path: &str) -> Result<BTreeMap<String, String>, String> {
-    let ssm = Ssm::new(&environment(endpoint), SharedClient(http_client::new().unwrap()));
+    let ssm = Ssm::new(&environment(endpoint), shared());
     let parameters = ssm.by_path(path).await.map_err(|error| error.to_string())?;
     Ok(parameters.into_iter().map(|one| (one.name, one.value.expose_secret().to_owned())).collect())
 }

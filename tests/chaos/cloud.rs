@@ -1,18 +1,15 @@
-//! The test's own hand in AWS: it makes queues, table and parameters, and takes messages off the
-//! queue as Lambda does.
+//! The queues of the test: it makes them, and takes messages off them as Lambda does.
 //!
 //! Over moto's JSON, not through the shipped adapters: what those get wrong must not be agreed to
 //! here.
 
-use desk_handoff::names::header;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::harness::moto;
+use crate::harness::client::{REGION, call};
 
-const REGION: &str = "eu-central-1";
 /// How long a message that was received is kept from others: shorter than an invocation, so that
 /// workers meet.
 pub(crate) const VISIBILITY_TIMEOUT: u32 = 3;
@@ -60,47 +57,6 @@ impl Received {
             .map(|mut body| body["handoff"].take())
             .unwrap_or_default()
     }
-}
-
-/// One call of an AWS service; anything but success is a failed test.
-async fn call(client: &reqwest::Client, target: &str, input: &Value) -> Value {
-    let service = match target.split_once('.').unwrap().0 {
-        "AmazonSQS" => "sqs",
-        "AmazonSSM" => "ssm",
-        _ => "dynamodb",
-    };
-    let scope = format!("test/20260101/{REGION}/{service}/aws4_request");
-    let request = client
-        .post(moto::endpoint())
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", target)
-        .header(
-            header::AUTHORIZATION,
-            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
-        )
-        .body(input.to_string());
-
-    let answer = request.send().await.unwrap();
-    let (status, text) = (answer.status(), answer.text().await.unwrap());
-    assert!(status.is_success(), "{target}: {status} {text}");
-    serde_json::from_str(&text).unwrap_or_default()
-}
-
-/// A table for claims.
-pub(crate) async fn make_table(client: &reqwest::Client, name: &str) {
-    let input = json!({
-        "TableName": name, "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
-    call(client, "DynamoDB_20120810.CreateTable", &input).await;
-}
-
-/// A parameter, as `aws ssm put-parameter` makes it.
-pub(crate) async fn put_parameter(client: &reqwest::Client, name: &str, value: &str) {
-    let kind = if name.ends_with("/fields") { "String" } else { "SecureString" };
-    call(client, "AmazonSSM.PutParameter", &json!({"Name": name, "Value": value, "Type": kind}))
-        .await;
 }
 
 impl Queues {

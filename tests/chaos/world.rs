@@ -21,10 +21,11 @@ use desk_handoff::store::{BoxFuture, StoreError};
 use fastrand::Rng;
 use tokio::time::Instant;
 
-use crate::cloud::{Queues, make_table, put_parameter};
+use crate::cloud::Queues;
 use crate::fixtures::desk_of;
 use crate::harness::moto;
 use crate::harness::rie::Rie;
+use crate::harness::setup::{make_table, put_parameter};
 use crate::journal::Journal;
 use crate::kills::Kills;
 use crate::script::Script;

@@ -3,6 +3,8 @@
 //! A call of it has an environment of its own, in which no account, no region and no other `aws`
 //! can be found.
 
+#[path = "../../../tests/aws/harness/client.rs"]
+mod client;
 #[path = "../../../tests/aws/harness/moto.rs"]
 mod moto;
 #[path = "../../../tests/aws/harness/python.rs"]
@@ -15,13 +17,14 @@ use desk_emulator::{Emulator, Setup};
 use desk_handoff::http_client;
 use serde_json::{Value, json};
 
+pub(crate) use self::client::REGION;
+use self::client::call;
 use crate::support::{Ended, handoff, meanwhile};
 
 /// Part of every planted secret and value: it must never be printed.
 pub(crate) const CANARY: &str = "canary7f3a";
 pub(crate) const TOKEN: &str = "desk-token-canary7f3a";
 pub(crate) const SIGNING: &str = "signing-secret-canary7f3a";
-pub(crate) const REGION: &str = "eu-central-1";
 
 /// Of a stand-in for it.
 pub(crate) fn stand_in() -> PathBuf {
@@ -56,7 +59,7 @@ impl Cloud {
         self.ssm("PutParameter", name, parts).await;
     }
 
-    /// A parameter as SSM tells it.
+    /// A parameter as SSM shows it.
     pub(crate) async fn get(&self, name: &str) -> Value {
         self.ssm("GetParameter", name, json!({"WithDecryption": true})).await["Parameter"].clone()
     }
@@ -69,19 +72,9 @@ impl Cloud {
         described["Parameters"][0]["KeyId"].clone()
     }
 
-    async fn ssm(&self, call: &str, name: &str, mut parts: Value) -> Value {
+    async fn ssm(&self, action: &str, name: &str, mut parts: Value) -> Value {
         parts["Name"] = format!("{}/APP-1/{name}", self.prefix).into();
-        let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ssm/aws4_request");
-        let request = http_client::new().unwrap().post(moto::endpoint()).body(parts.to_string());
-        let request = request
-            .header("authorization", scope)
-            .header("content-type", "application/x-amz-json-1.1");
-        let answer =
-            request.header("x-amz-target", format!("AmazonSSM.{call}")).send().await.unwrap();
-        let (ended, text) = (answer.status().is_success(), answer.text().await.unwrap());
-        assert!(ended, "{text}");
-
-        serde_json::from_str(&text).unwrap()
+        call(&http_client::new().unwrap(), &format!("AmazonSSM.{action}"), &parts).await
     }
 
     /// What a new application has when all is well.

@@ -26,7 +26,7 @@ use super::{Deployed, SIGNING_SECRET};
 use crate::bootstrap::{APP, Cloud, TOKEN};
 use crate::claims::TABLE;
 use crate::harness::moto;
-use crate::ssm::environment;
+use crate::harness::sdk::environment;
 
 /// What is pasted, beside what [`Deployed`] needs.
 pub(super) const PASTED: [&str; 3] = ["rotate-add", "rotate-drop", "rotate-undo"];
