@@ -23,22 +23,7 @@ impl Claims for Memory {
         &'a self,
         request: &'a ClaimRequest,
     ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
-        let acquired = self.with(|items| {
-            let before = items.get(&request.key).cloned();
-            let mut item = before.clone().unwrap_or_default();
-            if item.is_leased(request.now) {
-                return Acquired::Held(item);
-            }
-            // As the store on DynamoDB does it: one suite of tests holds for both.
-            if item.attempts.len() >= MAX_ATTEMPTS {
-                item.attempts.clear();
-            }
-            item.attempts.push(request.attempt.clone());
-            item.lease = Some((request.token.clone(), request.until));
-            item.expires = expiry(request.now);
-            items.insert(request.key.clone(), item);
-            Acquired::Lease(before)
-        });
+        let acquired = self.with(|items| acquire(items, request));
         Box::pin(std::future::ready(Ok(acquired)))
     }
 
@@ -48,15 +33,7 @@ impl Claims for Memory {
         customer: &'a Customer,
         now: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        // Only the holder's: one who was too slow must not undo what the next one is doing.
-        let given_back = self.with(|items| {
-            let item = items.get_mut(&permit.key)?;
-            item.lease.take_if(|(token, _)| *token == permit.token)?;
-            item.customer = customer.clone();
-            item.attempts.clear();
-            item.expires = expiry(now);
-            Some(())
-        });
+        let given_back = self.with(|items| give_back(items, &permit, customer, now));
         Box::pin(std::future::ready(given_back.ok_or_else(lease_lost)))
     }
 
@@ -64,4 +41,39 @@ impl Claims for Memory {
         let item = self.with(|items| items.get(key).cloned());
         Box::pin(std::future::ready(Ok(item)))
     }
+}
+
+fn acquire(items: &mut HashMap<String, Item>, request: &ClaimRequest) -> Acquired {
+    let before = items.get(&request.key).cloned();
+    let mut item = before.clone().unwrap_or_default();
+    if item.is_leased(request.now) {
+        return Acquired::Held(item);
+    }
+
+    // As the store on DynamoDB does it: one suite of tests holds for both.
+    if item.attempts.len() >= MAX_ATTEMPTS {
+        item.attempts.clear();
+    }
+    item.attempts.push(request.attempt.clone());
+    item.lease = Some((request.token.clone(), request.until));
+    item.expires = expiry(request.now);
+    items.insert(request.key.clone(), item);
+
+    Acquired::Lease(before)
+}
+
+/// Nothing if somebody else has the lease, or nobody.
+fn give_back(
+    items: &mut HashMap<String, Item>,
+    permit: &Lease,
+    customer: &Customer,
+    now: u64,
+) -> Option<()> {
+    let item = items.get_mut(&permit.key)?;
+    // Only the holder's: one who was too slow must not undo what the next one is doing.
+    item.lease.take_if(|(token, _)| *token == permit.token)?;
+    item.customer = customer.clone();
+    item.attempts.clear();
+    item.expires = expiry(now);
+    Some(())
 }

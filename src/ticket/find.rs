@@ -210,20 +210,20 @@ impl<'a> TicketMatcher<'a> {
     /// Whether a ticket that the sender names can be this conversation's: nothing on it says
     /// another one.
     pub fn takes_hint(&self, ticket: &Ticket) -> bool {
-        let names_others = || {
-            let related = ticket.related.as_deref().unwrap_or_default();
-            let marked = ticket
-                .title
-                .as_deref()
-                .is_some_and(|title| title.ends_with(')') && title.contains(MARK_BEGIN));
-            !related.is_empty() || marked
-        };
         // A hint is the sender's word alone: it is taken if nothing on the ticket is against it.
-        self.may_be_taken(ticket) && (self.strength(ticket).is_some() || !names_others())
+        self.may_be_taken(ticket)
+            && (self.strength(ticket).is_some() || !names_conversation(ticket))
     }
 }
 
 const MARK_BEGIN: &str = " (conversation ";
+
+/// Whether anything on a ticket names a conversation, whichever it is.
+fn names_conversation(ticket: &Ticket) -> bool {
+    let is_marked = |title: &str| title.ends_with(')') && title.contains(MARK_BEGIN);
+    let related = ticket.related.as_deref().unwrap_or_default();
+    !related.is_empty() || ticket.title.as_deref().is_some_and(is_marked)
+}
 
 /// The end of a title that would not name the conversation otherwise.
 fn mark(name: &str) -> String {
