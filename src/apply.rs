@@ -168,6 +168,7 @@ pub async fn complete(
         Some(channels) if created.with_extras => writer.sent.push(Sent::Related(channels)),
         related => rest.related = related,
     }
+    // What went with the create is not written again, only looked for.
     rest.priority = rest.priority.filter(|_| !created.with_extras);
     if let (Some(priority), true) = (matched.priority, created.with_extras) {
         writer.sent.push(Sent::Priority(priority));

@@ -211,6 +211,7 @@ impl Config {
 
         let (queue_url, table_name) = (require(setting::QUEUE_URL), require(setting::TABLE_NAME));
         match Self::from_lookup(&lookup) {
+            // Of both readings, so that whoever deploys sees at once all that is missing.
             Ok(config) if problems.is_empty() => Ok(Deployed { config, queue_url, table_name }),
             Ok(_) => Err(ConfigError(problems)),
             Err(ConfigError(others)) => {

@@ -38,6 +38,7 @@ impl Reader {
     /// `value`, or every problem met on the way to it.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<ReadError>> {
         match value {
+            // What was read in part is not used: its missing half would be missed by nobody.
             Some(value) if self.problems.is_empty() => Ok(value),
             _ => Err(self.problems),
         }

@@ -384,6 +384,7 @@ impl Metrics {
 
     /// The end of a unit of work.
     pub fn write(&self, mut record: Record) {
+        // Counted with the first record, because a start by itself has none.
         record.cold_start = !self.is_warm.swap(true, Ordering::Relaxed);
         self.sink.record(&record);
         // What was held back goes along: a frozen function has no timer that could send it.

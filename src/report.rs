@@ -192,6 +192,7 @@ impl Report {
 }
 
 fn lower_first(text: &str) -> String {
+    // It always begins with `Ticket`.
     text.replacen('T', "t", 1)
 }
 

@@ -133,6 +133,7 @@ pub struct Secrets {
 
 struct Slot {
     path: String,
+    // Tokio's lock, because it is held over the call to the store.
     kept: Mutex<Kept>,
 }
 
@@ -199,6 +200,7 @@ impl Secrets {
         let mut kept = slot.kept.lock().await;
         let newer = |kept: &Kept| {
             let theirs = kept.credentials.as_ref()?.desk_tokens.first()?.clone();
+            // Both are ours and no caller's, so this comparison need not take constant time.
             (theirs.expose_secret() != token.expose_secret()).then_some(theirs)
         };
         let recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < REFUSAL_REFRESH);

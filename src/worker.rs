@@ -143,6 +143,7 @@ pub async fn work(
 fn record(message: &SqsMessage, invocation: &Invocation) -> Record {
     let mut record = Record::new(Route::Queue, &invocation.request_id, invocation.now);
     record.receive_count = Some(receive_count(message));
+    // No delay rather than a wrong one, if the queue's clock is ahead of ours.
     record.queue_delay = sent(message).and_then(|sent| invocation.now.duration_since(sent).ok());
     record
 }

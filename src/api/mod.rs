@@ -204,6 +204,7 @@ fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId
         (Some(named), served) => {
             served.iter().find(|app_id| app_id.as_str() == named).ok_or(Problem::UnknownApplication)
         }
+        // With one application a URL without a query is enough.
         (None, [only]) => Ok(only),
         (None, _) => Err(Problem::NoApplication),
     }
@@ -243,6 +244,7 @@ async fn queue_direct(
 
 /// `Prefer: respond-async` (RFC 7240), alone or among others.
 fn prefers_async(headers: &HeaderMap) -> bool {
+    // The header may come several times, each with a list.
     let preferences =
         headers.get_all(names::header::PREFER).iter().filter_map(|value| value.to_str().ok());
     preferences

@@ -82,6 +82,7 @@ impl Problem {
             document["errors"] = problems.iter().map(error).collect();
         }
         if let Self::Failed(ProcessError::Desk(DeskError { status: Some(status), .. })) = &self {
+            // Ours is a 502 for many of Desk's: its own says more to whoever knows Desk.
             document["desk_status"] = status.as_u16().into();
         }
 
@@ -162,6 +163,7 @@ impl Problem {
     /// One line for the log.
     pub(super) fn summary(&self) -> String {
         match self {
+            // The error's own words are for the operator; the caller gets those of the document.
             Self::Failed(failure) => failure.to_string(),
             Self::NotQueued(error) => error.to_string(),
             other => other.details().detail,

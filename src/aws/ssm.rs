@@ -49,6 +49,7 @@ impl ParameterStore for Ssm {
                 .0
                 .get_parameters_by_path()
                 .path(path)
+                // Else a SecureString comes as the text of its encryption.
                 .with_decryption(true)
                 .into_paginator()
                 .send();

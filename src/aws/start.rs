@@ -44,11 +44,13 @@ pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<Ap
     logs::init(&environment(LOG_LEVEL).unwrap_or_default());
     let (Deployed { config, queue_url, table_name }, aws) =
         settings(&environment).inspect_err(|error| tracing::error!(error, "cannot start"))?;
+    // One for Desk and for AWS: a second TLS set-up would cost a part of every start.
     let client = http_client::new()?;
     let shared = SharedClient(client.clone());
     let secrets = Secrets::new(Box::new(Ssm::new(&aws, shared.clone())), &config);
     let queue = Box::new(Sqs::new(&aws, shared.clone(), queue_url));
     let claims = Box::new(Dynamodb::new(&aws, shared, table_name));
+    // To standard output, because CloudWatch takes the records off the log.
     let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
     let transport = Box::new(HttpTransport(client));
 

@@ -9,6 +9,7 @@ use desk_handoff::app::Role;
 use desk_handoff::aws::{deployed_stack, invocation};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
+// Lambda gives a function one event at a time: more threads would only cost a start.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = &deployed_stack(|name| std::env::var(name).ok())?;

@@ -8,6 +8,7 @@ use desk_handoff::aws::{deployed_stack, invocation};
 use desk_handoff::worker::handle;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
+// Lambda gives a function one event at a time: more threads would only cost a start.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = &deployed_stack(|name| std::env::var(name).ok())?;

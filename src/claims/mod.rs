@@ -152,6 +152,7 @@ pub async fn claim(
     let until =
         before.as_ref().and_then(|item| item.lease.as_ref()).map_or(request.now, |lease| lease.1);
     let mut customer = before.map(|item| item.known(request.now)).unwrap_or_default();
+    // Of no use to somebody who did not get the lease: nothing can be given back with this token.
     let permit = Lease { key: request.key.clone(), token: request.token.clone() };
 
     match (lease, customer.has_done(event_id, request.now)) {

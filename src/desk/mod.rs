@@ -56,6 +56,7 @@ pub struct Desk<'a> {
     connection: Connection<'a>,
     desk: String,
     chat: String,
+    // Behind a lock, because of calls that go out together any may bring a newer one.
     token: Mutex<SecretString>,
     chat_token: Option<SecretString>,
     calls: AtomicU32,
@@ -168,7 +169,9 @@ impl<'a> Desk<'a> {
         let mut found = first.tickets;
         if !is_complete {
             // All states at once: one after the other would take six round trips.
+            // Each by its name, because Desk has no filter for whatever is open.
             let states = OPEN_STATES.map(|state| self.tickets_in_state(user_id, state));
+            // All or nothing: a search in half of the states could not say "not found".
             for tickets in futures_util::future::try_join_all(states).await? {
                 found.extend(tickets);
             }
@@ -295,6 +298,7 @@ impl<'a> Desk<'a> {
         let name = "create ticket";
         let call = Call::write(name, Method::POST, "/tickets".to_owned(), ticket.body());
         let made = self.ticket_answer(call, None).await?;
+        // Else our values would be written to the ticket of somebody else.
         made.filter(|made| ticket.may_be(made))
             .ok_or_else(|| DeskError::invalid_response(name, None))
     }
@@ -501,6 +505,7 @@ impl<'a> Desk<'a> {
         call: &Call,
         token: &SecretString,
     ) -> Result<Response<Vec<u8>>, DeskError> {
+        // Chat's calls do not count: there is one message an attempt, and its rate is not Desk's.
         if !call.chat && self.calls() >= MAX_CALLS {
             return Err(DeskError::no_response(call.name, ErrorKind::CallLimit, Sent::No));
         }
@@ -575,6 +580,7 @@ impl Call {
     }
 
     fn write(name: &'static str, method: Method, path: String, body: Value) -> Self {
+        // Not repeatable unless the caller says so: a create that is made twice makes two tickets.
         Self { name, method, path, body: Some(body), repeatable: false, chat: false }
     }
 

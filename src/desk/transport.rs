@@ -50,6 +50,7 @@ impl Transport for HttpTransport {
             // What makes no request goes nowhere.
             let mut request =
                 reqwest::Request::try_from(request).map_err(|_| TransportError::Unreachable)?;
+            // Of each request and not of the client: the time that is left shrinks with every call.
             *request.timeout_mut() = Some(timeout);
             let mut response = self.0.execute(request).await.map_err(|error| failure(&error))?;
 

@@ -184,6 +184,8 @@ impl Matching<'_> {
     fn fill(&mut self, field: &FieldKey, kind: &FieldKind, from: Option<&Source>) {
         let candidates = self.candidates(field, from);
         let is_usable = |candidate: &Candidate| {
+            // Only context keys can be denied: a built-in is named by the rules themselves, and a
+            // reserved key is no fact of the context.
             let is_denied = candidate.is_context && self.denial(&candidate.name).is_some();
             !is_empty(Some(&candidate.value)) && !is_denied
         };
@@ -383,6 +385,7 @@ impl Matching<'_> {
     }
 
     fn unmatched(&self, key: &str, fields: &mut Likened<'_>) -> OutcomeDetails {
+        // Before any hint: nobody is told how to send what is not to be sent.
         if let Some(denial) = self.denial(key) {
             return denial;
         }

@@ -43,9 +43,11 @@ pub(super) fn convert(
             if cut.trim().is_empty() {
                 Err(Outcome::Empty.into())
             } else {
+                // Not trimmed: what blanks mean is Desk's to say (desk-wire section 9, question 4).
                 Ok((cut.to_owned(), truncated))
             }
         }
+        // Whole or not at all: a part of a number or of a link is another one.
         FieldKind::Integer | FieldKind::Link | FieldKind::Dropdown(_) if fits(kind, &text) => {
             Ok((text, false))
         }

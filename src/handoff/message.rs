@@ -24,6 +24,7 @@ pub struct Message {
     /// What is to be done.
     pub handoff: Handoff,
     /// Whether it came by `POST /handoffs`: then no ticket of Desk's own is waited for.
+    // A message of the first edition has no such mark: all were webhooks.
     #[serde(default)]
     pub direct: bool,
 }
@@ -69,6 +70,7 @@ impl Message {
         let mut text =
             serde_json::to_string(self).expect("a handoff is made of texts and JSON values");
         for (refused, escaped) in [('\u{fffe}', "\\ufffe"), ('\u{ffff}', "\\uffff")] {
+            // Most texts hold neither, and a replacement copies all of it.
             if text.contains(refused) {
                 text = text.replace(refused, escaped);
             }

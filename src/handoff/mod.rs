@@ -76,6 +76,7 @@ pub struct Handoff {
     pub event_id: String,
     /// Whether the sender gave the id. Else it is the digest of the body, which names the event for
     /// ten minutes only.
+    // A message of the first edition does not say it: all were webhooks, which have ids.
     #[serde(default = "yes")]
     pub event_is_named: bool,
     /// The body it came in.
@@ -137,6 +138,7 @@ impl Handoff {
 impl Conversation {
     /// What it is known by: its channel, else its number.
     pub fn name(&self) -> &str {
+        // The channel first, because Desk knows it, too.
         self.channel_url.as_deref().or(self.id.as_deref()).unwrap_or_default()
     }
 }
@@ -279,6 +281,7 @@ impl Reader {
             self.report(path, "must have an id or a channel_url");
         }
 
+        // Read on without a name, so that all problems of the body are reported at once.
         let conversation = Conversation {
             id: self.optional_identifier(path, parts, "id"),
             channel_url: self.optional_identifier(path, parts, "channel_url"),

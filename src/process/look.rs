@@ -38,6 +38,7 @@ impl<'a> Work<'a> {
         // trip.
         let needs_number = self.customer.desk_id.is_none();
         let number = async { if needs_number { desk.customer(user_id).await } else { Ok(None) } };
+        // Not `try_join!`: whether a failed look-up matters depends on what the others found.
         let (hinted, known, listed, number) = futures_util::join!(
             self.hinted(hint),
             view(desk, remembered),
@@ -163,6 +164,7 @@ impl<'a> Work<'a> {
         listed: &[u64],
     ) -> Result<Option<Ticket>, ProcessError> {
         let known = &self.customer.conversation(&self.names).tickets;
+        // The latest one was looked at with the rest.
         let earlier = known.iter().rev().skip(1).map(|ticket| ticket.id);
         for id in earlier.filter(|id| !listed.contains(id)) {
             let shown = self.desk.ticket(id).await?;

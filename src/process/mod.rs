@@ -204,6 +204,7 @@ fn wanted(matched: &Matched) -> Vec<(&str, String)> {
         .values
         .iter()
         .map(|value| (value.key.as_str(), spelling(value.text.expose(), value.is_integer)));
+    // Like the fields: a lost answer leaves them in doubt as well.
     let priority = matched.priority.map(|priority| (PRIORITY, priority.as_str().to_owned()));
     let team = matched.team.as_ref().map(|team| (TEAM, team.as_str().to_owned()));
     values.chain(priority).chain(team).collect()
@@ -278,6 +279,7 @@ impl<'a> Work<'a> {
     }
 
     fn known(&mut self, id: u64) -> KnownTicket {
+        // A copy, because the customer is asked for other things before it is kept.
         self.customer.conversation(&self.names).ticket(id).clone()
     }
 

@@ -249,6 +249,7 @@ impl Work<'_> {
         ticket: &mut Ticket,
     ) -> Result<Option<OpeningMessage>, ProcessError> {
         let mut known = self.known(ticket.id);
+        // As it was last shown: whoever wrote on it meanwhile has made it visible.
         let Some(channel_url) = ticket.channel_url.clone().filter(|_| ticket.is_invisible()) else {
             return Ok(None);
         };

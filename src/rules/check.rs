@@ -79,6 +79,8 @@ impl Title {
         self.parts().iter().all(|part| match part {
             TitlePart::Text(text) => text.trim().is_empty(),
             TitlePart::Place(place) => match place {
+                // Every handoff has these: one without a user is refused, and an event without an
+                // id gets one.
                 BuiltIn::UserId | BuiltIn::EventId => false,
                 BuiltIn::ConversationId
                 | BuiltIn::ChannelUrl

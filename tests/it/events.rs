@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use desk_handoff::names::parameter;
 use desk_handoff::worker;
 use lambda_http::request::from_str;
 
@@ -19,7 +20,7 @@ fn every_event_has_a_stated_answer() {
 #[tokio::test]
 async fn sample_events_are_answered_as_stated() {
     let world = World::new().await;
-    world.parameters.set("bearer-token", BEARER);
+    world.parameters.set(parameter::BEARER_TOKEN, BEARER);
     for stated in &ANSWERS {
         let answer = world.request(from_str(&stated.event()).unwrap()).await;
         stated.check(answer.status.as_u16().into(), &answer.body);
