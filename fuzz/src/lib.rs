@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a stack that reaches nobody, and the secrets whose appearance in an
+//! What the fuzz targets share: an app that reaches nobody, and the secrets whose appearance in an
 //! answer is a failure.
 //!
 //! Its parameters are fixed, its queue keeps nothing, its deadline is over unless a target says
@@ -63,7 +63,7 @@ impl Queue for Nowhere {
     }
 }
 
-/// A stack with empty claims, and Desk and Chat at this address.
+/// An app with empty claims, and Desk and Chat at this address.
 pub fn app(address: &str) -> App {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     let client =

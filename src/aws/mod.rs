@@ -21,7 +21,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 pub use self::http::SharedClient;
-pub use self::start::{deployed_stack, invocation};
+pub use self::start::{deployed_app, invocation};
 
 use crate::names::aws;
 use crate::store::StoreError;

@@ -35,11 +35,11 @@ const _: () = assert!(
 /// allows (desk-wire section 7).
 const CALLS_PER_SECOND: f64 = 2.5;
 
-/// The stack of a deployed function, from its environment. Makes no call.
+/// The app of a deployed function, from its environment. Makes no call.
 ///
 /// # Errors
 /// Every problem of the environment, which are logged, too.
-pub fn deployed_stack(environment: impl Fn(&str) -> Option<String>) -> Result<App, Error> {
+pub fn deployed_app(environment: impl Fn(&str) -> Option<String>) -> Result<App, Error> {
     // Before the settings, so that what is wrong with them is logged.
     logs::init(&environment(LOG_LEVEL).unwrap_or_default());
     let (Deployed { config, queue_url, table_name }, aws) =

@@ -1,4 +1,4 @@
-//! A whole stack for one test: the shipped code, fixed parameters, an embedded Desk. It fails the
+//! A whole app for one test: the shipped code, fixed parameters, an embedded Desk. It fails the
 //! test on leftovers: a request that no route of Desk knew, or a planted secret or context value in
 //! a log line or in an answer.
 
