@@ -11,6 +11,7 @@ AWS := $(VENV)/aws
 AWSCLI := $(VENV)/awscli
 CHECKOV := $(VENV)/checkov
 OPENAPI := $(VENV)/openapi
+PAGE := $(VENV)/page
 BUILD := $(VENV)/build
 CARGO_TOOLS := $(VENV)/cargo
 # How often `make fuzz` runs each target.
@@ -27,13 +28,13 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit openapi style simulate simulate-planted chaos deployed-test fuzz mutants \
+.PHONY: help test fmt lint doc template unit openapi page page-figures screenshots style simulate simulate-planted chaos deployed-test fuzz mutants \
     supply-chain venv build check-build bench bench-gate bench-binaries events pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: fmt template lint doc unit openapi ## Everything that CI runs; ends with the count of tests
+test: fmt template lint doc unit openapi page ## Everything that CI runs; ends with the count of tests
 
 fmt: ## The formatting is rustfmt's
 	cargo fmt --all --check
@@ -56,6 +57,18 @@ unit: $(AWS)/installed $(AWSCLI)/installed ## All Rust tests, with the count at 
 openapi: $(OPENAPI)/installed ## The OpenAPI document and the schema of `fields`, asked of a validator and a fuzzer
 	cargo build --locked --quiet --package desk-handoff-cli
 	$(OPENAPI)/bin/python tests/openapi/check.py
+
+page: $(PAGE)/installed ## The local page of `serve` in a real browser, which it finds or installs; ONLY=name for one test
+	cargo build --locked --quiet --package desk-handoff-cli
+	$(PAGE)/bin/python tests/page/check.py $(ONLY)
+
+page-figures: $(PAGE)/installed ## Measure the local page in a real browser
+	cargo build --locked --quiet --package desk-handoff-cli
+	$(PAGE)/bin/python tests/page/figures.py
+
+screenshots: $(PAGE)/installed ## Take the pictures of README anew
+	cargo build --locked --quiet --package desk-handoff-cli
+	$(PAGE)/bin/python tests/page/figures.py docs/pictures
 
 simulate: ## Play and judge SEEDS=n worlds from the seed FIRST=n on: handoffs, crashes, faults, humans
 	cargo run --locked --quiet --profile simulate --package desk-handoff-simulate --bin simulate -- $(SEEDS) $(FIRST)
@@ -91,7 +104,7 @@ $(CARGO_TOOLS)/%:
 	cargo install --locked --root $(CARGO_TOOLS) $*
 	touch $@
 
-venv: $(AWS)/installed $(AWSCLI)/installed $(CHECKOV)/installed $(OPENAPI)/installed ## The pinned Python tools that the tests use
+venv: $(AWS)/installed $(AWSCLI)/installed $(CHECKOV)/installed $(OPENAPI)/installed $(PAGE)/installed ## The pinned Python tools that the tests use
 
 # Made anew when the pins change, so that nothing is left over from the old ones.
 $(VENV)/%/installed: tests/requirements/%.txt
@@ -129,7 +142,7 @@ events: ## Sign the files of events/ anew, after editing them
 	$(PYTHON) tests/events/sign.py
 
 pins: ## Pin the newest versions of tests/requirements/*.in
-	for set in aws awscli checkov build openapi; do \
+	for set in aws awscli checkov build openapi page; do \
 	    $(PYTHON) -m venv --clear $(VENV)/pins && \
 	    $(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements/$$set.in && \
 	    $(VENV)/pins/bin/python -m pip freeze > tests/requirements/$$set.txt || exit 1; \

@@ -5,18 +5,23 @@ use std::fs;
 
 use crate::house_rules::{root, sources};
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "CONTRIBUTING.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
     "docs/operations.md",
     "docs/senders.md",
+    "docs/page.md",
     "docs/reliability.md",
     "docs/security.md",
     "docs/performance.md",
     "docs/desk-wire.md",
 ];
+
+/// What reads settings beside the code.
+const SCRIPTS: [&str; 4] =
+    ["template.yaml", "Makefile", "docs/operations.md", "tests/page/browser.py"];
 
 /// What a document may name, as the repository has it.
 struct Repository {
@@ -39,8 +44,7 @@ impl Repository {
         // But for this file, which makes some up.
         let files = folders.into_iter().flat_map(sources).filter(|path| !path.ends_with(file!()));
         let code = files.map(|path| fs::read_to_string(path).unwrap());
-        let settings =
-            code.chain(["template.yaml", "Makefile", "docs/operations.md"].map(file)).collect();
+        let settings = code.chain(SCRIPTS.map(file)).collect();
 
         Self {
             targets: file("Makefile").lines().filter_map(target).collect(),

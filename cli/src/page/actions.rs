@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use desk_emulator::Seed;
 use desk_handoff::secrets::DESK_API_TOKEN;
-use http::{Method, StatusCode};
+use http::Method;
 use lambda_http::Body;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,14 +32,15 @@ pub(crate) struct Said {
     pub(crate) go: Option<String>,
 }
 
-pub(crate) type Answer = Result<Json<Said>, (StatusCode, Json<Said>)>;
+/// A refusal is no error of HTTP: it is for the reader, and not for the browser's console.
+pub(crate) type Answer = Result<Json<Said>, Json<Said>>;
 
 pub(crate) fn said(text: impl Into<String>) -> Answer {
     Ok(Json(Said { said: text.into(), go: None }))
 }
 
-pub(crate) fn refused(status: StatusCode, text: impl Into<String>) -> Answer {
-    Err((status, Json(Said { said: text.into(), go: None })))
+pub(crate) fn refused(text: impl Into<String>) -> Answer {
+    Err(Json(Said { said: text.into(), go: None }))
 }
 
 type Here = State<Arc<Page>>;
@@ -56,17 +57,14 @@ pub(crate) struct Send {
 /// Signs the body and sends it by this route.
 pub(crate) async fn send(State(page): Here, Json(send): Json<Send>) -> Answer {
     let Some(route) = Route::ALL.into_iter().find(|route| route.name() == send.route) else {
-        return refused(StatusCode::BAD_REQUEST, "There is no such route.");
+        return refused("There is no such route.");
     };
     if page.desk.is_none() && route != Route::Preview && send.sure != "on" {
-        return refused(StatusCode::BAD_REQUEST, "Desk is not embedded: tick that you are sure.");
+        return refused("Desk is not embedded: tick that you are sure.");
     }
     if let Err(error) = serde_json::from_str::<Value>(&send.body) {
         let place = format!("line {}, column {}", error.line(), error.column());
-        return refused(
-            StatusCode::BAD_REQUEST,
-            format!("Not sent: the body is not JSON at {place}."),
-        );
+        return refused(format!("Not sent: the body is not JSON at {place}."));
     }
 
     let id = page.hand_over(route, send.body.into_bytes()).await;
@@ -87,7 +85,7 @@ pub(crate) async fn again(
     Json(again): Json<Again>,
 ) -> Answer {
     let Some(entry) = page.local.journal.find(id) else {
-        return refused(StatusCode::NOT_FOUND, "This handoff is not kept any more.");
+        return refused("This handoff is not kept any more.");
     };
     let body = match again.event.as_str() {
         "new" => with_new_event(&entry.body).unwrap_or(entry.body),
@@ -123,10 +121,10 @@ impl Page {
     ///
     /// # Errors
     /// That there is none.
-    pub(crate) fn embedded(&self) -> Result<&Embedded, (StatusCode, Json<Said>)> {
+    pub(crate) fn embedded(&self) -> Result<&Embedded, Json<Said>> {
         let text =
             "Desk is not embedded: nothing is broken or written there on purpose.".to_owned();
-        let refused = || (StatusCode::CONFLICT, Json(Said { said: text, go: None }));
+        let refused = || Json(Said { said: text, go: None });
         self.desk.as_ref().ok_or_else(refused)
     }
 }
@@ -142,7 +140,7 @@ pub(crate) async fn use_fields(State(page): Here, Json(new): Json<NewFields>) ->
         Ok(()) => said("This fields document holds from now on."),
         Err(problems) => {
             let first = problems.first().map(ToString::to_string).unwrap_or_default();
-            refused(StatusCode::BAD_REQUEST, format!("Not used: {first}."))
+            refused(format!("Not used: {first}."))
         }
     }
 }
@@ -168,7 +166,7 @@ pub(crate) async fn queue(State(page): Here, Json(queue): Json<ForQueue>) -> Ans
             }
             said(format!("{} went back to the queue.", letters(origins.len())))
         }
-        _ => refused(StatusCode::BAD_REQUEST, "There is no such action."),
+        _ => refused("There is no such action."),
     }
 }
 
@@ -189,7 +187,7 @@ pub(crate) async fn inject(State(page): Here, Json(inject): Json<Inject>) -> Ans
     let desk = page.embedded()?;
     let times = inject.times.parse().ok();
     let Some(fault) = switches::fault(&inject.kind, &inject.call, times) else {
-        return refused(StatusCode::BAD_REQUEST, "There is no such fault.");
+        return refused("There is no such fault.");
     };
     let text = switches::describe(&fault);
     desk.emulator.inject(fault);
@@ -206,7 +204,8 @@ pub(crate) async fn clear(State(page): Here) -> Answer {
 
 #[derive(Deserialize)]
 pub(crate) struct Outage {
-    seconds: u64,
+    /// As a form sends it.
+    seconds: String,
 }
 
 /// The longest outage that ends by itself, in seconds.
@@ -216,12 +215,12 @@ const LONGEST_OUTAGE: u64 = 600;
 pub(crate) async fn outage(State(page): Here, Json(outage): Json<Outage>) -> Answer {
     let desk = page.embedded()?;
     let Some(fault) = switches::fault("down", "any", None) else {
-        return refused(StatusCode::INTERNAL_SERVER_ERROR, "There is no such fault.");
+        return refused("There is no such fault.");
     };
     desk.emulator.inject(fault);
     page.local.journal.touch();
 
-    let seconds = outage.seconds.min(LONGEST_OUTAGE);
+    let seconds = outage.seconds.parse().unwrap_or(LONGEST_OUTAGE).min(LONGEST_OUTAGE);
     let (desk, local) = (Arc::clone(&desk.emulator), Arc::clone(&page.local));
     tokio::spawn(async move {
         sleep(Duration::from_secs(seconds)).await;
@@ -247,7 +246,7 @@ pub(crate) async fn behave(
     });
     page.local.journal.touch();
     match wrong {
-        Some(name) => refused(StatusCode::BAD_REQUEST, format!("{name} has no such value.")),
+        Some(name) => refused(format!("{name} has no such value.")),
         None => said("The embedded Desk does it so from now on."),
     }
 }
@@ -272,7 +271,7 @@ pub(crate) async fn token(State(page): Here, Json(token): Json<ForToken>) -> Ans
             page.local.parameters.set(DESK_API_TOKEN, new);
             said("A token that Desk takes is stored. What waits is done at its next try.")
         }
-        _ => refused(StatusCode::BAD_REQUEST, "There is no such action."),
+        _ => refused("There is no such action."),
     };
     page.local.journal.touch();
     answer
@@ -288,7 +287,7 @@ pub(crate) struct DesksOwn {
 pub(crate) async fn desks_own(State(page): Here, Json(own): Json<DesksOwn>) -> Answer {
     let desk = page.embedded()?;
     if own.user.trim().is_empty() {
-        return refused(StatusCode::BAD_REQUEST, "Say whose ticket it is.");
+        return refused("Say whose ticket it is.");
     }
     let channel = Some(own.channel.trim().to_owned()).filter(|channel| !channel.is_empty());
     let seed = Seed {
@@ -320,7 +319,7 @@ pub(crate) async fn act(
     let desk = page.embedded()?;
     let emulator = &desk.emulator;
     if emulator.ticket(id).is_none() {
-        return refused(StatusCode::NOT_FOUND, format!("There is no ticket {id}."));
+        return refused(format!("There is no ticket {id}."));
     }
     // What was not looked at yet is not this human's.
     desk.look(id, Writer::Us);
@@ -355,10 +354,7 @@ pub(crate) async fn act(
             format!("The customer wrote on ticket {id}: agents see it.")
         }
         _ => {
-            return refused(
-                StatusCode::BAD_REQUEST,
-                "There is no such action, or something is missing.",
-            );
+            return refused("There is no such action, or something is missing.");
         }
     };
     desk.look(id, Writer::Human);

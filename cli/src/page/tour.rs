@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -90,7 +89,7 @@ pub(crate) async fn act(State(page): State<Arc<Page>>, Path(step): Path<String>)
         "4" => down(&page, &desk).await,
         "4-up" => up(&page, &desk).await,
         "5" => three_times(&page).await,
-        _ => refused(StatusCode::NOT_FOUND, "There is no such step."),
+        _ => refused("There is no such step."),
     }
 }
 
@@ -138,7 +137,7 @@ impl Page {
 }
 
 fn lost() -> Answer {
-    refused(StatusCode::INTERNAL_SERVER_ERROR, "The handoff is not kept any more.")
+    refused("The handoff is not kept any more.")
 }
 
 async fn first(page: &Page) -> Answer {
@@ -167,10 +166,7 @@ async fn alias(page: &Page) -> Answer {
     document["aliases"]["orderNumber"] = "order-id".into();
     if let Err(problems) = page.use_fields(format!("{document:#}")) {
         let first = problems.first().map(ToString::to_string).unwrap_or_default();
-        return refused(
-            StatusCode::CONFLICT,
-            format!("The alias does not fit the fields document: {first}."),
-        );
+        return refused(format!("The alias does not fit the fields document: {first}."));
     }
     let context = json!({"orderNumber": "A-2", "cart-items": 2});
     let Some(entry) = page.handed_over(Route::Webhook, body("tour-2", &context)).await else {
@@ -228,7 +224,7 @@ async fn up(page: &Page, desk: &Embedded) -> Answer {
         (conversation == Some("tour-4")).then_some(entry.id)
     });
     let Some(id) = newest.first() else {
-        return refused(StatusCode::CONFLICT, "Take Desk down first.");
+        return refused("Take Desk down first.");
     };
     let Some(entry) = page.until(*id, |entry| parts::ticket(entry).is_some()).await else {
         return lost();

@@ -33,9 +33,21 @@ function localTimes(root) {
   }
 }
 
-// A new part for an old one: what was open stays open, what has the focus keeps it.
+// What the reader has chosen and not sent yet, by form and name.
+function chosen(root) {
+  const controls = [...root.querySelectorAll("form[data-send] :is(input, select):not([type=hidden])")];
+  return controls.map((control) => [`${control.form.dataset.send} ${control.name}`, control]);
+}
+
+// A new part for an old one: what was open stays open, what was chosen stays chosen, what has the focus keeps it.
 function put(fresh, old) {
   localTimes(fresh);
+  const before = new Map(chosen(old).filter(([, control]) => control.dataset.chosen !== undefined));
+  for (const [name, control] of chosen(fresh)) {
+    if (!before.has(name)) continue;
+    control.value = before.get(name).value;
+    control.dataset.chosen = "";
+  }
   for (const details of old.querySelectorAll("details[id]")) {
     const same = fresh.querySelector(`#${CSS.escape(details.id)}`);
     if (same) same.open = details.open;
@@ -48,6 +60,10 @@ function put(fresh, old) {
     (again ?? fresh.querySelectorAll("a, button, summary, pre")[place])?.focus();
   }
 }
+
+document.addEventListener("input", (event) => {
+  if (event.target.form?.dataset.send) event.target.dataset.chosen = "";
+});
 
 function isEdited(part) {
   const focused = document.activeElement;
@@ -147,17 +163,20 @@ document.addEventListener("submit", async (event) => {
   const body = Object.fromEntries(new FormData(form));
   const text = form.dataset.with && document.getElementById(form.dataset.with);
   if (text) body[text.name] = text.value;
-  const button = form.querySelector("button");
-  button.setAttribute("aria-busy", "true");
+  const buttons = [...(form.closest("li") ?? form).querySelectorAll("button")];
+  const focused = document.activeElement;
+  // Two steps at once would tell their results in the wrong order.
+  for (const button of buttons) button.disabled = true;
   try {
     const headers = {"content-type": "application/json", "x-page-token": token};
     const answer = await fetch(address, {method, headers, body: JSON.stringify(body)});
+    for (const control of form.elements) delete control.dataset.chosen;
     const {said, go} = await answer.json().catch(() => ({said: `Refused with ${answer.status}.`}));
     const place = form.dataset.answer && document.getElementById(form.dataset.answer);
     if (place) {
       say(`${said} `, place);
       if (go) place.append(link(go, "Look at it"));
-    } else if (go && answer.ok) {
+    } else if (go) {
       location.href = go;
     } else {
       say(said);
@@ -165,7 +184,8 @@ document.addEventListener("submit", async (event) => {
   } catch {
     say("The server does not answer.");
   } finally {
-    button.removeAttribute("aria-busy");
+    for (const button of buttons) button.disabled = false;
+    if (buttons.includes(focused)) focused.focus();
   }
 });
 

@@ -123,16 +123,25 @@ fn token() -> Markup {
 fn breaking() -> Markup {
     html! {
         form.row data-send="POST /page/desk/faults" {
-            label { "What " select name="kind" {
-                @for (name, what, _) in FAULTS { option value=(name) { (what) } }
-            } }
-            label { "Which call " select name="call" {
-                @for (name, what, _) in CALLS { option value=(name) { (what) } }
-            } }
-            label { "How often " select name="times" {
-                option value="1" { "once" } option value="3" { "three times" }
-                option value="" { "until it is cleared" }
-            } }
+            div {
+                label for="fault-kind" { "What" }
+                select id="fault-kind" name="kind" {
+                    @for (name, what, _) in FAULTS { option value=(name) { (what) } }
+                }
+            }
+            div {
+                label for="fault-call" { "Which call" }
+                select id="fault-call" name="call" {
+                    @for (name, what, _) in CALLS { option value=(name) { (what) } }
+                }
+            }
+            div {
+                label for="fault-times" { "How often" }
+                select id="fault-times" name="times" {
+                    option value="1" { "once" } option value="3" { "three times" }
+                    option value="" { "until it is cleared" }
+                }
+            }
             button { "Let it go wrong" }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, State as Here};
 use axum::response::IntoResponse;
 use desk_handoff::auth::sign;
 use desk_handoff::fields::Entry as Line;
@@ -12,14 +12,14 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::local::journal::Entry;
+use crate::local::journal::{Entry, State};
 use crate::output::explain::{advice, meaning, target};
 use crate::page::samples::pretty;
 use crate::page::views::{Live, around, missing, parts, timeline};
 use crate::page::{Page, views};
 use crate::settings::{SIGNATURE, SIGNING_SECRET};
 
-pub(crate) async fn show(State(page): State<Arc<Page>>, Path(id): Path<u64>) -> impl IntoResponse {
+pub(crate) async fn show(Here(page): Here<Arc<Page>>, Path(id): Path<u64>) -> impl IntoResponse {
     let Some(entry) = page.local.journal.find(id) else {
         let text = "There is no such handoff here, or it is not kept any more.";
         return (StatusCode::NOT_FOUND, missing(&page, text));
@@ -77,7 +77,13 @@ fn facts(entry: &Entry) -> Markup {
 fn keys(entry: &Entry, rules: &Rules) -> Markup {
     let lines = parts::lines(entry);
     if lines.is_empty() {
-        return html! { p { "Nothing is known yet." } };
+        let text = match &entry.state {
+            State::Working | State::Queued | State::Waiting(_) => "Nothing is known yet.",
+            State::Refused(_) => "Nothing was taken from this request.",
+            State::Dead => "It was given up before anything was known.",
+            State::Ignored | State::Done(_) => "This request brought nothing new.",
+        };
+        return html! { p { (text) } };
     }
     table(&lines, rules, |line| value(entry, &line.key))
 }
