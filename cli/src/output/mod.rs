@@ -145,6 +145,12 @@ impl Out {
         if table.row_count() == 0 {
             return;
         }
+        let text = self.laid_out(table, indent);
+
+        self.line(text);
+    }
+
+    fn laid_out(&self, table: &mut Table, indent: u16) -> String {
         for (index, column) in table.column_iter_mut().enumerate() {
             column.set_padding((if index == 0 { indent } else { 0 }, 2));
         }
@@ -155,9 +161,7 @@ impl Out {
         {
             column.set_constraint(ColumnConstraint::UpperBoundary(Width::Percentage(40)));
         }
-        let text = table.trim_fmt();
-
-        self.line(text);
+        table.trim_fmt()
     }
 
     /// Something good to know, beside the output.
@@ -171,9 +175,17 @@ impl Out {
     }
 
     fn aside(&mut self, style: Style, kind: &str, text: &str) {
-        let text: String = text.split('\n').map(shown).collect::<Vec<_>>().join("\n");
+        let lines: Vec<String> = text.split('\n').map(shown).collect();
+        let text = if self.width.is_some() {
+            // Wrapped beside its kind, so that the eye finds where the next one begins.
+            let mut table = self.plain_table();
+            table.add_row(vec![Cell::new(format!("{kind}:")), Cell::new(lines.join("\n"))]);
+            self.laid_out(&mut table, 0).replacen(&format!("{kind}:"), "", 1)
+        } else {
+            format!(" {}", lines.join("\n"))
+        };
         // If standard error is gone too, there is nobody left to tell.
-        let _ = writeln!(anstream::stderr().lock(), "{style}{kind}:{style:#} {text}");
+        let _ = writeln!(anstream::stderr().lock(), "{style}{kind}:{style:#}{text}");
     }
 
     /// What is wrong, or to be known, at a place of a file.

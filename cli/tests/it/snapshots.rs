@@ -4,6 +4,7 @@
 use desk_emulator::{Emulator, Seed, Setup};
 use serde_json::json;
 
+use crate::cloud::{Cloud, REGION, TOKEN};
 use crate::serve::Serving;
 use crate::support::{Ended, Files, direct, handoff, meanwhile, sample};
 
@@ -99,6 +100,24 @@ fn send_of_a_preview() {
     let took = printed.lines().find(|line| line.trim_start().starts_with("took")).unwrap();
 
     insta::assert_snapshot!("send-pipe", printed.replace(took, "  took    (some time)"));
+}
+
+#[tokio::test]
+async fn doctor_of_a_sick_application() {
+    let cloud = Cloud::new("/snapshot-doctor").await;
+    cloud.put("String", "desk-api-token", TOKEN).await;
+    cloud.put("SecureString", "signing-secret", "short").await;
+    let fields = r#"{"fields": [{"key": "Order", "type": "text"}]}"#;
+    cloud.put("String", "fields", fields).await;
+    let doctor = async |more: &[&str]| {
+        let mut command = cloud.doctor(&["--region", REGION]);
+        command.env("COLUMNS", "80").args(more);
+        shown(&meanwhile(command).await).replace('\u{1b}', "␛")
+    };
+
+    insta::assert_snapshot!("doctor-pipe", doctor(&[]).await);
+    insta::assert_snapshot!("doctor-json", doctor(&["--json"]).await);
+    insta::assert_snapshot!("doctor-terminal", doctor(&["--color", "always"]).await);
 }
 
 #[tokio::test]
