@@ -5,9 +5,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::choices::{
-    ChannelMatch, Clearing, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer, NestedFields,
-    OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong, Transfer,
-    UnknownGroup, ValueUnit, WriteAnswer,
+    ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer,
+    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong,
+    Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 
 /// What the emulated Desk does where a live one might do this or that. Changeable while it runs,
@@ -84,6 +84,8 @@ pub struct Behaviour {
     pub any_chat_user: bool,
     /// Creating a customer that is there already. Default: the existing one is returned.
     pub existing_customer: ExistingCustomer,
+    /// The close of a ticket in which nobody has written. Default: accepted.
+    pub close_new: CloseNew,
     /// Changes to a closed ticket. Default: refused.
     pub closed_writes: ClosedWrites,
     /// The status of an answer about a ticket that does not exist. Default: 404.
@@ -132,6 +134,7 @@ impl Default for Behaviour {
             transfer_default: DefaultTeam::Refuse,
             any_chat_user: true,
             existing_customer: ExistingCustomer::Return,
+            close_new: CloseNew::Accept,
             closed_writes: ClosedWrites::Refuse,
             missing_status: 404,
             error_form: ErrorForm::CodeAndDetail,

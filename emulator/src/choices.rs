@@ -173,6 +173,16 @@ pub enum ClosedWrites {
     Ignore,
 }
 
+/// What becomes of the close of a ticket in which nobody has written yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloseNew {
+    /// It is closed like any other.
+    Accept,
+    /// 400, and nothing is done.
+    Refuse,
+}
+
 /// How a refusal is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

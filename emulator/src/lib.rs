@@ -52,9 +52,9 @@ mod server;
 pub use behaviour::Behaviour;
 pub use call::Call;
 pub use choices::{
-    ChannelMatch, Clearing, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer, NestedFields,
-    OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong, Transfer,
-    UnknownGroup, ValueUnit, WriteAnswer,
+    ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer,
+    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong,
+    Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 pub use control::Seed;
 pub use faults::{Fault, FaultKind};

@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::behaviour::Behaviour;
 use crate::choices::{
-    ChannelMatch, Clearing, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer, NestedFields,
-    OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong, Transfer,
-    UnknownGroup, ValueUnit, WriteAnswer,
+    ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer,
+    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong,
+    Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 
 /// The longest lag that a profile may ask for, in milliseconds.
@@ -53,12 +53,28 @@ impl Profile {
     /// The version that this program writes and reads.
     pub const VERSION: u32 = 1;
 
-    /// The settings that no question can see, each with the reason.
-    pub const UNSEEN: [(&str, &str); 4] = [
-        ("any_chat_user", "asking would leave a customer who is nobody's"),
-        ("extra_field", "a fields document holds no more than the 20 fields that a ticket holds"),
-        ("rate_limit", "the probe stays below five calls a second, and never provokes a refusal"),
-        ("visible_after_lookups", "it cannot be told from a lag in time"),
+    /// The settings that no question can see, each in words and with the reason.
+    pub const UNSEEN: [(&str, &str, &str); 4] = [
+        (
+            "any_chat_user",
+            "Whether any user id is taken for a customer's",
+            "asking would leave a customer who is nobody's",
+        ),
+        (
+            "extra_field",
+            "A field beyond the twentieth",
+            "a fields document holds no more than the 20 that a ticket holds",
+        ),
+        (
+            "rate_limit",
+            "How many calls a second are taken",
+            "the probe stays below five, and never provokes a refusal",
+        ),
+        (
+            "visible_after_lookups",
+            "A ticket that appears after some look-ups",
+            "it cannot be told from one that appears after some time",
+        ),
     ];
 
     /// Reads a profile.
@@ -237,6 +253,8 @@ settings! {
     transfer_default: DefaultTeam,
     /// The create of a customer who is there.
     existing_customer: ExistingCustomer,
+    /// The close of a ticket in which nobody has written.
+    close_new: CloseNew,
     /// Changes to a closed ticket.
     closed_writes: ClosedWrites,
     /// The status of an answer about no ticket.

@@ -186,6 +186,9 @@ pub(crate) const SWITCHES: &[Switch] = switches! {
     "existing_customer": "The creation of a customer who is there" {
         "return" => "gives that customer", "refuse" => "is refused",
     }
+    "close_new": "The close of a ticket without a message" {
+        "accept" => "is done", "refuse" => "is refused",
+    }
     "closed_writes": "A change of a closed ticket" {
         "refuse" => "is refused", "accept" => "is done", "ignore" => "is answered and not done",
     }

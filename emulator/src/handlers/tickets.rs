@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::call::Route;
 use crate::choices::{
-    ChannelMatch, ClosedWrites, DefaultTeam, StrangeRelated, Transfer, UnknownGroup, WriteAnswer,
+    ChannelMatch, CloseNew, ClosedWrites, DefaultTeam, StrangeRelated, Transfer, UnknownGroup,
+    WriteAnswer,
 };
 use crate::handlers::page::page;
 use crate::http::reply::Reply;
@@ -15,7 +16,7 @@ use crate::http::request::{ApiRequest, Parameters};
 use crate::model::fields::Values;
 use crate::model::group::Group;
 use crate::model::state::State;
-use crate::model::ticket::{ACTIVE, CLOSED, PENDING, PRIORITIES, STATUSES, Ticket};
+use crate::model::ticket::{ACTIVE, CLOSED, INITIALIZED, PENDING, PRIORITIES, STATUSES, Ticket};
 use crate::refusal::Refusal;
 
 type Outcome = Result<Reply, Refusal>;
@@ -227,6 +228,11 @@ struct Closing {
 pub(crate) fn close(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     let id = changeable(state, route)?;
     let closing: Closing = request.json()?;
+    let is_new = state.tickets[&id].status == INITIALIZED;
+    if is_new && state.behaviour.close_new == CloseNew::Refuse {
+        return Err(Refusal::invalid("The ticket has no message yet."));
+    }
+
     state.ticket_mut(id).close(closing.close_comment, closing.close_message);
     Ok(Reply::ok(&state.show(&state.tickets[&id])))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use desk_emulator::{
-    ChannelMatch, Clearing, ClosedWrites, DefaultTeam, ErrorForm, NestedFields, OptionCase,
-    RateHeaders, Reaction, RepeatedWrite, Seed, UnknownGroup, ValueUnit, WriteAnswer,
+    ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, NestedFields,
+    OptionCase, RateHeaders, Reaction, RepeatedWrite, Seed, UnknownGroup, ValueUnit, WriteAnswer,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -149,6 +149,16 @@ async fn closed_ticket_may_pass_over_writes() {
 
     assert_eq!(world.desk.ticket(ticket).unwrap()["priority"], "MEDIUM");
     assert_eq!(world.desk.field(ticket, "note"), None);
+}
+
+#[tokio::test]
+async fn ticket_without_message_may_not_be_closed() {
+    let (world, pending) = seeded().await;
+    world.desk.set_behaviour(|behaviour| behaviour.close_new = CloseNew::Refuse);
+    let new = world.create("new").await;
+
+    assert_eq!(world.patch(&format!("/tickets/{new}/close"), json!({})).await.0, 400);
+    assert_eq!(world.patch(&format!("/tickets/{pending}/close"), json!({})).await.0, 200);
 }
 
 #[tokio::test]
