@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Examine an application's parameters and Desk, and say what to fix
     Doctor(Doctor),
+    /// Ask your own Desk what nobody documented, with one test ticket
+    Probe(Probe),
     /// Print the JSON Schema of a fields file, for an editor
     Schema,
     /// Print the OpenAPI document of the API, for an agent platform
@@ -95,6 +97,9 @@ pub(crate) struct Run {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) fields: Fields,
+    /// Let Desk behave like the one that `probe --output` wrote this file about
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
     /// Print one JSON document: the webhook's answer, its HTTP status, the worker's report, the
     /// ticket as Desk holds it; of several files an array of them
     #[arg(long)]
@@ -119,6 +124,9 @@ pub(crate) struct Serve {
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) fields: Fields,
+    /// Let Desk behave like the one that `probe --output` wrote this file about
+    #[arg(long, value_name = "FILE", conflicts_with = "desk_url")]
+    pub(crate) profile: Option<PathBuf>,
     /// A Desk to use in place of the embedded one; its token is taken from DESK_API_TOKEN
     #[arg(long, value_name = "URL")]
     pub(crate) desk_url: Option<String>,
@@ -334,6 +342,53 @@ pub(crate) struct AwsPlace {
     /// Passed on to `aws`
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: ask, and keep the answers
+  export DESK_API_TOKEN=...
+  cargo handoff probe --app-id YOUR-APP-ID --token-env DESK_API_TOKEN \\
+    --user YOUR-TEST-USER --fields fields.json --output profile.json
+
+Example: try handoffs against an embedded Desk that behaves like yours
+  cargo handoff serve --profile profile.json
+
+Example: every night, what has changed since (ends with 1 if something has)
+  cargo handoff probe --app-id YOUR-APP-ID --token-env DESK_API_TOKEN \\
+    --user YOUR-TEST-USER --fields fields.json --yes --compare profile.json
+
+Says first what it will do and asks. It makes one ticket, writes to no other, and
+closes it whatever happens; a ticket that a killed run left is closed by the next.
+The profile holds settings only: no secret, no name, nothing of a customer's.")]
+pub(crate) struct Probe {
+    /// The Sendbird application
+    #[arg(long, value_name = "ID", value_parser = app_id)]
+    pub(crate) app_id: AppId,
+    /// The environment variable that holds Desk's API token
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token_env: String,
+    /// The Chat user id of a customer for whom the test ticket is made
+    #[arg(long, value_name = "USER-ID")]
+    pub(crate) user: String,
+    /// The fields file; without it nothing is asked about field values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fields: Option<PathBuf>,
+    /// Where Desk is, if not where Sendbird has it; {app_id} is replaced
+    #[arg(long, value_name = "URL", visible_alias = "url")]
+    pub(crate) desk_url: Option<String>,
+    /// Go ahead without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Write what was seen to this file, for --profile and for a bug report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Say what has changed since this profile was written
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+    /// Print one JSON document: the profile, every question in words, what has changed
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which ticket fields there are.

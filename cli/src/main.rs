@@ -14,6 +14,7 @@ mod input;
 mod local;
 mod output;
 mod page;
+mod probe;
 mod remote;
 mod settings;
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Learn(args) => learn::learn(&args, &mut out),
         Command::Connect(args) => connect::connect(&args, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &mut out),
+        Command::Probe(args) => commands::probe::probe(&args, &mut out),
         Command::Schema => documents::schema(&mut out),
         Command::Openapi(args) => documents::openapi(&args, &mut out),
     };
@@ -91,6 +93,7 @@ fn log_to_stderr(verbose: bool, command: &Command) {
         | Command::Learn(_)
         | Command::Connect(_)
         | Command::Doctor(_)
+        | Command::Probe(_)
         | Command::Schema
         | Command::Openapi(_) => return,
     };

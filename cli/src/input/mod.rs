@@ -3,4 +3,5 @@
 pub(crate) mod fields;
 pub(crate) mod file;
 pub(crate) mod places;
+pub(crate) mod profile;
 pub(crate) mod secret;

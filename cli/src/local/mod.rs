@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use desk_emulator::{Emulator, Group, Setup};
+use desk_emulator::{Emulator, Group, Profile, Setup};
 use desk_handoff::app::{App, Health, Invocation, PAUSE};
 use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::claims::Memory;
@@ -159,11 +159,18 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
     runtime.map_err(|error| CliError::Work(format!("cannot start: {error}")))
 }
 
-/// An embedded Desk that has these fields, and the teams that the texts speak of.
-pub(crate) async fn embedded_desk(fields: &Fields) -> Result<(Emulator, Desk), CliError> {
+/// An embedded Desk that has these fields, and the teams that the texts speak of; without a profile
+/// it behaves as this project expects of a Desk.
+pub(crate) async fn embedded_desk(
+    fields: &Fields,
+    profile: Option<&Profile>,
+) -> Result<(Emulator, Desk), CliError> {
     let groups =
         vec![Group::default_team(), Group::new("VIP", "vip"), Group::new("Support", "support")];
-    let setup = Setup { fields: fields.definitions(), groups, ..Setup::default() };
+    let mut setup = Setup { fields: fields.definitions(), groups, ..Setup::default() };
+    if let Some(profile) = profile {
+        profile.apply(&mut setup.behaviour);
+    }
     let (token, chat_token) = (setup.desk_token.clone(), Some(setup.chat_token.clone()));
     let started = Emulator::start(setup).await;
     let emulator = started

@@ -220,6 +220,12 @@ impl Out {
     }
 }
 
+/// What is being done, on standard error: output is for what came of it.
+pub(crate) fn progress(what: &str) {
+    // If standard error is gone, there is nobody left to tell.
+    let _ = writeln!(anstream::stderr().lock(), "{}", shown(what));
+}
+
 /// The width of the terminal; else what COLUMNS says.
 fn width() -> u16 {
     let columns = || std::env::var("COLUMNS").ok()?.parse().ok();

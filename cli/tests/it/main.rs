@@ -9,6 +9,7 @@ mod doctor;
 mod end_to_end;
 mod learn;
 mod preview;
+mod probe;
 mod run;
 mod send;
 mod serve;

@@ -5,6 +5,7 @@ use desk_emulator::{Emulator, Seed, Setup};
 use serde_json::json;
 
 use crate::cloud::{Cloud, REGION, TOKEN};
+use crate::probe;
 use crate::serve::Serving;
 use crate::support::{Ended, Files, direct, handoff, meanwhile, sample};
 
@@ -32,9 +33,8 @@ fn on_terminal(columns: &str, arguments: &[&str]) -> String {
 #[test]
 fn help_of_every_command() {
     insta::assert_snapshot!("help", printed(&["--help"]));
-    for command in
-        ["run", "serve", "preview", "check", "send", "learn", "connect", "doctor", "openapi"]
-    {
+    let commands = ["run", "serve", "preview", "check", "send", "learn", "connect", "doctor"];
+    for command in commands.into_iter().chain(["probe", "openapi"]) {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
     }
 }
@@ -133,4 +133,28 @@ async fn learn_from_tickets() {
     command.args(["TOKEN", "--desk-url", &desk.desk_url()]);
 
     insta::assert_snapshot!("learn-pipe", shown(&meanwhile(command).await));
+}
+
+/// The report of a Desk that does much otherwise, against a profile of one that does not: for a pipe,
+/// on a terminal of 80 columns, and as JSON.
+#[tokio::test]
+async fn probe_of_another_desk() {
+    let (pipe, terminal, json) =
+        tokio::join!(probed(&[]), probed(&["--color", "always"]), probed(&["--json"]));
+
+    insta::assert_snapshot!("probe-pipe", pipe);
+    insta::assert_snapshot!("probe-terminal", terminal);
+    insta::assert_snapshot!("probe-json", json);
+}
+
+async fn probed(more: &[&str]) -> String {
+    let (desk, files) = (probe::desk(probe::other()).await, Files::new());
+    let fields = files.put_json("fields.json", &probe::document());
+    let old = json!({"version": 1, "settings": {"create_status": 201, "trim": true}});
+    let old = files.put_json("old.json", &old);
+    let arguments = [&["--yes", "--fields", &fields, "--compare", &old], more].concat();
+    let ended = probe::probe(&desk, &arguments).await;
+
+    let text = shown(&ended).replace(&desk.desk_url(), "http://127.0.0.1:PORT/platform/v1");
+    text.replace('\u{1b}', "␛")
 }

@@ -134,7 +134,10 @@ impl Rules<'_> {
             (Value::String(text), _) => serde_json::from_str(text).map_err(|_| refusal()),
             (Value::Object(map), NestedFields::Accept) => Ok(map.clone()),
             (Value::Object(_), NestedFields::Ignore) => Ok(Map::new()),
-            _ => Err(refusal()),
+            (Value::Object(_), NestedFields::Refuse) => Err(refusal()),
+            (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_), _) => {
+                Err(refusal())
+            }
         }
     }
 

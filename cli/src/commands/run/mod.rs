@@ -4,7 +4,7 @@
 pub(crate) mod given;
 pub(crate) mod summary;
 
-use desk_emulator::Emulator;
+use desk_emulator::{Emulator, Profile};
 use desk_handoff::config::AppId;
 use http::{Method, Request};
 use lambda_http::Body;
@@ -15,6 +15,7 @@ use crate::commands::run::given::Given;
 use crate::commands::run::summary::RunSummary;
 use crate::error::{CliError, End};
 use crate::input::fields::Fields;
+use crate::input::profile;
 use crate::local::{Desk, Local, embedded_desk, runtime, signature};
 use crate::output::Out;
 use crate::settings::SIGNATURE;
@@ -23,7 +24,8 @@ pub(crate) fn run(args: &args::Run, out: &mut Out) -> Result<End, CliError> {
     let fields = Fields::load(&args.fields, out)?;
     let given = args.files.iter().map(|file| Given::read(file, out));
     let given = given.collect::<Result<Vec<_>, _>>()?;
-    let ran = runtime()?.block_on(hand_over(&given, &fields))?;
+    let profile = args.profile.as_deref().map(|path| profile::load(path, out)).transpose()?;
+    let ran = runtime()?.block_on(hand_over(&given, &fields, profile.as_ref()))?;
     let done = ran.iter().all(RunSummary::is_done);
 
     if args.json {
@@ -45,8 +47,12 @@ pub(crate) fn run(args: &args::Run, out: &mut Out) -> Result<End, CliError> {
 }
 
 /// All of them in front of one Desk. What is remembered of a customer is remembered until the end.
-async fn hand_over(given: &[Given], fields: &Fields) -> Result<Vec<RunSummary>, CliError> {
-    let (emulator, desk) = embedded_desk(fields).await?;
+async fn hand_over(
+    given: &[Given],
+    fields: &Fields,
+    profile: Option<&Profile>,
+) -> Result<Vec<RunSummary>, CliError> {
+    let (emulator, desk) = embedded_desk(fields, profile).await?;
     let mut stacks: Vec<(&AppId, Local)> = Vec::new();
     let mut ran = Vec::new();
 

@@ -20,6 +20,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use desk_emulator::Profile;
 use http::{HeaderMap, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -29,6 +30,7 @@ use crate::args;
 use crate::commands::serve::greeting::greet;
 use crate::error::{CliError, End};
 use crate::input::fields::Fields;
+use crate::input::profile;
 use crate::local::{Desk, Local, embedded_desk, runtime};
 use crate::output::Out;
 use crate::page::{self, Embedded, Page};
@@ -41,13 +43,21 @@ const LOOK: Duration = Duration::from_millis(500);
 
 pub(crate) fn serve(args: &args::Serve, out: &mut Out) -> Result<End, CliError> {
     let fields = Fields::load(&args.fields, out)?;
-    runtime()?.block_on(stay_up(args, fields, out))
+    let profile = args.profile.as_deref().map(|path| profile::load(path, out)).transpose()?;
+    runtime()?.block_on(stay_up(args, fields, profile.as_ref(), out))
 }
 
-async fn stay_up(args: &args::Serve, fields: Fields, out: &mut Out) -> Result<End, CliError> {
+async fn stay_up(
+    args: &args::Serve,
+    fields: Fields,
+    profile: Option<&Profile>,
+    out: &mut Out,
+) -> Result<End, CliError> {
     let (emulator, desk) = match &args.desk_url {
         Some(url) => (None, own_desk(url)?),
-        None => embedded_desk(&fields).await.map(|(emulator, desk)| (Some(emulator), desk))?,
+        None => {
+            embedded_desk(&fields, profile).await.map(|(emulator, desk)| (Some(emulator), desk))?
+        }
     };
     let local = Arc::new(Local::new(&desk, &fields, &args.app_id)?);
     let listener = listen(args.port).await?;

@@ -1,0 +1,40 @@
+//! The end of the test ticket, and what becomes of a change that comes after it.
+
+use desk_emulator::{CloseNew, ClosedWrites};
+use serde_json::{Value, json};
+
+use crate::probe::asking::{Asking, checked};
+use crate::probe::stop::Stop;
+
+/// Another priority than any that the ticket had before.
+const PRIORITY: &str = "HIGH";
+
+pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+    asking.begins("closing the test ticket");
+    match asking.ticket.close().await {
+        Ok(()) => asking.found.settings.close_new = Some(CloseNew::Accept),
+        // The answers are worth more than the end: what is left is named beside them.
+        Err(Stop::Refused(..)) => {
+            asking.found.settings.close_new = Some(CloseNew::Refuse);
+            asking.unanswered("closed_writes", "Desk does not close the test ticket");
+            return Ok(());
+        }
+        Err(stop) => return Err(stop),
+    }
+
+    asking.begins("a change of a closed ticket");
+    let name = "change a closed ticket";
+    let body = json!({"priority": PRIORITY});
+    let answer = asking.caller.patch(name, &format!("/tickets/{id}"), body).await?;
+    let answer = checked(name, answer, id)?;
+    let seen = if answer.is_done() {
+        let ticket = asking.view(id).await?;
+        let is_changed = ticket.get("priority").and_then(Value::as_str) == Some(PRIORITY);
+        if is_changed { ClosedWrites::Accept } else { ClosedWrites::Ignore }
+    } else {
+        ClosedWrites::Refuse
+    };
+
+    asking.found.settings.closed_writes = Some(seen);
+    Ok(())
+}

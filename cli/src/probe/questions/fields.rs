@@ -1,0 +1,286 @@
+//! What becomes of field values that are not good. Each question sends one bad value; where it
+//! matters whether the rest of the call is kept, a good one goes with it, and is another one each
+//! time.
+
+use desk_emulator::{Clearing, NestedFields, OptionCase, Reaction, TooLong, ValueUnit};
+use serde_json::{Value, json};
+
+use crate::probe::asking::{Asking, Written, checked, value};
+use crate::probe::known::{Dropdown, KnownFields};
+use crate::probe::questions::spelling;
+use crate::probe::stop::Stop;
+
+/// A legal key that nobody defined.
+const NO_KEY: &str = "desk-handoff-probe";
+/// No integer, no link, and hardly an option.
+const NO_VALUE: &str = "desk-handoff-probe";
+/// Longer than a key may be.
+const LONG_KEY: &str = "desk-handoff-probe-key";
+/// What is sent under it.
+const OF_LONG_KEY: &str = "probe of a long key";
+/// Longer than a value may be, whatever is counted.
+const LONG_VALUE: usize = 200;
+/// The most that a value may hold.
+const MOST: usize = 190;
+/// One code point, two UTF-16 units, four bytes.
+const WIDE: &str = "😀";
+/// Too many of it in UTF-16 units and in bytes, but not in code points.
+const TOO_WIDE: usize = 100;
+/// Too many of it in bytes only.
+const WIDE_IN_BYTES: usize = 60;
+
+/// All that is asked here and in [`spelling`].
+const SETTINGS: [&str; 14] = [
+    "nested_fields",
+    "unknown_key",
+    "wrong_value",
+    "bad_option",
+    "option_case",
+    "long_key",
+    "long_value",
+    "value_unit",
+    "empty_value",
+    "null_value",
+    "repeated_write",
+    "normalise_integers",
+    "normalise_links",
+    "trim",
+];
+
+pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+    let mut why = "it takes a fields document (--fields) with a text field";
+    if asking.fields.text.is_some() {
+        spelling::ask(asking, id).await?;
+        why = "Desk does not store plain values in the fields of this document: is each defined \
+               there, with the same type?";
+    }
+    if let Some(text) = asking.fields.text.clone() {
+        nested(asking, id, &text).await?;
+        reactions(asking, id, &text).await?;
+        long_value(asking, id, &text).await?;
+        unit(asking, id, &text).await?;
+        empty(asking, id, &text).await?;
+        case_null_and_long_key(asking, id).await?;
+        why = "there is no field of this type in the document and in Desk";
+    }
+
+    let answered = asking.found.settings.entries();
+    for setting in SETTINGS {
+        if !answered.contains_key(setting) && !asking.found.unanswered.contains_key(setting) {
+            asking.unanswered(setting, why);
+        }
+    }
+    Ok(())
+}
+
+async fn nested(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
+    asking.begins("fields as an object");
+    let name = "write fields as an object";
+    let sent = "probe as an object";
+    let body = json!({"customFields": {text: sent}});
+    let answer = asking.caller.patch(name, &format!("/tickets/{id}/custom_fields"), body).await?;
+    let answer = checked(name, answer, id)?;
+
+    let seen = match asking.written(answer, id).await? {
+        Written::Refused => NestedFields::Refuse,
+        Written::Taken(ticket) if value(&ticket, text).as_deref() == Some(sent) => {
+            NestedFields::Accept
+        }
+        Written::Taken(_) => NestedFields::Ignore,
+    };
+    asking.found.settings.nested_fields = Some(seen);
+    Ok(())
+}
+
+async fn reactions(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
+    asking.begins("an unknown key");
+    let seen = reaction(asking, "write an unknown key", id, NO_KEY, text).await?;
+    asking.found.settings.unknown_key = asking.noted("unknown_key", seen);
+
+    let typed = asking.fields.integer.clone().or_else(|| asking.fields.link.clone());
+    if let Some(key) = typed {
+        asking.begins("a value of the wrong type");
+        let seen = reaction(asking, "write a wrong type", id, &key, text).await?;
+        asking.found.settings.wrong_value = asking.noted("wrong_value", seen);
+    }
+    if let Some(dropdown) = asking.fields.dropdown.clone() {
+        asking.begins("a value that is no option");
+        let seen = reaction(asking, "write no option", id, &dropdown.key, text).await?;
+        asking.found.settings.bad_option = asking.noted("bad_option", seen);
+    }
+    Ok(())
+}
+
+/// A bad value, and beside it a good one that was never sent before.
+async fn reaction(
+    asking: &Asking<'_>,
+    name: &'static str,
+    id: u64,
+    bad: &str,
+    good: &str,
+) -> Result<Result<Reaction, &'static str>, Stop> {
+    let values = json!({bad: NO_VALUE, good: name});
+    let ticket = match asking.write_fields(name, id, values).await? {
+        Written::Refused => return Ok(Ok(Reaction::Refuse)),
+        Written::Taken(ticket) => ticket,
+    };
+
+    let is_stored = value(&ticket, bad).as_deref() == Some(NO_VALUE);
+    let is_rest_kept = value(&ticket, good).as_deref() == Some(name);
+    Ok(match (is_stored, is_rest_kept) {
+        (true, _) => Err("Desk stored the value, which no setting stands for"),
+        (false, true) => Ok(Reaction::Drop),
+        (false, false) => Ok(Reaction::DropAll),
+    })
+}
+
+async fn long_value(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
+    asking.begins("a value that is too long");
+    let long = "x".repeat(LONG_VALUE);
+    let written =
+        asking.write_fields("write a long value", id, json!({text: long.as_str()})).await?;
+    let seen = match &written {
+        Written::Refused => Ok(TooLong::Refuse),
+        Written::Taken(ticket) => match value(ticket, text) {
+            Some(stored) if stored == long => Err("200 characters are stored whole"),
+            Some(stored) if stored == long[..MOST] => Ok(TooLong::Truncate),
+            Some(stored) if stored.starts_with("xx") => Err("it is cut, but not at 190"),
+            Some(_) | None => Ok(TooLong::Drop),
+        },
+    };
+
+    asking.found.settings.long_value = asking.noted("long_value", seen);
+    Ok(())
+}
+
+async fn unit(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
+    if asking.found.settings.long_value.is_none() {
+        asking.unanswered("value_unit", "there is no limit of 190 to count by");
+        return Ok(());
+    }
+    asking.begins("what the 190 counts");
+    let seen = match wide_stored(asking, id, text, TOO_WIDE).await? {
+        Some(TOO_WIDE) => Ok(ValueUnit::CodePoints),
+        Some(cut) if cut == MOST / 2 => Ok(ValueUnit::Utf16),
+        Some(cut) if cut == MOST / 4 => Ok(ValueUnit::Bytes),
+        Some(_) => Err("it is cut where none of the known units would cut it"),
+        None => match wide_stored(asking, id, text, WIDE_IN_BYTES).await? {
+            Some(WIDE_IN_BYTES) => Ok(ValueUnit::Utf16),
+            Some(_) | None => Ok(ValueUnit::Bytes),
+        },
+    };
+
+    asking.found.settings.value_unit = asking.noted("value_unit", seen);
+    Ok(())
+}
+
+/// How many of so many wide characters are stored; `None`: the value is refused or left out.
+async fn wide_stored(
+    asking: &Asking<'_>,
+    id: u64,
+    text: &str,
+    count: usize,
+) -> Result<Option<usize>, Stop> {
+    let sent = WIDE.repeat(count);
+    let written = asking.write_fields("write wide characters", id, json!({text: sent})).await?;
+    let Written::Taken(ticket) = written else { return Ok(None) };
+    let stored = value(&ticket, text).filter(|stored| stored.starts_with(WIDE));
+    Ok(stored.map(|stored| stored.chars().count()))
+}
+
+async fn empty(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
+    asking.begins("an empty value");
+    let written = asking.write_fields("write an empty value", id, json!({text: ""})).await?;
+    let seen = match written {
+        Written::Refused => Clearing::Refuse,
+        Written::Taken(ticket) => cleared(&ticket, text),
+    };
+    asking.found.settings.empty_value = Some(seen);
+    Ok(())
+}
+
+/// The field had a value before.
+fn cleared(ticket: &Value, key: &str) -> Clearing {
+    match value(ticket, key).as_deref() {
+        None => Clearing::Remove,
+        Some("") => Clearing::Store,
+        Some(_) => Clearing::Keep,
+    }
+}
+
+/// Three questions of three fields, so that one look at the end answers all. For each: whether Desk
+/// took the call, if it could be made.
+struct Three {
+    case: Option<bool>,
+    null: Option<bool>,
+    long_key: bool,
+}
+
+async fn case_null_and_long_key(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+    asking.begins("another case, null, and a key that is too long");
+    let taken = send_three(asking, id).await?;
+    let is_any = taken.case == Some(true) || taken.null == Some(true) || taken.long_key;
+    // Where all were refused there is nothing to look at.
+    let ticket = if is_any { asking.view(id).await? } else { Value::Null };
+
+    let fields = asking.fields.clone();
+    let case = taken.case.zip(fields.dropdown.as_ref());
+    let null = taken.null.zip(nullable(&fields));
+    let longest = fields.longest_key.as_ref();
+    let is_cut = longest.map(|key| value(&ticket, key).as_deref() == Some(OF_LONG_KEY));
+    let long_key = too_long_key(asking, taken.long_key, is_cut);
+    asking.found.settings.option_case =
+        case.map(|(is_taken, dropdown)| option_case(&ticket, dropdown, is_taken));
+    asking.found.settings.null_value = null.map(|(is_taken, key)| match is_taken {
+        true => cleared(&ticket, key),
+        false => Clearing::Refuse,
+    });
+    asking.found.settings.long_key = asking.noted("long_key", long_key);
+    Ok(())
+}
+
+async fn send_three(asking: &Asking<'_>, id: u64) -> Result<Three, Stop> {
+    let fields = &asking.fields;
+    let (mut case, mut null) = (None, None);
+    if let Some(dropdown) = &fields.dropdown {
+        let values = json!({&dropdown.key: dropdown.swapped});
+        let answer = asking.send_fields("write an option in another case", id, values).await?;
+        case = Some(answer.is_done());
+    }
+    if let Some(key) = nullable(fields) {
+        let answer = asking.send_fields("write null", id, json!({key: null})).await?;
+        null = Some(answer.is_done());
+    }
+
+    let key = fields.longest_key.as_ref().map_or(LONG_KEY.to_owned(), |key| format!("{key}x"));
+    let answer = asking.send_fields("write a long key", id, json!({key: OF_LONG_KEY})).await?;
+    Ok(Three { case, null, long_key: answer.is_done() })
+}
+
+/// A field that holds a good value, and is none of those that the other two are about.
+fn nullable(fields: &KnownFields) -> Option<&String> {
+    fields.link.as_ref().or(fields.integer.as_ref())
+}
+
+fn option_case(ticket: &Value, dropdown: &Dropdown, is_taken: bool) -> OptionCase {
+    let stored = value(ticket, &dropdown.key);
+    let is_same = stored.is_some_and(|stored| stored.eq_ignore_ascii_case(&dropdown.swapped));
+    if is_taken && is_same { OptionCase::Ignore } else { OptionCase::Exact }
+}
+
+/// `is_cut`: whether the value lies under the key's first 20 characters, if those are a key.
+fn too_long_key(
+    asking: &Asking<'_>,
+    is_taken: bool,
+    is_cut: Option<bool>,
+) -> Result<TooLong, &'static str> {
+    let refuses_unknown = asking.found.settings.unknown_key == Some(Reaction::Refuse);
+    match (is_taken, is_cut) {
+        (true, Some(true)) => Ok(TooLong::Truncate),
+        (true, Some(false)) => Ok(TooLong::Drop),
+        (false, Some(_)) => Ok(TooLong::Refuse),
+        (false, None) if !refuses_unknown => Ok(TooLong::Refuse),
+        (true, None) if refuses_unknown => Ok(TooLong::Drop),
+        (_, None) => Err("it takes a text field whose key has 20 characters"),
+    }
+}

@@ -1,0 +1,89 @@
+//! How long a new ticket is hidden from views and from lists. It is looked for at once and twice
+//! later; what is kept is not the time of the look but a time between it and the one before, so that
+//! two runs against one Desk agree.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use crate::probe::asking::Asking;
+use crate::probe::pages::{encoded, first_and_last};
+use crate::probe::stop::Stop;
+use crate::probe::ticket::id;
+
+/// When it is looked for, after the create, and the lag that is kept if it is there then; both in
+/// milliseconds.
+const LOOKS: [(u64, u64); 3] = [(0, 0), (2000, 1500), (5000, 3500)];
+/// A look that takes longer may see what only the next one should: nothing is kept of it.
+const TOO_SLOW: Duration = Duration::from_millis(1400);
+
+const VIEWED: &str = "view the new ticket";
+const LISTED: &str = "list the new ticket";
+const VISIBLE: &str = "visible_after_ms";
+const LISTED_AFTER: &str = "listed_after_ms";
+const SLOW: &str = "Desk answered too slowly to tell";
+
+/// The ticket as it was first seen.
+pub(crate) async fn ask(asking: &mut Asking<'_>, ticket: u64) -> Result<Value, Stop> {
+    asking.begins("how soon the new ticket is shown and listed");
+    let made = Instant::now();
+    let (mut first_seen, mut is_listed) = (None, false);
+
+    for (after, lag) in LOOKS {
+        let due = made + Duration::from_millis(after);
+        sleep_until(due).await;
+        if first_seen.is_none() {
+            first_seen = viewed(asking, ticket).await?;
+            let is_seen = first_seen.is_some();
+            asking.found.settings.visible_after_ms = kept(asking, VISIBLE, is_seen, due, lag);
+        }
+        let Some(seen) = &first_seen else { continue };
+
+        is_listed = listed(asking, seen).await?;
+        asking.found.settings.listed_after_ms = kept(asking, LISTED_AFTER, is_listed, due, lag);
+        if is_listed {
+            break;
+        }
+    }
+
+    if !is_listed {
+        asking.unanswered(LISTED_AFTER, "the test ticket was not listed within 5 seconds");
+    }
+    first_seen.ok_or(Stop::Invisible)
+}
+
+/// The lag, if this look is one to go by.
+fn kept(
+    asking: &mut Asking<'_>,
+    setting: &str,
+    is_seen: bool,
+    due: Instant,
+    lag: u64,
+) -> Option<u64> {
+    let is_slow = due.elapsed() > TOO_SLOW;
+    if is_seen && is_slow {
+        asking.unanswered(setting, SLOW);
+    }
+    (is_seen && !is_slow).then_some(lag)
+}
+
+async fn viewed(asking: &Asking<'_>, ticket: u64) -> Result<Option<Value>, Stop> {
+    let answer = asking.caller.get(VIEWED, &format!("/tickets/{ticket}")).await?;
+    if !answer.is_done() {
+        return Ok(None);
+    }
+    let is_it = id(&answer.body) == Some(ticket);
+    if is_it { Ok(Some(answer.body)) } else { Err(Stop::Nonsense(VIEWED)) }
+}
+
+/// By all filters at once: whichever of them is honoured makes the list shorter.
+async fn listed(asking: &Asking<'_>, ticket: &Value) -> Result<bool, Stop> {
+    let own = |name: &str| encoded(ticket.get(name).and_then(Value::as_str).unwrap_or_default());
+    let (user, channel, state) = (encoded(asking.user), own("channelUrl"), own("status2"));
+    let path = format!("/tickets?sendbird_id={user}&channel_url={channel}&status2={state}");
+    let is_it = |shown: &Value| id(shown) == id(ticket);
+    let found = first_and_last(asking.caller, LISTED, &path, is_it).await?;
+
+    Ok(found.iter().any(is_it))
+}

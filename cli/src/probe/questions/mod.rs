@@ -1,0 +1,40 @@
+//! The questions, in the order in which they cost least: each leaves the ticket so that the next can
+//! be asked. One file for each part of Desk that is asked about.
+
+mod before;
+mod closed;
+mod fields;
+mod lag;
+mod lists;
+mod spelling;
+mod team;
+mod writes;
+
+use desk_emulator::RateHeaders;
+
+pub(crate) use self::lists::ASKED;
+
+use crate::probe::asking::Asking;
+use crate::probe::stop::Stop;
+
+/// Asks everything, and closes the test ticket.
+pub(crate) async fn ask_all(asking: &mut Asking<'_>) -> Result<(), Stop> {
+    let customer = before::customer(asking).await?;
+    before::leftovers(asking).await?;
+    before::existing_customer(asking, customer).await?;
+    let team = team::a_team(asking).await?;
+
+    let id = before::create(asking, customer).await?;
+    let ticket = lag::ask(asking, id).await?;
+    lists::ask(asking, &ticket).await?;
+    writes::ask(asking, id).await?;
+    team::ask(asking, id, team.as_deref()).await?;
+    fields::ask(asking, id).await?;
+    closed::ask(asking, id).await?;
+
+    let headers = asking.caller.has_rate_headers();
+    asking.found.settings.rate_headers =
+        Some(if headers { RateHeaders::Present } else { RateHeaders::Absent });
+    asking.found.refusals = asking.caller.refusals();
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Changes of the ticket itself: what they are answered with, and what becomes of a related channel
+//! that is nobody's. A channel of another customer is never named: the ticket would show it.
+
+use desk_emulator::{StrangeRelated, WriteAnswer};
+use serde_json::{Value, json};
+
+use crate::probe::asking::{Asking, Written, checked};
+use crate::probe::stop::Stop;
+
+/// What the priority is set to. A new ticket has another one.
+const PRIORITY: &str = "LOW";
+/// A channel that does not exist.
+const NO_CHANNEL: &str = "desk-handoff-probe-no-channel";
+
+pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+    write_answer(asking, id).await?;
+    strange_related(asking, id).await
+}
+
+async fn write_answer(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+    asking.begins("what a change is answered with");
+    let name = "set the priority";
+    let body = json!({"priority": PRIORITY});
+    let answer = asking.caller.patch(name, &format!("/tickets/{id}"), body).await?;
+    let answer = checked(name, answer, id)?;
+    if !answer.is_done() {
+        asking.unanswered("write_answer", "Desk refuses a change of the priority");
+        return Ok(());
+    }
+
+    let shows_priority = has_priority(&answer.body);
+    let seen = if answer.body.is_null() {
+        Some(WriteAnswer::Empty)
+    } else if answer.body.get("customFields").is_none() {
+        Some(WriteAnswer::WithoutFields)
+    } else if shows_priority {
+        Some(WriteAnswer::Full)
+    } else if has_priority(&asking.view(id).await?) {
+        Some(WriteAnswer::Stale)
+    } else {
+        None
+    };
+    asking.found.settings.write_answer = seen;
+    if seen.is_none() {
+        asking.unanswered(
+            "write_answer",
+            "Desk takes a change of the priority and keeps the old one",
+        );
+    }
+    Ok(())
+}
+
+fn has_priority(ticket: &Value) -> bool {
+    ticket.get("priority").and_then(Value::as_str) == Some(PRIORITY)
+}
+
+async fn strange_related(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+    asking.begins("a related channel that does not exist");
+    let name = "relate an unknown channel";
+    let body = json!({"relatedChannelUrls": NO_CHANNEL});
+    let answer = asking.caller.patch(name, &format!("/tickets/{id}"), body).await?;
+    let answer = checked(name, answer, id)?;
+
+    let seen = match asking.written(answer, id).await? {
+        Written::Refused => StrangeRelated::Refuse,
+        Written::Taken(ticket) if shows_channel(&ticket) => StrangeRelated::Take,
+        Written::Taken(_) => StrangeRelated::Drop,
+    };
+    asking.found.settings.strange_related = Some(seen);
+    Ok(())
+}
+
+/// The property is a JSON text, or what that text would hold.
+fn shows_channel(ticket: &Value) -> bool {
+    ticket.get("relatedChannels").is_some_and(|related| related.to_string().contains(NO_CHANNEL))
+}

@@ -1,0 +1,295 @@
+//! Whatever goes wrong at whichever call: the probe ends, says why, closes its ticket or names it,
+//! and leaves no second one; the next run closes what a killed one left.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use desk_emulator::{Behaviour, CloseNew, Emulator, Profile, UnknownGroup, WriteAnswer};
+use desk_handoff::desk::transport::TransportError;
+use http::Response;
+use tokio::sync::Notify;
+
+use crate::probe::Ended;
+use crate::probe::caller::MOST_CALLS;
+use crate::probe::stop::Stop;
+use crate::probe::tests::world::{
+    Carried, Ran, Spoil, Spoilt, TOKEN, desk, probe, probe_until, test_tickets, virtually,
+};
+use crate::probe::ticket::Left;
+
+/// More calls than any of these runs makes.
+const CALLS: u32 = 58;
+/// Longer than any of them may take: every call with its time-out, tried again.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Unreachable,
+    LateBefore,
+    LateAfter,
+    CutBefore,
+    CutAfter,
+    Status(u16),
+    FailedAfter,
+    EmptyBody,
+    Html,
+    OtherTicket,
+}
+
+const FAULTS: [Fault; 15] = [
+    Fault::Unreachable,
+    Fault::LateBefore,
+    Fault::LateAfter,
+    Fault::CutBefore,
+    Fault::CutAfter,
+    Fault::Status(307),
+    Fault::Status(401),
+    Fault::Status(408),
+    Fault::Status(429),
+    Fault::Status(500),
+    Fault::Status(503),
+    Fault::FailedAfter,
+    Fault::EmptyBody,
+    Fault::Html,
+    Fault::OtherTicket,
+];
+
+impl Fault {
+    fn strike(self, call: &Carried<'_>) -> Spoilt {
+        let done = match self {
+            Self::LateAfter
+            | Self::CutAfter
+            | Self::FailedAfter
+            | Self::EmptyBody
+            | Self::Html
+            | Self::OtherTicket => Some(call.carry()),
+            Self::Unreachable | Self::LateBefore | Self::CutBefore | Self::Status(_) => None,
+        };
+        match self {
+            Self::Unreachable => Spoilt::Error(TransportError::Unreachable),
+            Self::LateBefore | Self::LateAfter => Spoilt::Late,
+            Self::CutBefore | Self::CutAfter => Spoilt::Error(TransportError::Interrupted),
+            Self::Status(status) => Spoilt::Answer(answer(status, "")),
+            Self::FailedAfter => Spoilt::Answer(answer(500, "")),
+            Self::EmptyBody => Spoilt::Answer(answer(done.unwrap().status().as_u16(), "")),
+            Self::Html => Spoilt::Answer(answer(200, "<html>")),
+            Self::OtherTicket => Spoilt::Answer(answer(200, r#"{"id": 7, "channelName": "x"}"#)),
+        }
+    }
+}
+
+fn answer(status: u16, body: &str) -> Response<Vec<u8>> {
+    Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap()
+}
+
+/// Desks of which the runs differ: the test ticket is made by the first create or by the second, is
+/// seen at once or late, and is shown by answers or not.
+fn desks() -> [Behaviour; 2] {
+    let other = Behaviour {
+        unknown_group: UnknownGroup::Ignore,
+        visible_after: Duration::from_millis(1500),
+        listed_after: Duration::from_millis(3500),
+        write_answer: WriteAnswer::Empty,
+        ..Behaviour::default()
+    };
+    [Behaviour::default(), other]
+}
+
+/// What a run that ended leaves is what it says, and the next run leaves nothing open.
+async fn check(desk: &Arc<Emulator>, ran: &Ran, what: &str) {
+    let (open, all) = test_tickets(desk);
+    assert!(all <= 1 && ran.took <= LONGEST, "{what}: {all} tickets, {:?}", ran.took);
+    assert!(desk.requests().len() <= MOST_CALLS as usize, "{what}");
+    let left = match &ran.result {
+        Ok(found) => found.left,
+        Err(ended) => ended.left,
+    };
+    match left {
+        Left::Nothing => assert_eq!((open, all), (0, 0), "{what}"),
+        Left::Closed(_) => assert_eq!((open, all), (0, 1), "{what}"),
+        Left::Open(id) => {
+            // The answer to the close may be what is lost.
+            assert!(open <= 1 && all == 1 && desk.ticket(id).is_some(), "{what}");
+        }
+        Left::InDoubt => assert!(open <= 1, "{what}"),
+    }
+    if let Err(ended) = &ran.result {
+        let said = ended.to_string();
+        assert!(said.len() > 30 && said.contains("test ticket") && !said.contains(TOKEN), "{said}");
+    }
+
+    if open > 0 {
+        clean_run(desk, what).await;
+    }
+}
+
+async fn clean_run(desk: &Arc<Emulator>, what: &str) {
+    let again = probe(desk, Box::new(|_, _| None)).await;
+    assert!(again.result.is_ok(), "{what}: {:?}", again.result);
+    assert_eq!(test_tickets(desk).0, 0, "{what}");
+}
+
+/// This fault at the calls that `strikes` says.
+fn spoil(fault: Fault, strikes: impl Fn(u32) -> bool + Send + Sync + 'static) -> Box<Spoil> {
+    Box::new(move |number, call| strikes(number).then(|| fault.strike(call)))
+}
+
+#[test]
+fn one_fault_at_any_call() {
+    for behaviour in desks() {
+        let clean = virtually(probe(&desk(behaviour.clone()), Box::new(|_, _| None)));
+        let clean = clean.result.unwrap();
+        for fault in FAULTS {
+            for at in 1..=clean.calls {
+                let desk = desk(behaviour.clone());
+                let what = format!("{fault:?} at call {at}");
+                virtually(async {
+                    let ran = probe(&desk, spoil(fault, move |number| number == at)).await;
+                    check(&desk, &ran, &what).await;
+                    // An empty answer is what some Desks give: here it is no fault to be known.
+                    if let Ok(found) = ran.result
+                        && fault != Fault::EmptyBody
+                    {
+                        says_nothing_else(&found.profile, &clean.profile, &what);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// What a fault hides is not answered; nothing else is said in its place.
+fn says_nothing_else(profile: &Profile, clean: &Profile, what: &str) {
+    let (said, clean) = (profile.settings.entries(), clean.settings.entries());
+    for (name, answer) in &said {
+        assert_eq!(clean.get(name), Some(answer), "{what}: {name}");
+    }
+    for name in clean.keys().filter(|name| !said.contains_key(*name)) {
+        assert!(profile.unanswered.contains_key(name), "{what}: {name} is passed over");
+    }
+}
+
+#[test]
+fn every_call_fails_from_one_on() {
+    for behaviour in desks() {
+        for fault in FAULTS {
+            for at in (1..CALLS).step_by(3) {
+                let desk = desk(behaviour.clone());
+                let what = format!("{fault:?} from call {at} on");
+                virtually(async {
+                    let ran = probe(&desk, spoil(fault, move |number| number >= at)).await;
+                    check(&desk, &ran, &what).await;
+                });
+            }
+        }
+    }
+}
+
+/// Ctrl-C while a call is under way, which Desk may have carried out.
+#[test]
+fn interrupted_run_closes_its_ticket() {
+    for (behaviour, is_carried) in
+        desks().into_iter().flat_map(|desk| [(desk.clone(), true), (desk, false)])
+    {
+        for at in 1..CALLS {
+            let desk = desk(behaviour.clone());
+            let what = format!("interrupted at call {at}, carried: {is_carried}");
+            virtually(async {
+                let ran = interrupted_at(&desk, at, is_carried).await;
+                check(&desk, &ran, &what).await;
+                if let Err(ended) = ran.result {
+                    assert_eq!(ended.stop, Stop::Interrupted, "{what}");
+                    let is_clean = matches!(ended.left, Left::Nothing | Left::Closed(_));
+                    assert!(is_clean || ended.left == Left::InDoubt, "{what}: {ended}");
+                }
+            });
+        }
+    }
+}
+
+async fn interrupted_at(desk: &Arc<Emulator>, at: u32, is_carried: bool) -> Ran {
+    let (pressed, once) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let press = Arc::clone(&pressed);
+    let spoil: Box<Spoil> = Box::new(move |number, call| {
+        if number != at || once.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        if is_carried {
+            call.carry();
+        }
+        press.notify_one();
+        Some(Spoilt::Killed)
+    });
+
+    let interrupted = || {
+        let pressed = Arc::clone(&pressed);
+        async move { pressed.notified().await }
+    };
+    probe_until(desk, spoil, interrupted).await
+}
+
+/// Nothing comes after this call, which is carried out.
+fn killed(at: u32) -> Box<Spoil> {
+    Box::new(move |number, call| (number == at).then(|| call.carry()).map(|_| Spoilt::Killed))
+}
+
+/// No Ctrl-C, no clean-up: the machine is gone. The next run finds the ticket by its title.
+#[test]
+fn killed_run_is_cleaned_up_by_the_next() {
+    for behaviour in desks() {
+        for at in 1..CALLS {
+            let desk = desk(behaviour.clone());
+            let what = format!("killed at call {at}");
+            virtually(async {
+                let run = tokio::time::timeout(LONGEST, probe(&desk, killed(at))).await;
+                let (open, all) = test_tickets(&desk);
+                assert!(open <= 1 && all <= 1, "{what}");
+                if run.is_err() {
+                    clean_run(&desk, &what).await;
+                }
+            });
+        }
+    }
+}
+
+/// A ticket that Desk does not close is named, and no second one is made beside it.
+#[test]
+fn ticket_that_cannot_be_closed_stays_alone() {
+    let desk = desk(Behaviour { close_new: CloseNew::Refuse, ..Behaviour::default() });
+    // In one virtual time: a ticket is listed by the clock that it was made by.
+    let (first, second) = virtually(async {
+        let first = probe(&desk, Box::new(|_, _| None)).await;
+        (first.result.unwrap(), probe(&desk, Box::new(|_, _| None)).await.result.unwrap_err())
+    });
+    let Left::Open(id) = first.left else { panic!("{:?}", first.left) };
+
+    assert_eq!(second, Ended { stop: Stop::Leftover(id), left: Left::Nothing });
+    assert_eq!(test_tickets(&desk), (1, 1));
+}
+
+/// A second Ctrl-C does not wait for the clean-up, and the ticket is named.
+#[test]
+fn second_interrupt_names_the_ticket() {
+    let desk = desk(Behaviour::default());
+    let never: Box<Spoil> = Box::new(|number, _| (number >= 20).then_some(Spoilt::Killed));
+    let ran = virtually(probe_until(&desk, never, || tokio::time::sleep(Duration::from_secs(60))));
+
+    let Err(Ended { stop: Stop::Interrupted, left: left @ Left::Open(id) }) = ran.result else {
+        panic!("{:?}", ran.result)
+    };
+    assert!(left.to_string().contains(&id.to_string()));
+}
+
+#[test]
+fn unknown_user_writes_nothing() {
+    let desk = desk(Behaviour::default());
+    let none: Box<Spoil> = Box::new(|number, _| {
+        (number == 1).then(|| Spoilt::Answer(answer(200, r#"{"count": 0, "results": []}"#)))
+    });
+    let ended = virtually(probe(&desk, none)).result.unwrap_err();
+
+    assert_eq!(ended, Ended { stop: Stop::NoCustomer, left: Left::Nothing });
+    assert_eq!(desk.requests().len(), 0);
+}

@@ -1,0 +1,187 @@
+//! The profile names what the Desk is set to: every setting alone, and a thousand combinations. A
+//! Desk that is made after the profile is seen as the same.
+
+use std::time::Duration;
+
+use desk_emulator::{
+    Behaviour, ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm,
+    ExistingCustomer, NestedFields, OptionCase, Profile, RateHeaders, Reaction, RepeatedWrite,
+    Settings, StrangeRelated, TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
+};
+
+use crate::probe::caller::MOST_CALLS;
+use crate::probe::questions::ASKED;
+use crate::probe::tests::world::{SEEDED, desk, probe, test_tickets, virtually};
+use crate::probe::ticket::Left;
+
+/// One way of one setting.
+type Way = Box<dyn Fn(&mut Behaviour)>;
+
+/// All the ways of one setting.
+macro_rules! ways {
+    ($name:ident: $($way:expr),+) => {
+        vec![$(Box::new(|behaviour: &mut Behaviour| behaviour.$name = $way) as Way),+]
+    };
+}
+
+/// Every setting with every way that it can take.
+fn settings() -> Vec<Vec<Way>> {
+    use Clearing::{Keep, Remove, Store};
+    use Reaction::{Drop, DropAll};
+
+    let mut all = vec![
+        ways!(nested_fields: NestedFields::Accept, NestedFields::Refuse, NestedFields::Ignore),
+        ways!(unknown_key: Drop, DropAll, Reaction::Refuse),
+        ways!(wrong_value: Drop, DropAll, Reaction::Refuse),
+        ways!(bad_option: Drop, DropAll, Reaction::Refuse),
+        ways!(option_case: OptionCase::Exact, OptionCase::Ignore),
+        ways!(long_key: TooLong::Refuse, TooLong::Drop, TooLong::Truncate),
+        ways!(long_value: TooLong::Refuse, TooLong::Drop, TooLong::Truncate),
+        ways!(value_unit: ValueUnit::Utf16, ValueUnit::Bytes, ValueUnit::CodePoints),
+        ways!(empty_value: Store, Remove, Keep, Clearing::Refuse),
+        ways!(null_value: Store, Remove, Keep, Clearing::Refuse),
+        ways!(repeated_write: RepeatedWrite::Accept, RepeatedWrite::Refuse),
+        ways!(normalise_integers: true, false),
+        ways!(normalise_links: true, false),
+        ways!(trim: true, false),
+        ways!(channel_match: ChannelMatch::Exact, ChannelMatch::Beginning),
+        ways!(newest_first: true, false),
+        ways!(lists_show_fields: true, false),
+        ways!(lists_count: true, false),
+        ways!(largest_page: 500, 4, 2),
+        ways!(write_answer: WriteAnswer::Full, WriteAnswer::WithoutFields),
+        ways!(write_answer: WriteAnswer::Empty, WriteAnswer::Stale),
+        ways!(create_status: 200, 201),
+        ways!(strange_related: StrangeRelated::Take, StrangeRelated::Drop, StrangeRelated::Refuse),
+        ways!(unknown_group: UnknownGroup::Refuse, UnknownGroup::Ignore),
+        ways!(transfer: Transfer::PendingOnly, Transfer::AllOpen),
+        ways!(transfer_unknown: UnknownGroup::Refuse, UnknownGroup::Ignore),
+        ways!(transfer_default: DefaultTeam::Refuse, DefaultTeam::Accept),
+        ways!(existing_customer: ExistingCustomer::Return, ExistingCustomer::Refuse),
+        ways!(close_new: CloseNew::Accept, CloseNew::Accept, CloseNew::Refuse),
+        ways!(closed_writes: ClosedWrites::Refuse, ClosedWrites::Accept, ClosedWrites::Ignore),
+        ways!(missing_status: 404, 400, 410),
+        ways!(error_form: ErrorForm::CodeAndDetail, ErrorForm::Detail, ErrorForm::ByProperty),
+        ways!(rate_headers: RateHeaders::Absent, RateHeaders::Present),
+        ways!(visible_after: Duration::ZERO, lag(1500), lag(3500)),
+        ways!(listed_after: Duration::ZERO, lag(1500), lag(3500)),
+    ];
+    all.extend(ASKED.into_iter().map(ignored));
+    all
+}
+
+fn lag(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn ignored(parameter: &'static str) -> Vec<Way> {
+    let ignore = move |behaviour: &mut Behaviour| {
+        behaviour.ignored_parameters.insert(parameter.to_owned());
+    };
+    vec![Box::new(|_| {}), Box::new(ignore)]
+}
+
+/// What can be seen of it: what another setting hides is left out.
+fn visible(behaviour: &Behaviour) -> Settings {
+    let mut settings = Settings::of(behaviour, &ASKED);
+    if settings.largest_page.is_some_and(|largest| largest > SEEDED) {
+        settings.largest_page = None;
+    }
+    if !settings.filters["channel_url"] {
+        settings.channel_match = None;
+    }
+    if behaviour.close_new == CloseNew::Refuse {
+        settings.closed_writes = None;
+    }
+    if !can_be_listed(behaviour) {
+        (settings.listed_after_ms, settings.channel_match) = (None, None);
+    }
+    settings
+}
+
+/// Whether any list leads to a new ticket: by a filter, or because it stands on a page that is shown.
+fn can_be_listed(behaviour: &Behaviour) -> bool {
+    let honoured = |name: &&str| !behaviour.ignored_parameters.contains(*name);
+    let is_on_first = behaviour.newest_first || behaviour.largest_page > SEEDED;
+    is_on_first || ["channel_url", "sendbird_id", "status2", "offset"].iter().any(honoured)
+}
+
+/// What the probe says of a Desk of this behaviour, with how many calls.
+fn seen(behaviour: Behaviour) -> (Profile, u32) {
+    virtually(async {
+        let is_closed = behaviour.close_new == CloseNew::Accept;
+        let desk = desk(behaviour);
+        let ran = probe(&desk, Box::new(|_, _| None)).await;
+        let found = ran.result.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert!(ran.took <= Duration::from_secs(30) && found.calls <= MOST_CALLS, "{:?}", ran.took);
+        assert_eq!(matches!(found.left, Left::Closed(_)), is_closed, "{:?}", found.left);
+        assert_eq!(test_tickets(&desk), (usize::from(!is_closed), 1));
+        assert_eq!(desk.unknown_requests(), Vec::<String>::new());
+
+        (found.profile, found.calls)
+    })
+}
+
+#[track_caller]
+fn judge(behaviour: &Behaviour) -> u32 {
+    let (profile, calls) = seen(behaviour.clone());
+    assert_eq!(profile.settings, visible(behaviour), "{behaviour:#?}\n{:#?}", profile.unanswered);
+
+    let mut again = Behaviour::default();
+    profile.apply(&mut again);
+    assert_eq!(seen(again).0, profile, "{behaviour:#?}");
+    calls
+}
+
+#[test]
+fn every_setting_alone_is_seen() {
+    let mut most = 0;
+    for ways in settings() {
+        for way in ways {
+            let mut behaviour = Behaviour::default();
+            way(&mut behaviour);
+            most = most.max(judge(&behaviour));
+        }
+    }
+    println!("at most {most} calls");
+}
+
+/// A generator of its own, so that a failure can be had again. PROBE_COMBINATIONS asks for more.
+#[test]
+fn a_thousand_combinations_are_seen() {
+    let (settings, mut state, mut most) = (settings(), 0x9e37_79b9_7f4a_7c15_u64, 0);
+    let asked = std::env::var("PROBE_COMBINATIONS").ok().and_then(|many| many.parse().ok());
+    for _ in 0..asked.unwrap_or(1000) {
+        let mut behaviour = Behaviour::default();
+        for ways in &settings {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let chosen = usize::try_from(state >> 33).unwrap() % ways.len();
+            ways[chosen](&mut behaviour);
+        }
+        most = most.max(judge(&behaviour));
+    }
+    println!("at most {most} calls");
+}
+
+/// Of a Desk as the project takes it to be, with the fewest calls.
+#[test]
+fn usual_desk_takes_fewer_calls() {
+    let (profile, calls) = seen(Behaviour::default());
+    assert_eq!(profile.unanswered.keys().collect::<Vec<_>>(), ["largest_page"]);
+    assert_eq!(calls, 42);
+}
+
+/// What no question sees changes nothing of the profile.
+#[test]
+fn unseen_settings_are_listed_and_unseen() {
+    let unseen: Vec<&str> = Profile::UNSEEN.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(unseen, ["any_chat_user", "extra_field", "rate_limit", "visible_after_lookups"]);
+    let other = Behaviour {
+        any_chat_user: false,
+        extra_field: Reaction::Refuse,
+        rate_limit: Some(5),
+        ..Behaviour::default()
+    };
+
+    assert_eq!(seen(other).0, seen(Behaviour::default()).0);
+}
