@@ -19,6 +19,8 @@ RUNS ?= 100000
 # How many worlds `make simulate` plays, and from which seed on.
 SEEDS ?= 20000
 FIRST ?= 0
+# What `cargo handoff probe --output` wrote, for worlds of a Desk that behaves so.
+PROFILE ?=
 
 # The tests find the Runtime Interface Emulator and moto here, and `aws` beside it.
 export DESK_HANDOFF_VENV := $(AWS)
@@ -70,8 +72,9 @@ screenshots: $(PAGE)/installed ## Take the pictures of README anew
 	cargo build --locked --quiet --package desk-handoff-cli
 	$(PAGE)/bin/python tests/page/figures.py docs/pictures
 
-simulate: ## Play and judge SEEDS=n worlds from the seed FIRST=n on: handoffs, crashes, faults, humans
-	cargo run --locked --quiet --profile simulate --package desk-handoff-simulate --bin simulate -- $(SEEDS) $(FIRST)
+simulate: ## Play and judge SEEDS=n worlds from the seed FIRST=n on; PROFILE=file plays the Desk that was probed
+	DESK_PROFILE="$(PROFILE)" cargo run --locked --quiet --profile simulate --package desk-handoff-simulate \
+	    --bin simulate -- $(SEEDS) $(FIRST)
 
 simulate-planted: ## Plant one defect after the other and see that the judge finds it (half an hour); ONLY=name for one
 	$(PYTHON) simulate/planted.py $(ONLY)

@@ -5,6 +5,7 @@
 //! and its answer is lost"), so that a scenario keeps its meaning when the code makes its calls in
 //! another way.
 
+use desk_emulator::Profile;
 use desk_handoff_judge::history::PRIORITY;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,6 +61,9 @@ pub struct Habits {
     pub normalises: bool,
     /// How many closed tickets each customer has already.
     pub closed_before: u32,
+    /// What `cargo handoff probe` saw of a Desk: it goes before all of the above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 impl Default for Habits {
@@ -75,6 +79,7 @@ impl Default for Habits {
             refuses_unknown: false,
             normalises: true,
             closed_before: 0,
+            profile: None,
         }
     }
 }
@@ -408,6 +413,7 @@ fn habits(rng: &mut fastrand::Rng) -> Habits {
         refuses_unknown: seldom(rng),
         normalises: rng.bool(),
         closed_before: if rng.u8(0..40) == 0 { 130 } else { 0 },
+        profile: None,
     }
 }
 

@@ -686,7 +686,7 @@ fn setup(scenario: &Scenario) -> Setup {
         Some(FieldDefinition::new(field["key"].as_str()?, kind))
     };
 
-    Setup {
+    let mut setup = Setup {
         desk_token: FIRST_TOKEN.to_owned(),
         fields: fields.filter_map(definition).collect(),
         behaviour: Behaviour {
@@ -717,7 +717,12 @@ fn setup(scenario: &Scenario) -> Setup {
             ..Behaviour::default()
         },
         ..Setup::default()
+    };
+    if let Some(profile) = &scenario.desk.profile {
+        profile.apply(&mut setup.behaviour);
     }
+
+    setup
 }
 
 pub(crate) fn user_id(user: u8) -> String {

@@ -1,7 +1,8 @@
 //! `simulate SEEDS [FIRST]`: plays so many worlds, prints one line, and for a world that breaks a
 //! promise the smallest scenario that still does. `simulate - < SCENARIO` plays that one and prints
 //! what happened in it; `simulate SEEDS FIRST stop` ends with the first world that breaks one, as
-//! is enough where a defect was planted.
+//! is enough where a defect was planted. With `DESK_PROFILE=FILE`, of `cargo handoff probe`, Desk
+//! behaves like the one that was probed.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -10,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use desk_emulator::{Profile, ProfileError};
 use desk_handoff_simulate::run::play;
-use desk_handoff_simulate::scenario::{generate, shrink};
+use desk_handoff_simulate::scenario::{Scenario, generate, shrink};
 
 #[derive(Default)]
 struct Totals {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         return tell();
     }
 
+    let Ok(profile) = profile() else { return ExitCode::from(2) };
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
     let (seeds, first) = (numbers.next().unwrap_or(1_000), numbers.next().unwrap_or(0));
     let stops = std::env::args().nth(3).is_some_and(|word| word == "stop");
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
                     if seed >= first + seeds {
                         return;
                     }
-                    let is_broken = add(seed, &totals);
+                    let is_broken = add(world(seed, profile.as_ref()), &totals);
                     if is_broken && stops {
                         next.fetch_add(seeds, Ordering::Relaxed);
                     }
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
     });
 
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
-    show(&totals, began.elapsed().as_secs_f64())
+    show(&totals, profile.as_ref(), began.elapsed().as_secs_f64())
 }
 
 /// Plays the scenario on the input and prints its history.
@@ -73,9 +76,33 @@ fn tell() -> ExitCode {
     if is_written && played.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// The profile that is asked for, if one is. One that cannot be read ends the program: worlds of
+/// another Desk would prove nothing.
+fn profile() -> Result<Option<Profile>, ProfileError> {
+    let Some(path) = std::env::var_os("DESK_PROFILE").filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let profile = Profile::parse(&text);
+    if let Err(error) = &profile {
+        let _ = writeln!(std::io::stderr().lock(), "DESK_PROFILE is not usable: {error}");
+    }
+    profile.map(Some)
+}
+
+fn world(seed: u64, profile: Option<&Profile>) -> Scenario {
+    let mut scenario = generate(seed);
+    scenario.desk.profile = profile.cloned();
+    // The judge must know how long a ticket may be hidden from lists.
+    let lag = profile.and_then(|profile| profile.settings.listed_after_ms);
+    scenario.desk.listed_after = lag.map_or(scenario.desk.listed_after, |lag| lag.div_ceil(1000));
+    scenario
+}
+
 /// Plays one world; says whether it breaks a promise.
-fn add(seed: u64, totals: &Mutex<Totals>) -> bool {
-    let played = play(&generate(seed));
+fn add(scenario: Scenario, totals: &Mutex<Totals>) -> bool {
+    let seed = scenario.seed;
+    let played = play(&scenario);
     let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
     totals.schedules += 1;
     totals.handoffs += played.handoffs;
@@ -92,7 +119,7 @@ fn add(seed: u64, totals: &Mutex<Totals>) -> bool {
     !played.broken.is_empty()
 }
 
-fn show(totals: &Totals, seconds: f64) -> ExitCode {
+fn show(totals: &Totals, profile: Option<&Profile>, seconds: f64) -> ExitCode {
     let mut out = std::io::stdout().lock();
     let crashes = totals.struck.get("crash").copied().unwrap_or(0);
     let faults = totals.struck.iter().filter(|(what, _)| **what != "crash");
@@ -112,7 +139,7 @@ fn show(totals: &Totals, seconds: f64) -> ExitCode {
 
     let mut text = line;
     for (promise, seed) in &totals.failing {
-        let scenario = generate(*seed);
+        let scenario = world(*seed, profile);
         let still =
             |candidate: &_| play(candidate).broken.iter().any(|broken| broken.promise == *promise);
         let small = shrink(scenario, still);
