@@ -149,15 +149,20 @@ def keys_lead_through_the_list(test):
         test.serve.hand_over(handoff(name, {"order-id": name}))
     page = test.open()
     expect(page.locator("#rows tr")).to_have_count(3)
+    expect(page.locator("#live")).to_have_text("Live")
     for key in "jjjkj":
         page.keyboard.press(key)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("conversation c-1")
+    # The script has run.
+    expect(page.locator("#live")).to_have_text("Live")
     page.keyboard.press("r")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Handoff 4")
+    expect(page.locator("#live")).to_have_text("Live")
     page.keyboard.press("g")
     page.keyboard.press("d")
     expect(page.get_by_role("heading", level=1)).to_have_text("Desk")
+    expect(page.locator("#live")).to_have_text("Live")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
@@ -410,6 +415,21 @@ def every_switch_can_be_set(test):
     assert test.serve.hand_over(handoff("c-1", {"order-id": "A-1"})) == 200
 
 
+def the_active_profile_is_shown(test):
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "profile.json"
+        file.write_text('{"version": 1, "settings": {"unknown_key": "refuse", "create_status": 200}}')
+        with Serve("--profile", str(file)) as serve:
+            page = test.page
+            page.goto(serve.url + "/page/desk")
+            expect(page.locator("#profile")).to_contain_text("profile.json")
+            expect(page.locator("#switch-unknown_key")).to_have_value("refuse")
+            expect(page.locator("#switch-create_status")).to_have_value("200")
+            page.goto("about:blank")
+    # They went to the server of this test.
+    test.strangers.clear()
+
+
 def the_fields_file_is_read_again(test):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "fields.json"
@@ -635,7 +655,8 @@ def main(names):
                     assert test.strangers == [], f"requests to others: {test.strangers}"
             except (AssertionError, Error) as error:
                 failed.append(one.__name__)
-                line = next(frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.name == one.__name__)
+                frames = traceback.extract_tb(error.__traceback__)
+                line = next((frame.lineno for frame in frames if frame.name == one.__name__), "its end")
                 print(f"page {one.__name__}: FAILED at line {line}\n{str(error)[:2000]}")
             else:
                 print(f"page {one.__name__}: ok ({time.monotonic() - began:.1f} s)")

@@ -34,7 +34,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 
 /// Lets a request through, or says why not.
 pub(crate) async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
-    let port = page.address.port();
+    let port = page.served.address.port();
     let mut response = match examine(request.method(), request.headers(), port, &page.token) {
         Ok(()) => next.run(request).await,
         Err((status, why)) => {

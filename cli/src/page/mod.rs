@@ -21,7 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 
-pub(crate) use crate::page::world::{Embedded, Page};
+pub(crate) use crate::page::world::{Embedded, Page, Served};
 
 /// The routes of the page; all others are the shipped code's.
 pub(crate) fn routes(page: Arc<Page>) -> Router {

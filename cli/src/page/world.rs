@@ -21,14 +21,21 @@ pub(crate) struct Page {
     pub(crate) local: Arc<Local>,
     /// None if the Desk is somebody's own: there nothing is broken on purpose.
     pub(crate) desk: Option<Embedded>,
-    pub(crate) desk_url: String,
-    pub(crate) app_id: AppId,
-    pub(crate) address: SocketAddr,
+    pub(crate) served: Served,
     /// What the page's own scripts send with every change.
     pub(crate) token: String,
     /// Says when the server ends.
     pub(crate) ends: watch::Receiver<bool>,
     fields: Mutex<Fields>,
+}
+
+/// What is served, and where.
+pub(crate) struct Served {
+    pub(crate) app_id: AppId,
+    pub(crate) address: SocketAddr,
+    pub(crate) desk_url: String,
+    /// The profile by which the embedded Desk behaves, as its file is called.
+    pub(crate) profile: Option<String>,
 }
 
 /// The embedded Desk.
@@ -76,9 +83,7 @@ impl Page {
     pub(crate) fn new(
         local: Arc<Local>,
         desk: Option<Embedded>,
-        desk_url: String,
-        app_id: AppId,
-        address: SocketAddr,
+        served: Served,
         ends: watch::Receiver<bool>,
         fields: Fields,
     ) -> Self {
@@ -95,7 +100,7 @@ impl Page {
         }
         let token = random();
         let fields = Mutex::new(fields);
-        Self { local, desk, desk_url, app_id, address, token, ends, fields }
+        Self { local, desk, served, token, ends, fields }
     }
 
     /// The fields document that holds now, as text.

@@ -30,10 +30,10 @@ use crate::args;
 use crate::commands::serve::greeting::greet;
 use crate::error::{CliError, End};
 use crate::input::fields::Fields;
-use crate::input::profile;
+use crate::input::{file, profile};
 use crate::local::{Desk, Local, embedded_desk, runtime};
 use crate::output::Out;
-use crate::page::{self, Embedded, Page};
+use crate::page::{self, Embedded, Page, Served};
 
 /// API Gateway itself refuses larger bodies; below that, the limit of the shipped code holds.
 const GATEWAY_LIMIT: usize = 10 * 1024 * 1024;
@@ -69,15 +69,13 @@ async fn stay_up(
 
     let ended = watch::Sender::new(false);
     let embedded = emulator.map(|emulator| Embedded::new(Arc::new(emulator)));
-    let page = Page::new(
-        Arc::clone(&local),
-        embedded,
-        desk.url,
-        args.app_id.clone(),
+    let served = Served {
+        app_id: args.app_id.clone(),
         address,
-        ended.subscribe(),
-        fields,
-    );
+        desk_url: desk.url,
+        profile: args.profile.as_deref().map(file::name),
+    };
+    let page = Page::new(Arc::clone(&local), embedded, served, ended.subscribe(), fields);
     let page = Arc::new(page);
     if args.open {
         open_page(address, out);

@@ -23,7 +23,12 @@ pub(crate) async fn show(State(page): State<Arc<Page>>) -> Markup {
             (queue(&page))
         }
         @match &page.desk {
-            Some(desk) => (embedded(desk)),
+            Some(desk) => {
+                @if let Some(profile) = &page.served.profile {
+                    p id="profile" { "Desk behaves as the profile " code { (profile) } " says, but for what is set below." }
+                }
+                (embedded(desk))
+            }
             None => { p { "Desk is your own: what is in it is seen in its dashboard, and nothing is broken there on purpose." } }
         }
     };

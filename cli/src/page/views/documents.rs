@@ -18,7 +18,8 @@ type Here = State<Arc<Page>>;
 pub(crate) async fn about(State(page): Here) -> Json<Value> {
     Json(json!({
         "program": "desk-handoff", "version": env!("CARGO_PKG_VERSION"),
-        "app_id": page.app_id.as_str(), "desk": if page.desk.is_some() { "embedded" } else { "own" },
+        "app_id": page.served.app_id.as_str(), "desk": if page.desk.is_some() { "embedded" } else { "own" },
+        "profile": page.served.profile,
     }))
 }
 

@@ -129,7 +129,7 @@ fn read(page: &Page, body: &str) -> Result<Option<Box<Handoff>>, Vec<(String, St
         json!({"conversation": conversation, "context": context}).to_string()
     });
     let text = around.as_deref().unwrap_or(body);
-    match understand(text.as_bytes(), &page.app_id, None) {
+    match understand(text.as_bytes(), &page.served.app_id, None) {
         Ok(Event::Handoff(handoff)) => Ok(Some(handoff)),
         Ok(Event::Ignored(_)) => Ok(None),
         Err(BadBody::Shape(problems)) => {

@@ -169,7 +169,7 @@ pub(crate) fn curl(page: &Page, path: &str, body: &str) -> String {
     let quoted = body.replace('\'', r"'\''");
     format!(
         "curl -sS http://{}{path} \\\n  -H '{SIGNATURE}: {signature}' \\\n  --data-raw '{quoted}'",
-        page.address
+        page.served.address
     )
 }
 

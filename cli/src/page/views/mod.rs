@@ -75,8 +75,8 @@ pub(crate) fn around(page: &Page, here: &str, title: &str, live: Live, content: 
                 p.said id="said" role="status" aria-live="polite" {}
                 footer {
                     p {
-                        "Version " (env!("CARGO_PKG_VERSION")) ", application " (page.app_id)
-                        ". Desk is " (whose) ", at " code { (page.desk_url) } ". "
+                        "Version " (env!("CARGO_PKG_VERSION")) ", application " (page.served.app_id)
+                        ". Desk is " (whose) ", at " code { (page.served.desk_url) } ". "
                         "Nothing is written to disk. Keys: " kbd { "?" } "."
                     }
                 }
