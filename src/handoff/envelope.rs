@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{Conversation, Form, Handoff, MAX_REMARKS, TicketWish, filled, ticket_id};
-use crate::json_reader::{Reader, present};
+use crate::json_reader::{Reader, join, present};
 
 const CONVERSATION: &str = "data.conversation";
 const AGENT_CONTEXT: &str = "data.conversation.ai_agent_context";
@@ -60,6 +60,8 @@ impl Reader {
             return None;
         }
         remarks.problems.append(&mut problems.problems);
+        let path = join(CONVERSATION, "id");
+        let (id, channel_url) = remarks.told_apart(&path, id, channel_url);
         let channel_type = remarks.optional_identifier(CONVERSATION, parts, "channel_type");
 
         Some(Conversation { id, channel_url, channel_type })

@@ -23,10 +23,6 @@ const RESERVED: [&str; 10] = [
     "event_id",
 ];
 
-/// How the address of a Chat group channel begins; a tool may send it as the id of the
-/// conversation.
-const CHANNEL_PREFIX: &str = "sendbird_group_channel_";
-
 impl Reader {
     pub(super) fn flat(
         &mut self,
@@ -82,17 +78,7 @@ impl Reader {
 
         let id = self.optional_identifier("", body, "conversation_id");
         let channel_url = self.optional_identifier("", body, "channel_url");
-        let (id, channel_url) = match (id, channel_url) {
-            (Some(id), Some(channel)) if id.starts_with(CHANNEL_PREFIX) => {
-                // Two channels for one conversation: which of them is meant nobody can say.
-                if id != channel {
-                    self.report("conversation_id", "is another channel than channel_url");
-                }
-                (None, Some(channel))
-            }
-            (Some(id), None) if id.starts_with(CHANNEL_PREFIX) => (None, Some(id)),
-            names => names,
-        };
+        let (id, channel_url) = self.told_apart("conversation_id", id, channel_url);
 
         (id.is_some() || channel_url.is_some()).then_some(Conversation {
             id,

@@ -25,6 +25,9 @@ use crate::config::AppId;
 use crate::json_reader::{self, ReadError, Reader, join, present};
 use crate::rules::{Priority, TeamKey};
 
+/// How the address of a Chat group channel begins; a sender may put it where the conversation's id
+/// belongs.
+const CHANNEL_PREFIX: &str = "sendbird_group_channel_";
 /// The longest identifier taken, in characters. Sendbird's own are far shorter.
 pub const MAX_ID: usize = 512;
 /// How many parts of an event that could not be read are named in its record.
@@ -282,13 +285,33 @@ impl Reader {
         }
 
         // Read on without a name, so that all problems of the body are reported at once.
-        let conversation = Conversation {
-            id: self.optional_identifier(path, parts, "id"),
-            channel_url: self.optional_identifier(path, parts, "channel_url"),
-            channel_type: self.optional_identifier(path, parts, "channel_type"),
-        };
+        let id = self.optional_identifier(path, parts, "id");
+        let channel_url = self.optional_identifier(path, parts, "channel_url");
+        let (id, channel_url) = self.told_apart(&join(path, "id"), id, channel_url);
+        let channel_type = self.optional_identifier(path, parts, "channel_type");
 
-        is_named.then_some(conversation)
+        is_named.then_some(Conversation { id, channel_url, channel_type })
+    }
+
+    /// The id and the channel of a conversation: a channel that stands at `path`, where the id
+    /// belongs, is the channel.
+    fn told_apart(
+        &mut self,
+        path: &str,
+        id: Option<String>,
+        channel_url: Option<String>,
+    ) -> (Option<String>, Option<String>) {
+        match (id, channel_url) {
+            (Some(id), Some(channel)) if id.starts_with(CHANNEL_PREFIX) => {
+                // Two channels for one conversation: which of them is meant nobody can say.
+                if id != channel {
+                    self.report(path, "is another channel than channel_url");
+                }
+                (None, Some(channel))
+            }
+            (Some(id), None) if id.starts_with(CHANNEL_PREFIX) => (None, Some(id)),
+            names => names,
+        }
     }
 
     /// The context object; a missing one is empty.

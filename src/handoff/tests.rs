@@ -245,6 +245,35 @@ fn channel_may_stand_as_conversation_id() {
 }
 
 #[test]
+fn channel_may_stand_as_id_of_nested_conversation() {
+    let channel = "sendbird_group_channel_1_ab";
+    for names in [json!({"id": channel}), json!({"id": channel, "channel_url": channel})] {
+        let mut body = json!({"conversation": names});
+        body["conversation"]["user_id"] = "u".into();
+        let conversation = handoff(&body).conversation;
+        assert_eq!((conversation.id, conversation.channel_url), (None, Some(channel.to_owned())));
+    }
+
+    let two = json!({"conversation": {"id": channel, "channel_url": "other", "user_id": "u"}});
+    assert_eq!(paths(&two), ["conversation.id"]);
+}
+
+#[test]
+fn channel_may_stand_as_id_of_event() {
+    let mut body = envelope();
+    body["data"]["conversation"]["id"] = "sendbird_group_channel_1_ab".into();
+    let two = handoff(&body);
+    assert_eq!(two.conversation.id, None);
+    assert_eq!(two.conversation.channel_url.as_deref(), Some("channel_1"));
+    assert_eq!(two.remarks, ["data.conversation.id"]);
+
+    body["data"]["conversation"]["channel_url"] = Value::Null;
+    let one = handoff(&body);
+    assert_eq!(one.conversation.id, None);
+    assert_eq!(one.conversation.channel_url.as_deref(), Some("sendbird_group_channel_1_ab"));
+}
+
+#[test]
 fn wrong_reserved_key_is_named() {
     let wrong = json!({
         "conversation_id": {}, "user_id": [], "language": true, "title": 5, "priority": "top", "team": "V I P",
