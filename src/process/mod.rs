@@ -254,12 +254,13 @@ impl<'a> Work<'a> {
 
     async fn carry_out(&mut self) -> Result<Report, ProcessError> {
         for _ in 0..MAX_PLANS {
+            let looked = self.millis_now();
             let mut found = self.look().await?;
             let other_open = std::mem::take(&mut found.other_open);
             let ended = match found.open.take() {
                 Some(ticket) => self.update(ticket).await?,
                 None => match without_ticket(&self.rules.ticket, found.closed.is_some()) {
-                    WithoutTicket::Create => self.create(found).await?,
+                    WithoutTicket::Create => self.create(found, looked).await?,
                     WithoutTicket::Wait => return Err(ProcessError::NotYet),
                     WithoutTicket::Leave => return Ok(self.left(found.closed.as_ref())),
                 },
@@ -311,6 +312,12 @@ impl<'a> Work<'a> {
         // A handoff that names its conversation by the id alone gets the channel that an earlier
         // one named.
         self.handoff.conversation.channel_url.as_deref().or_else(|| self.names.channel())
+    }
+
+    fn millis_now(&self) -> i64 {
+        let now = self.clock.map(|(now, began)| now + began.elapsed());
+        let since = now.and_then(|now| now.duration_since(SystemTime::UNIX_EPOCH).ok());
+        i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
     }
 
     fn seconds_now(&self) -> u64 {

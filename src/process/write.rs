@@ -77,9 +77,14 @@ impl Work<'_> {
         self.keep(known);
     }
 
-    pub(super) async fn create(&mut self, found: Found) -> Result<Ended, ProcessError> {
+    /// Makes a ticket; at `looked`, in milliseconds since 1970, the look began that found none.
+    pub(super) async fn create(
+        &mut self,
+        found: Found,
+        looked: i64,
+    ) -> Result<Ended, ProcessError> {
         // First of all, so that a handoff that has to wait leaves nothing behind in Desk.
-        self.wait_if_one_may_come()?;
+        self.wait_if_one_may_come(looked)?;
         let customer_id = match self.customer.desk_id {
             Some(id) => id,
             None => apply::ensure_customer(self.desk, &self.handoff.user_id).await?,
@@ -287,14 +292,13 @@ impl Work<'_> {
     }
 
     /// Nothing is made while a ticket of ours, or of Desk's own, may be on its way.
-    fn wait_if_one_may_come(&self) -> Result<(), ProcessError> {
+    fn wait_if_one_may_come(&self, looked: i64) -> Result<(), ProcessError> {
         let now = self.seconds_now();
         if let Some(left) = self.customer.create_in_doubt(&self.names, now) {
             return Err(ProcessError::CreateInDoubt(left));
         }
         // Counted from the receipt and not from this delivery, or every delivery would wait anew.
-        let received = u64::try_from(self.handoff.received / 1000).unwrap_or(0);
-        match grace_left(received, self.rules.ticket.grace_seconds, now) {
+        match grace_left(self.handoff.received, self.rules.ticket.grace_seconds, looked) {
             Some(left) if self.has_grace => Err(ProcessError::Grace(left)),
             Some(_) | None => Ok(()),
         }

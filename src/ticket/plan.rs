@@ -34,13 +34,14 @@ pub fn without_ticket(rules: &TicketRules, closed: bool) -> WithoutTicket {
     }
 }
 
-/// How much is left of the time in which Desk may make a ticket itself, in seconds; times are in
-/// seconds since 1970.
+/// How much of the `grace`, in seconds, was left when the look for Desk's own ticket began, in
+/// seconds, begun ones whole; times are in milliseconds since 1970. What appears in the grace is
+/// then seen by a look: one that began earlier says nothing of the rest.
 ///
 /// A receipt further ahead than clocks can differ is no receipt: nobody waits for a day to come.
-pub fn grace_left(received: u64, grace: u64, now: u64) -> Option<u64> {
-    let ends = received.saturating_add(grace);
-    let left = ends.saturating_sub(now);
+pub fn grace_left(received: i64, grace: u64, looked: i64) -> Option<u64> {
+    let ends = received.saturating_add_unsigned(grace * 1000);
+    let left = u64::try_from(ends.saturating_sub(looked)).unwrap_or(0).div_ceil(1000);
     (left > 0 && left <= 2 * grace).then_some(left)
 }
 
@@ -224,10 +225,18 @@ mod tests {
 
     #[test]
     fn grace_ends_and_is_never_a_wait_for_years() {
-        assert_eq!(grace_left(1000, 15, 1005), Some(10));
-        assert_eq!(grace_left(1000, 15, 1015), None);
-        assert_eq!(grace_left(1002, 15, 1000), Some(17), "clocks differ by seconds");
-        assert_eq!(grace_left(1_000_000, 15, 1000), None);
-        assert_eq!(grace_left(1_000_000, 0, 1000), None);
+        assert_eq!(grace_left(1_000_000, 15, 1_005_000), Some(10));
+        assert_eq!(grace_left(1_000_000, 15, 1_015_000), None);
+        assert_eq!(grace_left(1_002_000, 15, 1_000_000), Some(17), "clocks differ by seconds");
+        assert_eq!(grace_left(1_000_000_000, 15, 1_000_000), None);
+        assert_eq!(grace_left(1_000_000_000, 0, 1_000_000), None);
+    }
+
+    /// Desk may make its ticket in the last moment.
+    #[test]
+    fn grace_is_no_millisecond_shorter() {
+        assert_eq!(grace_left(999, 15, 15_998), Some(1));
+        assert_eq!(grace_left(999, 15, 15_999), None);
+        assert_eq!(grace_left(999, 15, 14_998), Some(2));
     }
 }
