@@ -10,8 +10,9 @@ use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Customer, Item, Lease
 use desk_handoff::config::Config;
 use desk_handoff::desk::Pace;
 use desk_handoff::desk::transport::{Transport, TransportError};
-use desk_handoff::metrics::{Metrics, Record, Refusals, Sink};
+use desk_handoff::metrics::{Metrics, Record, Refusals, Sink, WorkStatus};
 use desk_handoff::queue::{Queue, QueueEntry};
+use desk_handoff::report::Status;
 use desk_handoff::secrets::{Parameter, ParameterStore, Secrets};
 use desk_handoff::store::{BoxFuture, StoreError};
 use desk_handoff::{api, worker};
@@ -222,6 +223,13 @@ struct Records(Arc<World>);
 impl Sink for Records {
     fn record(&self, record: &Record) {
         self.0.record(What::Output(format!("{record:?}")));
+        let is_done = matches!(
+            record.status,
+            WorkStatus::Done(Status::Created | Status::Updated | Status::Unchanged)
+        );
+        if is_done && let Ok(attempt) = ATTEMPT.try_with(|attempt| attempt.number) {
+            self.0.record(What::Recorded(attempt, record.other_open_tickets));
+        }
     }
 
     fn refusals(&self, _: &Refusals, _: std::time::SystemTime) {}

@@ -351,9 +351,7 @@ impl Play {
             |key: &String| (key.clone(), Value::from(history::value(number, key, kinds(key))));
         let context: Map<String, Value> = handoff.keys.iter().map(fact).collect();
         let (user, place) = (handoff.user, handoff.conversation);
-        let id = matches!(handoff.names, Named::Id | Named::Both).then(|| format!("{}", place + 1));
-        let channel =
-            matches!(handoff.names, Named::Channel | Named::Both).then(|| channel(user, place));
+        let (id, channel) = names(handoff.names, user, place);
         let received = self.world.millis_of_day();
         let created = handoff.age.map(|age| received - age * 1000);
         let sent = Sent {
@@ -377,7 +375,7 @@ impl Play {
             rules: self.world.scenario.rules.clone(),
         };
 
-        let text = text(handoff.form, &sent, number);
+        let text = text(&handoff, &sent, number);
         Body { handoff, text, sent }
     }
 
@@ -485,10 +483,26 @@ impl Play {
     }
 }
 
+/// What a sender puts where the conversation's id belongs, and where its channel belongs.
+fn names(named: Named, user: u8, conversation: u8) -> (Option<String>, Option<String>) {
+    let (id, channel) = ((conversation + 1).to_string(), channel(user, conversation));
+    match named {
+        Named::Id | Named::Number => (Some(id), None),
+        Named::Channel => (None, Some(channel)),
+        Named::Both | Named::NumberAndChannel => (Some(id), Some(channel)),
+        Named::ChannelAsId => (Some(channel), None),
+        Named::ChannelTwice => (Some(channel.clone()), Some(channel)),
+    }
+}
+
 /// The body of a handoff, in one of its forms.
-fn text(form: Form, sent: &Sent, number: HandoffNumber) -> String {
+fn text(handoff: &Handoff, sent: &Sent, number: HandoffNumber) -> String {
     let Sent { event, id, channel, user, context, created, .. } = sent.clone();
-    let body = match form {
+    let id = id.map(|id| match id.parse::<u64>() {
+        Ok(number) if handoff.names.is_number() => Value::from(number),
+        Ok(_) | Err(_) => Value::from(id),
+    });
+    let body = match handoff.form {
         Form::Envelope => json!({
             "id": event.unwrap_or_else(|| format!("event-{number}")), "app_id": APP, "category": "handoff",
             "created_at": created.map_or_else(|| "2025-07-30T08:30:32.d25Z".to_owned(), time_text),
@@ -508,9 +522,8 @@ fn text(form: Form, sent: &Sent, number: HandoffNumber) -> String {
         Form::Flat => {
             let mut flat = context;
             flat.insert("user_id".to_owned(), user.into());
-            for (key, value) in
-                [("conversation_id", id), ("channel_url", channel), ("event_id", event)]
-            {
+            flat.extend(id.map(|id| ("conversation_id".to_owned(), id)));
+            for (key, value) in [("channel_url", channel), ("event_id", event)] {
                 flat.extend(value.map(|value| (key.to_owned(), Value::from(value))));
             }
             Value::Object(flat)

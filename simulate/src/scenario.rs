@@ -184,12 +184,29 @@ pub enum Form {
 
 /// By which names a sender calls a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "they are the names")]
+#[serde(rename_all = "snake_case")]
 pub enum Named {
+    /// Its id, as text.
     Id,
+    /// Its channel.
     Channel,
+    /// Its id, as text, and its channel.
     Both,
+    /// Its id, as a number.
+    Number,
+    /// Its id, as a number, and its channel.
+    NumberAndChannel,
+    /// Its channel, where the id belongs.
+    ChannelAsId,
+    /// Its channel, where the id belongs and where the channel belongs.
+    ChannelTwice,
+}
+
+impl Named {
+    /// Whether the id is sent as a number.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Number | Self::NumberAndChannel)
+    }
 }
 
 /// What a human agent does.
@@ -338,8 +355,26 @@ pub fn usual_rules(ticket: Value) -> Value {
     })
 }
 
-/// The world of a seed.
+/// Every name of a conversation, those the most often that senders use the most.
+const NAMES: [Named; 10] = [
+    Named::Both,
+    Named::Both,
+    Named::Both,
+    Named::Id,
+    Named::Id,
+    Named::Channel,
+    Named::Number,
+    Named::NumberAndChannel,
+    Named::ChannelAsId,
+    Named::ChannelTwice,
+];
+
+/// The world of a seed: of every four one in which Desk makes a ticket of its own for an event.
 pub fn generate(seed: u64) -> Scenario {
+    if seed % 4 == 3 { ticket_of_desk(seed) } else { anything(seed) }
+}
+
+fn anything(seed: u64) -> Scenario {
     let mut rng = fastrand::Rng::with_seed(seed);
     let rules = rules(&mut rng);
     let desk = habits(&mut rng);
@@ -361,6 +396,75 @@ pub fn generate(seed: u64) -> Scenario {
     let crashes = (0..few(&mut rng, 2)).map(|_| crash(&mut rng)).collect();
     let stores = (0..few(&mut rng, 1)).map(|_| store_fault(&mut rng)).collect();
     Scenario { seed, rules, desk, steps, faults, crashes, stores, turns: None }
+}
+
+/// A webhook, and up to 40 seconds after it a ticket that Desk itself makes on the channel of that
+/// conversation, within the grace or after it; before, in between and afterwards other handoffs of
+/// the conversation by both routes, in all forms and under all names. At the end, when Desk lists
+/// everything, a preview and a direct call say what is open.
+fn ticket_of_desk(seed: u64) -> Scenario {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let grace = pick(&mut rng, &[0, 5, 15, 30]);
+    let mut rules = rules(&mut rng);
+    rules["ticket"]["when_missing"] = "create".into();
+    rules["ticket"]["grace_seconds"] = grace.into();
+    let is_usual = rng.bool();
+    let listed_after = pick(&mut rng, &[0, 0, 0, 1, 5, 20]);
+    let desk =
+        if is_usual { Habits { listed_after, ..Habits::default() } } else { habits(&mut rng) };
+
+    let before = rng.u8(0..5) == 0;
+    let event = if before { rng.u64(0..120_000) } else { rng.u64(0..1_000) };
+    let own = event + own_ticket_after(&mut rng, grace);
+    let mut steps = vec![
+        Step { at: event, what: Action::Send(named(&mut rng, Route::Webhook)) },
+        Step { at: own, what: Action::DeskTicket { user: 0, conversation: 0 } },
+    ];
+    if before {
+        let route = pick(&mut rng, &[Route::Webhook, Route::Direct]);
+        steps.push(Step { at: 0, what: Action::Send(named(&mut rng, route)) });
+    }
+    for _ in 0..rng.usize(0..=3) {
+        let at = event + rng.u64(0..60_000);
+        let what = match rng.u8(0..8) {
+            0 => Action::Human { user: 0, does: human(&mut rng, 2) },
+            1 => Action::Again(0),
+            2 => Action::Send(handoff(&mut rng, 1, 2)),
+            _ => {
+                let route = pick(&mut rng, &[Route::Webhook, Route::Webhook, Route::Direct]);
+                Action::Send(named(&mut rng, route))
+            }
+        };
+        steps.push(Step { at, what });
+    }
+    for route in [Route::Preview, Route::Direct] {
+        let at = own + rng.u64(60_000..600_000);
+        steps.push(Step { at, what: Action::Send(named(&mut rng, route)) });
+    }
+
+    let is_calm = rng.bool();
+    let mut some = |most| if is_calm { 0 } else { few(&mut rng, most) };
+    let (faults, crashes, stores) = (some(3), some(2), some(1));
+    let faults = (0..faults).map(|_| fault(&mut rng)).collect();
+    let crashes = (0..crashes).map(|_| crash(&mut rng)).collect();
+    let stores = (0..stores).map(|_| store_fault(&mut rng)).collect();
+    Scenario { seed, rules, desk, steps, faults, crashes, stores, turns: None }
+}
+
+/// How many milliseconds after the event Desk makes its ticket: at any time, or about when the
+/// grace ends.
+fn own_ticket_after(rng: &mut fastrand::Rng, grace: u64) -> u64 {
+    if rng.bool() {
+        rng.u64(0..=40_000)
+    } else {
+        (grace * 1000 + rng.u64(0..3_000)).saturating_sub(1_500)
+    }
+}
+
+/// A handoff of the first conversation by this route, under any of its names.
+fn named(rng: &mut fastrand::Rng, route: Route) -> Handoff {
+    let names = pick(rng, &NAMES);
+    Handoff { route, names, ..handoff(rng, 1, 1) }
 }
 
 /// Mostly none.
@@ -458,7 +562,7 @@ fn handoff(rng: &mut fastrand::Rng, users: u8, conversations: u8) -> Handoff {
         form,
         user: rng.u8(0..users),
         conversation: rng.u8(0..conversations),
-        names: pick(rng, &[Named::Both, Named::Both, Named::Id, Named::Channel]),
+        names: pick(rng, &NAMES),
         keys,
         event: (form == Form::Envelope || rng.bool())
             .then(|| format!("e{}", rng.u32(0..1_000_000))),

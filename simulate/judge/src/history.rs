@@ -64,7 +64,7 @@ pub struct Sent {
     pub is_envelope: bool,
     /// The event's id, if the sender gives one.
     pub event: Option<String>,
-    /// The id of the conversation, if it is given.
+    /// What stands where the conversation's id belongs: its id, or its channel.
     pub id: Option<String>,
     /// The channel of the conversation, if it is given.
     pub channel: Option<String>,
@@ -222,6 +222,8 @@ pub enum What {
     Dropped(u64, String, String),
     /// A log line or a record.
     Output(String),
+    /// The record of an invocation that did a message says how many other open tickets there are.
+    Recorded(AttemptNumber, u64),
     /// Nothing goes wrong from here on.
     FaultsEnded,
     /// Nothing is under way any more.

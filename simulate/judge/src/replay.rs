@@ -20,6 +20,8 @@ const MAX_LATE_ATTEMPTS: usize = 6;
 const MAX_RECOVERY: Millis = 30 * 60 * 1000;
 /// How long a body without an event id counts as the same event.
 const SAME_BYTES: i64 = 10 * 60 * 1000;
+/// How the address of a Chat channel begins: a sender may put it where the conversation's id belongs.
+const CHANNEL: &str = "sendbird_group_channel_";
 /// The most calls to Desk that one attempt may make.
 const MAX_CALLS: usize = 30;
 
@@ -49,6 +51,7 @@ struct Ticket {
     /// The names of its conversation.
     names: BTreeSet<String>,
     is_open: bool,
+    made: Millis,
     open_since: Millis,
     listed: Millis,
     by: By,
@@ -64,6 +67,9 @@ struct Ticket {
     has_lost_write: bool,
     /// Fields of which a response showed us a value that a human had set, other than ours.
     human_shown: BTreeSet<String>,
+    /// Those of which only a list showed one. Lists may be late: if the ticket itself then shows
+    /// ours, nobody can say that a human put it back.
+    human_listed: BTreeSet<String>,
     /// When a response last showed us that it is closed, if nothing showed it open since.
     shown_closed: Option<Millis>,
     shown: bool,
@@ -79,6 +85,7 @@ struct Ticket {
 #[derive(Debug, Default)]
 struct Attempt {
     handoff: HandoffNumber,
+    began: Millis,
     user: String,
     calls: usize,
     first_write: Option<Millis>,
@@ -244,6 +251,7 @@ impl<'a> Replay<'a> {
                     self.breaks("S13", format!("a value is in an output: {text}"));
                 }
             }
+            What::Recorded(attempt, others) => self.judge_count(*attempt, *others),
             What::Sent(..)
             | What::Retried(..)
             | What::Answered(..)
@@ -348,7 +356,8 @@ impl<'a> Replay<'a> {
 
     fn began(&mut self, number: AttemptNumber, handoff: HandoffNumber) {
         let user = self.handoffs.get(&handoff).map(|handed| handed.sent.user.clone());
-        let attempt = Attempt { handoff, user: user.unwrap_or_default(), ..Attempt::default() };
+        let (user, began) = (user.unwrap_or_default(), self.now);
+        let attempt = Attempt { handoff, user, began, ..Attempt::default() };
         self.attempts.insert(number, attempt);
         let is_late = self.faults_ended.is_some();
         self.with(handoff, |handed| {
@@ -383,6 +392,7 @@ impl<'a> Replay<'a> {
             user: user.to_owned(),
             names,
             is_open: true,
+            made: self.now,
             open_since: self.now,
             listed,
             by,
@@ -392,6 +402,7 @@ impl<'a> Replay<'a> {
             unseen: BTreeMap::new(),
             has_lost_write: false,
             human_shown: BTreeSet::new(),
+            human_listed: BTreeSet::new(),
             shown_closed: None,
             shown: false,
             is_reopened: false,
@@ -434,10 +445,15 @@ impl<'a> Replay<'a> {
         }
 
         let grace = ticket_rules["grace_seconds"].as_i64().unwrap_or(15) * 1000;
-        let age = EPOCH + i64::try_from(self.now).unwrap_or(i64::MAX) - sent.received;
-        // Clocks that count seconds may be two of them ahead.
-        if sent.route == Route::Webhook && age + 2_000 < grace {
-            self.breaks("L3", format!("handoff {handoff} made a ticket within its grace"));
+        let grace_ends = Millis::try_from(sent.received - EPOCH + grace).unwrap_or(0);
+        if sent.route == Route::Webhook {
+            if self.now < grace_ends {
+                self.breaks("L3", format!("handoff {handoff} made a ticket within its grace"));
+            }
+            if let Some(id) = self.own_within(grace_ends, user, &names) {
+                let what = format!("handoff {handoff} made a ticket beside Desk's own {id}");
+                self.breaks("L3", what);
+            }
         }
 
         if let Some(id) = self.open_at(last_look, user, &names) {
@@ -467,6 +483,51 @@ impl<'a> Replay<'a> {
                 && self.is_known_same(user, names, &ticket.names)
         });
         open.map(|(id, _)| *id)
+    }
+
+    /// A ticket that Desk made for the conversation, that lists showed before this grace ended, and
+    /// that is open since.
+    fn own_within(&self, grace_ends: Millis, user: &str, names: &BTreeSet<String>) -> Option<u64> {
+        let own = self.tickets.iter().find(|(_, ticket)| {
+            ticket.by == By::Desk
+                && ticket.user == user
+                && ticket.is_open
+                && ticket.open_since <= grace_ends
+                && ticket.listed <= grace_ends
+                && !ticket.is_denied
+                && self.is_known_same(user, names, &ticket.names)
+        });
+        own.map(|(id, _)| *id)
+    }
+
+    /// Of a ticket that Desk made: the open one that we had made for the conversation before. Not if
+    /// we may have forgotten it, nor if Desk's was chosen for a handoff that could not be known to be
+    /// of the same conversation as ours.
+    fn made_before(&self, own: &Ticket, names: &BTreeSet<String>) -> Option<u64> {
+        let is_remembered = |ticket: &Ticket| match ticket.by {
+            By::Us(number) => self
+                .attempts
+                .get(&number)
+                .is_some_and(|maker| !maker.is_cut() && !maker.lost && maker.ended.is_some()),
+            By::Human | By::Desk => false,
+        };
+        let first = self.tickets.iter().find(|(_, first)| {
+            first.user == own.user
+                && first.is_open
+                && first.made < own.made
+                && !first.is_reopened
+                && !first.is_denied
+                && is_remembered(first)
+                && self.is_known_same(&own.user, names, &first.names)
+        });
+        let is_chosen = |first: &Ticket| {
+            let of_user = self.handoffs.values().filter(|handed| handed.sent.user == own.user);
+            let worked = of_user.filter(|handed| handed.attempts > 0);
+            let mut only_owns = worked.filter(|handed| !handed.names.is_disjoint(&own.names));
+            only_owns.any(|handed| handed.names.is_disjoint(&first.names))
+        };
+        let first = first.filter(|(_, first)| own.by == By::Desk && !is_chosen(first));
+        first.map(|(id, _)| *id)
     }
 
     /// Whether a create of the conversation was lost less than the settling time ago, and its
@@ -548,6 +609,9 @@ impl<'a> Replay<'a> {
         if ticket.shown_closed.is_some() && !ticket.is_open {
             broken.push(("S5", format!("{about}, which a response had shown closed")));
         }
+        if let Some(first) = self.made_before(ticket, &names) {
+            broken.push(("L3", format!("{about}, which Desk made after {first} of ours")));
+        }
         let held = ticket.fields.get(key).filter(|held| !is_same_text(&held.text, text));
         // What Desk gives every ticket is what a newer handoff wanted, too.
         if let Some(held) = held.filter(|held| Self::is_default(ticket, key, held))
@@ -572,7 +636,7 @@ impl<'a> Replay<'a> {
             }
             if rule == "own"
                 && is_humans
-                && ticket.human_shown.contains(key)
+                && (ticket.human_shown.contains(key) || ticket.human_listed.contains(key))
                 && !self.is_excused(ticket, key, held)
             {
                 broken.push(("S6", format!("{about} over a human's value that was shown")));
@@ -724,7 +788,7 @@ impl<'a> Replay<'a> {
             self.lose_create(*number, handoff, at, effect.is_some());
         }
         if *arrived {
-            self.show_all(handoff, shown, at);
+            self.show_all(handoff, *kind, shown, at);
             if let (CallKind::Post, true, Some(ticket)) =
                 (kind, *is_ok && effect.is_some(), ticket.and_then(|id| self.tickets.get_mut(&id)))
             {
@@ -751,7 +815,7 @@ impl<'a> Replay<'a> {
     /// What a response that arrived showed. A preview goes on beside the others and tells them
     /// nothing; of another customer's ticket, which Desk should not have shown, nothing is
     /// remembered.
-    fn show_all(&mut self, handoff: HandoffNumber, shown: &[Shown], at: Millis) {
+    fn show_all(&mut self, handoff: HandoffNumber, kind: CallKind, shown: &[Shown], at: Millis) {
         let Some(handed) =
             self.handoffs.get(&handoff).filter(|handed| handed.sent.route != Route::Preview)
         else {
@@ -761,7 +825,7 @@ impl<'a> Replay<'a> {
 
         for seen in shown {
             if self.tickets.get(&seen.ticket).is_some_and(|ticket| ticket.user == user) {
-                self.show(seen, at);
+                self.show(seen, kind == CallKind::List, at);
             }
         }
     }
@@ -790,17 +854,13 @@ impl<'a> Replay<'a> {
     }
 
     /// What a response that arrived showed of a ticket, as it was at that time.
-    fn show(&mut self, seen: &Shown, at: Millis) {
+    fn show(&mut self, seen: &Shown, is_list: bool, at: Millis) {
         let now = self.now;
         let Some(ticket) = self.tickets.get_mut(&seen.ticket) else { return };
         ticket.shown = true;
         ticket.shown_closed = if seen.is_open { None } else { ticket.shown_closed.or(Some(now)) };
-        let shows_ours = |key: &String| {
-            let (shown, last) = (seen.text(key), last_of_ours(ticket, key));
-            shown.zip(last).is_some_and(|(shown, last)| is_same_text(shown, last))
-        };
         let confirmed: Vec<String> =
-            ticket.unseen.keys().filter(|key| shows_ours(key)).cloned().collect();
+            ticket.unseen.keys().filter(|key| shows_last(ticket, seen, key)).cloned().collect();
         for key in confirmed {
             ticket.unseen.remove(&key);
         }
@@ -817,7 +877,20 @@ impl<'a> Replay<'a> {
             .filter(|(key, held)| !looks_dropped(ticket, key, &held.text))
             .map(|(key, _)| key.clone())
             .collect();
-        ticket.human_shown.extend(humans);
+        if is_list {
+            ticket.human_listed.extend(humans);
+        } else {
+            let shown_again: Vec<String> = ticket
+                .human_listed
+                .iter()
+                .filter(|key| shows_last(ticket, seen, key))
+                .cloned()
+                .collect();
+            for key in shown_again {
+                ticket.human_listed.remove(&key);
+            }
+            ticket.human_shown.extend(humans);
+        }
     }
 
     // --- done ---
@@ -1004,6 +1077,10 @@ impl<'a> Replay<'a> {
         if route == Route::Preview {
             if status == 200 {
                 self.previews.insert(number, (place, body.clone()));
+                let id = body["ticket"]["id"].as_u64().unwrap_or(0);
+                for (promise, what) in self.judge_others(number, id, body) {
+                    self.breaks(promise, what);
+                }
             }
             return;
         }
@@ -1337,15 +1414,9 @@ impl<'a> Replay<'a> {
             }
         }
 
-        let last = self.attempts.values().rfind(|attempt| attempt.handoff == number);
-        for (other, ticket) in &self.tickets {
-            let was_shown = last
-                .and_then(|attempt| attempt.shown.get(other))
-                .is_some_and(|shown| shown.is_open);
-            let is_other = *other != id && ticket.user == handed.sent.user && ticket.is_open;
-            let is_other = is_other && !ticket.is_renamed && !ticket.is_denied;
-            let is_same = !handed.names.is_disjoint(&ticket.names);
-            if was_shown && is_other && is_same && !reported.contains(other) {
+        let last = self.attempts.iter().rfind(|(_, attempt)| attempt.handoff == number);
+        for other in last.map(|(last, _)| self.open_for(*last)).unwrap_or_default() {
+            if other != id && !reported.contains(&other) {
                 broken.push((
                     "A8",
                     format!("handoff {number} does not name ticket {other}, which is open, too"),
@@ -1354,6 +1425,46 @@ impl<'a> Replay<'a> {
         }
 
         broken
+    }
+
+    /// The open tickets of the conversation that a look of this attempt showed; when everything is
+    /// quiet and every list is complete, those that it must have looked at, too.
+    fn open_for(&self, number: AttemptNumber) -> Vec<u64> {
+        let Some(attempt) = self.attempts.get(&number) else { return Vec::new() };
+        let Some(handed) = self.handoffs.get(&attempt.handoff) else { return Vec::new() };
+        let was_shown = |id: &u64| attempt.shown.get(id).is_some_and(|shown| shown.is_open);
+        // A preview knows of the names under which a ticket was made once that is done.
+        let maker = |ticket: &Ticket| match ticket.by {
+            By::Us(maker) => self.attempts.get(&maker),
+            By::Human | By::Desk => None,
+        };
+        let is_known = |ticket: &Ticket| {
+            handed.sent.route != Route::Preview
+                || maker(ticket).is_none_or(|maker| {
+                    !maker.is_cut() && maker.ended.is_some_and(|ended| ended < attempt.began)
+                })
+        };
+        let is_open = |ticket: &Ticket| {
+            is_known(ticket)
+                && ticket.user == handed.sent.user
+                && ticket.is_open
+                && !ticket.is_renamed
+                && !handed.names.is_disjoint(&ticket.names)
+        };
+        let open = self.tickets.iter().filter(|(id, ticket)| {
+            let is_seen = was_shown(id) && !ticket.is_denied;
+            is_open(ticket) && (is_seen || handed.sent.is_probe)
+        });
+        open.map(|(id, _)| *id).collect()
+    }
+
+    /// A8: the record of a message that was done counts the others.
+    fn judge_count(&mut self, number: AttemptNumber, others: u64) {
+        let open = self.open_for(number);
+        if others + 1 < open.len() as u64 {
+            let what = format!("attempt {number} records {others} other open tickets of {open:?}");
+            self.breaks("A8", what);
+        }
     }
 
     // --- at the end ---
@@ -1509,7 +1620,8 @@ impl<'a> Replay<'a> {
                     // The same words again are the same event.
                     && handed.sent.repeats.is_none()
             });
-            if better.is_some() && !ticket.human_shown.contains(key) {
+            let is_humans = ticket.human_shown.contains(key) || ticket.human_listed.contains(key);
+            if better.is_some() && !is_humans {
                 let what = format!(
                     "ticket {id} holds {:?} for {key}, and a newer handoff wanted another value",
                     held.text
@@ -1523,6 +1635,12 @@ impl<'a> Replay<'a> {
 /// Whether the field held this text before.
 fn was_there(ticket: &Ticket, key: &str, text: &str) -> bool {
     ticket.past.get(key).is_some_and(|past| past.iter().any(|(past, _)| is_same_text(past, text)))
+}
+
+/// Whether a response shows the last value that we wrote into the field.
+fn shows_last(ticket: &Ticket, seen: &Shown, key: &str) -> bool {
+    let (shown, last) = (seen.text(key), last_of_ours(ticket, key));
+    shown.zip(last).is_some_and(|(shown, last)| is_same_text(shown, last))
 }
 
 /// The last value that we wrote into the field.
@@ -1543,8 +1661,11 @@ fn was_sent(ticket: &Ticket, key: &str, text: &str) -> bool {
 }
 
 fn names(sent: &Sent) -> BTreeSet<String> {
-    let id = sent.id.iter().map(|id| format!("id:{id}"));
-    id.chain(sent.channel.iter().map(|channel| channel_name(channel))).collect()
+    let id = |id: &String| {
+        if id.starts_with(CHANNEL) { channel_name(id) } else { format!("id:{id}") }
+    };
+    let channel = sent.channel.iter().map(|channel| channel_name(channel));
+    sent.id.iter().map(id).chain(channel).collect()
 }
 
 fn channel_name(channel: &str) -> String {
