@@ -61,6 +61,13 @@ impl<'a> Work<'a> {
             // Which of the two is the later one, only a third look can say: a human may be writing
             // just now.
             if listed.as_ref().is_ok_and(|listed| listed.iter().any(is_other)) {
+                // Who put back what stood there has chosen it: the look that showed the other value
+                // counts, too.
+                if ticket.open && Some(ticket.id) == remembered {
+                    let mut known = self.known(ticket.id);
+                    known.marks = self.settled(known.marks, ticket);
+                    self.keep(known);
+                }
                 *ticket = desk.ticket(ticket.id).await?.ok_or(ProcessError::Unsettled)?;
             }
         }
