@@ -404,7 +404,7 @@ fn anything(seed: u64) -> Scenario {
 /// everything, a preview and a direct call say what is open.
 fn ticket_of_desk(seed: u64) -> Scenario {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let grace = pick(&mut rng, &[0, 5, 15, 30]);
+    let grace = pick(&mut rng, &[0, 1, 5, 15, 30]);
     let mut rules = rules(&mut rng);
     rules["ticket"]["when_missing"] = "create".into();
     rules["ticket"]["grace_seconds"] = grace.into();
