@@ -957,7 +957,8 @@ impl<'a> Replay<'a> {
             Some(held) if Self::is_default(ticket, key, held) => {
                 let is_kept = handed.sent.rules["ticket"]["overwrite"] == "never"
                     && self.wanting(handed, held).next().is_some();
-                is_kept || self.has_cut(&ticket.user)
+                // Once a human's choice was shown, so is this one.
+                is_kept || ticket.human_shown.contains(key) || self.has_cut(&ticket.user)
             }
             Some(held) => self.may_stand(handed, held),
             None => ticket.fields.len() >= 20,
@@ -1001,16 +1002,26 @@ impl<'a> Replay<'a> {
         self.attempts.values().any(|attempt| attempt.user == user && attempt.is_cut())
     }
 
-    /// Whether nothing is remembered of a ticket of ours: who made it could not remember it, and the
-    /// conversation has another one.
+    /// Whether nothing is remembered of a ticket of ours: who made it could not remember it, or got no
+    /// answer, and the conversation has another one.
     fn is_forgotten(&self, ticket: &Ticket) -> bool {
         let By::Us(number) = ticket.by else { return false };
-        let is_cut = self.attempts.get(&number).is_some_and(Attempt::is_cut);
+        let is_cut = self.attempts.get(&number).is_some_and(|maker| maker.is_cut() || maker.lost);
         let mut others = self.tickets.values().filter(|other| other.by != ticket.by);
         is_cut
             && others.any(|other| {
                 other.user == ticket.user && self.is_same(&ticket.user, &ticket.names, &other.names)
             })
+    }
+
+    /// Whether an open ticket of its conversation is one of those.
+    fn is_on_forgotten(&self, handed: &Handed) -> bool {
+        self.tickets.values().any(|ticket| {
+            ticket.is_open
+                && ticket.user == handed.sent.user
+                && self.is_same(&ticket.user, &handed.names, &ticket.names)
+                && self.is_forgotten(ticket)
+        })
     }
 
     /// Whether Desk refused or dropped this key of it, or of the first sending of its bytes.
@@ -1041,7 +1052,8 @@ impl<'a> Replay<'a> {
 
     fn deleted(&mut self, number: HandoffNumber) {
         let Some(handed) = self.handoffs.get(&number) else { return };
-        if handed.done.is_none() && !self.is_left(handed) && !self.is_repeated(number) {
+        let is_over = handed.done.is_some() || self.is_left(handed) || self.is_repeated(number);
+        if !is_over && !self.is_on_forgotten(handed) {
             self.breaks(
                 "S11",
                 format!("the message of handoff {number} was deleted before it was done"),
@@ -1475,6 +1487,7 @@ impl<'a> Replay<'a> {
             let accepted = handed.accepted.is_some() && handed.sent.route != Route::Preview;
             let is_over = handed.done.is_some()
                 || handed.dead
+                || self.is_on_forgotten(handed)
                 || self.is_left(handed)
                 || self.others_of_event(*number).any(|other| other.done.is_some() || other.dead)
                 || self.history.is_preview_mode;
