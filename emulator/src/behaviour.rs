@@ -101,7 +101,9 @@ pub struct Behaviour {
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
+            // All sources send a text, but for one that never looks at what came of its object.
             nested_fields: NestedFields::Refuse,
+            // Three of Sendbird's pages say so of unknown keys and of values of a wrong type.
             unknown_key: Reaction::Drop,
             wrong_value: Reaction::Drop,
             bad_option: Reaction::Drop,
@@ -124,11 +126,13 @@ impl Default for Behaviour {
             newest_first: false,
             lists_show_fields: true,
             lists_count: true,
+            // The most that `limit` may ask for.
             largest_page: 500,
             write_answer: WriteAnswer::Full,
             create_status: 201,
             strange_related: StrangeRelated::Take,
             unknown_group: UnknownGroup::Refuse,
+            // Desk's guide speaks of pending tickets only.
             transfer: Transfer::PendingOnly,
             transfer_unknown: UnknownGroup::Refuse,
             transfer_default: DefaultTeam::Refuse,

@@ -48,6 +48,7 @@ pub enum Call {
 impl Call {
     /// Whether it is answered by Chat, with Chat's token and Chat's shape of an error.
     pub(crate) fn is_chat(self) -> bool {
+        // Without `_`: of a new call it must be said whose it is before this compiles.
         match self {
             Self::PostMessage | Self::ViewWebhookSetting | Self::SetWebhookSetting => true,
             Self::Any
@@ -78,6 +79,7 @@ pub(crate) struct Route {
 
 impl Route {
     pub(crate) fn find(method: &Method, path: &str) -> Option<Self> {
+        // Working code writes paths with it and without it.
         let path = path.strip_suffix('/').unwrap_or(path);
         let (find, rest): (Table, _) = match path.strip_prefix("/platform/v1/") {
             Some(rest) => (desk, rest),

@@ -96,11 +96,13 @@ impl Emulator {
         if let Some(channel_url) = seed.channel_url {
             ticket.channel_url = channel_url;
         }
+        // Past the rules, so that a test can have a ticket hold what no call could store.
         ticket.fields =
             seed.fields.into_iter().fold(Values::default(), |mut values, (key, value)| {
                 values.set(key, value);
                 values
             });
+        // Issued is a ticket with the customer's first message, for which these two still wait.
         ticket.issued_at =
             (seed.status != INITIALIZED && seed.status != PROACTIVE).then(clock::now);
         ticket.closed_at = (seed.status == CLOSED).then(clock::now);
@@ -246,6 +248,7 @@ impl Emulator {
     /// When the fault has a status or a header that cannot be sent.
     #[track_caller]
     pub fn inject(&self, fault: Fault) {
+        // Tried now and not when it strikes, so that the panic names the line of the test.
         fault.check();
         self.state().faults.push(fault);
     }

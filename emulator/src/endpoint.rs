@@ -28,6 +28,7 @@ pub(crate) fn dispatch(
     request: &ApiRequest,
 ) -> Result<Reply, Refusal> {
     match route.call {
+        // No path leads to it: it is there to aim faults.
         Call::Any => Err(Refusal::not_found()),
         Call::ListTickets => tickets::list(state, request),
         Call::ViewTicket => tickets::view(state, route),

@@ -71,10 +71,12 @@ impl Fault {
     /// Panics if it could not be sent.
     #[track_caller]
     pub(crate) fn check(&self) {
+        // Making the answer is what panics; the answer itself is not wanted yet.
         let _ = self.kind.instead(self.call);
     }
 
     fn concerns(&self, call: Call, authorised: bool) -> bool {
+        // Before the token is looked at, only the connection can break: all else comes from Desk.
         let aimed = self.call == Call::Any || self.call == call;
         aimed && (authorised || matches!(self.kind, FaultKind::CutConnection))
     }
@@ -88,6 +90,7 @@ pub(crate) fn take(faults: &mut Vec<Fault>, call: Call, authorised: bool) -> Opt
         if fault.passes > 0 {
             fault.passes -= 1;
         } else if due.is_none() && fault.left != Some(0) {
+            // One call goes wrong in one way: others that are due wait for the next one.
             fault.left = fault.left.map(|left| left - 1);
             due = Some(fault.kind.clone());
         }
@@ -165,6 +168,7 @@ impl FaultKind {
             Self::Status { status, headers, body } => {
                 let plain =
                     Reply::new(*status, body.clone()).with("content-type", "application/json");
+                // The headers of the fault come last, and may say another type.
                 Some(headers.iter().fold(plain, |answer, (name, value)| answer.with(name, value)))
             }
             Self::Html { status } => {
@@ -174,6 +178,7 @@ impl FaultKind {
                 Some(Reply::new(*status, page).with("content-type", "text/html"))
             }
             Self::Redirect { location } => {
+                // 307 keeps method and body: who follows it repeats a write elsewhere.
                 Some(Reply::new(307, String::new()).with("location", location))
             }
             Self::Slow(_)
@@ -189,6 +194,7 @@ impl FaultKind {
 }
 
 fn too_many(call: Call) -> Reply {
+    // Chat's number is documented; Desk's is made after the one of Sendbird's Calls API.
     let body = if call.is_chat() {
         json!({"error": true, "code": 500_910, "message": "Rate limit exceeded."})
     } else {

@@ -82,6 +82,7 @@ impl Profile {
     /// # Errors
     /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, ProfileError> {
+        // The version comes first: in a file of another one, unknown names are not what is wrong.
         let value: Value = serde_json::from_str(text).map_err(ProfileError::json)?;
         match value.get("version").and_then(Value::as_u64) {
             Some(version) if version == u64::from(Self::VERSION) => {}

@@ -64,6 +64,7 @@ impl Emulator {
             CuttableListener(listener),
             routes.into_make_service_with_connect_info::<Connection>(),
         );
+        // Nothing is ever sent: the wait ends when the emulator drops its end of the channel.
         let server =
             server.with_graceful_shutdown(async move { while over.changed().await.is_ok() {} });
 
@@ -75,6 +76,7 @@ impl Emulator {
     /// fault strikes here.
     pub fn in_process(setup: Setup) -> Self {
         let (running, over) = watch::channel(());
+        // Nobody listens there, so that a client which dials all the same finds it out.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
         let state = Mutex::new(State::new(format!("http://{address}"), setup));
         Self { shared: Arc::new(Shared { state, over }), address, running, task: None }
@@ -140,6 +142,7 @@ async fn serve(
             answer.into_response()
         }
         None => {
+            // axum has to be given an answer; the connection is cut before anything of it is sent.
             connection.cut();
             Response::default()
         }
@@ -148,6 +151,7 @@ async fn serve(
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
+        // A test that names no ticket panics under this lock, and the others must still be served.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -188,6 +192,7 @@ impl Shared {
 
     /// The answer of a Desk with which nothing goes wrong.
     fn done(&self, request: &ApiRequest) -> Reply {
+        // No host is looked at: this is called in the process, where no web page can come from.
         let Some(route) = Route::find(&request.method, request.uri.path()) else {
             self.state().log.unknown(request);
             return self.refused(Refusal::not_found(), Call::Any);
@@ -217,10 +222,12 @@ impl Shared {
             _ => {}
         }
 
+        // What is above spoils the request, and what is below the answer: here Desk does its work.
         let answer = self.work(route, request);
         match kind {
             FaultKind::CutAfterWrite => return None,
             FaultKind::SilentAfterWrite => {
+                // So long that the client's patience ends it, or the emulator's own end.
                 self.wait(Duration::MAX).await;
                 return None;
             }
@@ -246,6 +253,7 @@ impl Shared {
     }
 
     fn work(&self, route: &Route, request: &ApiRequest) -> Reply {
+        // The lock is free again after this line: a refusal takes it, too.
         let done = endpoint::dispatch(&mut self.state(), route, request);
         done.unwrap_or_else(|refusal| self.refused(refusal, route.call))
     }

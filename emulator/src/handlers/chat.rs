@@ -25,6 +25,8 @@ pub(crate) fn post(
     request: &ApiRequest,
 ) -> Result<Reply, Refusal> {
     let new: NewMessage = request.json()?;
+    // Chat takes files and admin messages, too; an opening message is neither, so that another type
+    // is a client's mistake.
     if new.message_type != "MESG" {
         return Err(Refusal::new(400, 400_111, "\"message_type\" must be \"MESG\"."));
     }
@@ -32,10 +34,12 @@ pub(crate) fn post(
     let channel_url = &route.subject;
     let Some(ticket) = state.tickets.values_mut().find(|ticket| ticket.channel_url == *channel_url)
     else {
+        // A channel that is not there is 400 with a code of its own at Chat, and not 404.
         return Err(Refusal::new(400, 400_201, "\"Channel\" not found."));
     };
     let customer = state.customers.get(&ticket.customer);
 
+    // Only members may post: a client that writes in another name than the customer's is found.
     if customer.is_none_or(|customer| customer.sendbird_id != new.user_id) {
         return Err(Refusal::new(400, 400_108, "The user is not a member of the channel."));
     }

@@ -40,6 +40,7 @@ struct NewCustomer {
 pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
     let new: NewCustomer = request.json()?;
     if let Some(customer) = state.customer_of(&new.sendbird_id) {
+        // Nobody knows what a live Desk does here, so that both can be played.
         return match state.behaviour.existing_customer {
             ExistingCustomer::Return => Ok(Reply::ok(&customer.json())),
             ExistingCustomer::Refuse => {
@@ -47,6 +48,7 @@ pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
             }
         };
     }
+    // Desk makes no Chat user: a customer must be one already (desk-wire section 5).
     if new.sendbird_id.is_empty() || !state.is_chat_user(&new.sendbird_id) {
         return Err(Refusal::invalid(format!(
             "sendbirdId: there is no user {:?}.",

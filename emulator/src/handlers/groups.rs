@@ -19,9 +19,11 @@ pub(crate) fn list(state: &State, request: &ApiRequest) -> Outcome {
 }
 
 pub(crate) fn view(state: &State, route: &Route) -> Outcome {
+    // Ids count from 1: 0 is no team, and not the first one.
     let place = route.id().and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
     let shown = place.and_then(|place| Some(state.groups.get(place)?.json(place)));
     let mut shown = shown.ok_or_else(Refusal::not_found)?;
+    // The view of a team has members and the list has none; the one agent here is in no team.
     shown["members"] = json!([]);
     Ok(Reply::ok(&shown))
 }

@@ -39,6 +39,7 @@ const FILTERS: [&str; 9] = [
 
 pub(crate) fn list(state: &mut State, request: &ApiRequest) -> Outcome {
     let parameters = request.parameters(&FILTERS, &state.behaviour);
+    // The one filter whose values are all documented.
     if let Some(status) =
         parameters.get("status2").filter(|status| !STATUSES.contains(&status.as_str()))
     {
@@ -81,8 +82,10 @@ fn is_asked_for(state: &State, ticket: &Ticket, parameters: &Parameters) -> bool
             ticket.title.contains(wanted.as_str()) || ticket.last_message.contains(wanted.as_str())
         }
         "agent" => ticket.is_assigned_to(wanted),
+        // Both are days, written from the year down: the order of such texts is that of the days.
         "start_date" => ticket.created_at[..10] >= wanted[..],
         "end_date" => ticket.created_at[..10] <= wanted[..],
+        // `limit` and `offset` choose no ticket: they cut the list when it is complete.
         _ => true,
     })
 }
@@ -93,6 +96,7 @@ pub(crate) fn view(state: &mut State, route: &Route) -> Outcome {
         .id()
         .and_then(|id| state.tickets.get(&id))
         .filter(|ticket| ticket.is_visible(lookups));
+    // The one code of Desk that was seen, desk400104, begins with its status.
     let missing = || {
         let status = state.behaviour.missing_status;
         Refusal::new(status, u32::from(status) * 1000 + 100, "Not found.")
@@ -125,8 +129,10 @@ pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
         )));
     }
 
+    // It joins the others at the very end: a refusal on the way leaves nothing behind.
     let mut ticket = state.blank_ticket(new.customer_id, new.channel_name);
     if let Some(key) = new.group_key {
+        // An unknown team that is passed over leaves the Default team, with which a ticket begins.
         ticket.group = group(state, &key)?.or(ticket.group);
     }
     if let Some(priority) = new.priority {
@@ -139,6 +145,7 @@ pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
         ticket.fields = state.ticket_rules().merged(&Values::default(), &sent)?;
     }
 
+    // The answer to a create shows the ticket, also where lists and views are late with it.
     let shown = state.show(&ticket);
     state.tickets.insert(ticket.id, ticket);
     Ok(Reply::json(state.behaviour.create_status, &shown))
@@ -160,6 +167,7 @@ fn valid_priority(priority: String) -> Result<String, Refusal> {
 }
 
 fn valid_related(state: &State, urls: &str) -> Result<Vec<String>, Refusal> {
+    // An empty text is a list of no channel, and not one channel without a name.
     let urls: Vec<String> =
         urls.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect();
     if urls.len() > MOST_RELATED {
@@ -168,6 +176,7 @@ fn valid_related(state: &State, urls: &str) -> Result<Vec<String>, Refusal> {
         )));
     }
 
+    // Which channels are a customer's, only Chat knows; so every one counts as strange here.
     match state.behaviour.strange_related {
         StrangeRelated::Take => Ok(urls),
         StrangeRelated::Drop => Ok(Vec::new()),
@@ -187,6 +196,7 @@ struct Changes {
 pub(crate) fn update(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     let id = changeable(state, route)?;
     let changes: Changes = request.json()?;
+    // Both are tried before either is stored: a call is done as a whole or not at all.
     let priority = changes.priority.map(valid_priority).transpose()?;
     let related =
         changes.related_channel_urls.map(|urls| valid_related(state, &urls)).transpose()?;
@@ -240,6 +250,7 @@ pub(crate) fn close(state: &mut State, route: &Route, request: &ApiRequest) -> O
 pub(crate) fn cancel(state: &mut State, route: &Route) -> Outcome {
     let id = changeable(state, route)?;
     let ticket = state.ticket_mut(id);
+    // Only an agent can be taken off a ticket.
     if ticket.status != ACTIVE {
         return Err(Refusal::invalid("The ticket is not assigned."));
     }
@@ -257,6 +268,7 @@ struct Move {
 
 pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outcome {
     let wanted: Move = request.json()?;
+    // The only status with which this call was ever seen (desk-wire section 3.6).
     if wanted.status != PENDING {
         return Err(Refusal::invalid("status: PENDING is expected."));
     }
@@ -268,6 +280,7 @@ pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outc
     let mut moved = Vec::new();
 
     for id in wanted.tickets {
+        // One id that is not there spoils nothing for the others: the answer says which were moved.
         let Some(ticket) = state.tickets.get_mut(&id) else { continue };
         if ticket.status == PENDING || !(pending_only || ticket.status == CLOSED) {
             ticket.group = Some(group);

@@ -31,12 +31,14 @@ pub(crate) fn set(state: &mut State, request: &ApiRequest) -> Outcome {
     if !new.url.starts_with("http://") && !new.url.starts_with("https://") {
         return Err(Refusal::new(400, 400_111, "\"url\" must be http or https."));
     }
+    // The star stands alone or not at all: so the endpoint is documented.
     let all = new.category_subscriptions.iter().any(|category| category == "*");
     if new.category_subscriptions.is_empty() || (all && new.category_subscriptions.len() > 1) {
         return Err(Refusal::new(400, 400_111, "\"category_subscriptions\": [\"*\"] or a list."));
     }
 
     let mut set = setting(state, &new.ai_agent_id);
+    // Sendbird makes the secret with the setting, so that only one that a test left out is missing.
     if set.signature_secret.is_empty() {
         set.signature_secret = WebhookSetting::blank(&new.ai_agent_id).signature_secret;
     }

@@ -29,9 +29,11 @@ fn other_than(state: &State, right: &Reply) -> Value {
     let many = right.get("results").and_then(Value::as_array).into_iter().flatten();
     let asked: Vec<u64> = many.filter_map(|ticket| ticket["id"].as_u64()).chain(one).collect();
 
+    // A ticket that is there misleads most: a client that trusts it writes to another customer.
     match state.tickets.values().find(|ticket| !asked.contains(&ticket.id)) {
         Some(ticket) => state.show(ticket),
         None => {
+            // Below the first id, so that nobody whom the state knows is meant.
             let stranger = Customer::new(FIRST_CUSTOMER - 1, "somebody-else".to_owned());
             let ticket = state.blank_ticket(stranger.id, "Somebody else's ticket".to_owned());
             ticket.json(stranger.json(), Value::Null, &json!([]))

@@ -49,6 +49,7 @@ impl Connection {
     /// How much of `bytes` may be written now; `None` when nothing may be written any more.
     fn allowance(&self, bytes: &[u8]) -> Option<usize> {
         let mut flow = self.flow();
+        // Only at the write is the answer's length known, of which half is wanted.
         if let Flow::HalfAnswer = *flow {
             *flow = Flow::Left(half(bytes));
         }
@@ -66,6 +67,7 @@ impl Connection {
     }
 
     fn flow(&self) -> MutexGuard<'_, Flow> {
+        // The lock holds one plain value, which no panic leaves half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,6 +119,7 @@ impl AsyncRead for CuttableStream {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Requests are never cut: the log has what was asked, whatever becomes of the answer.
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }
@@ -128,9 +131,11 @@ impl AsyncWrite for CuttableStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let Some(allowed) = self.connection.allowance(bytes) else {
+            // An error, since hyper would only try again after a short write.
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         };
         let written = Pin::new(&mut self.stream).poll_write(cx, &bytes[..allowed]);
+        // The socket may take less than it was allowed, so that what it took is counted.
         if let Poll::Ready(Ok(count)) = written {
             self.connection.wrote(count);
         }

@@ -49,6 +49,7 @@ impl Log {
 
     pub(crate) fn answered(&mut self, number: u64, status: u16) {
         self.answered += 1;
+        // By its number and not its place: the log may have been cleared while it was under way.
         if let Some((_, seen)) = self.seen.iter_mut().find(|(known, _)| *known == number) {
             seen.status = Some(status);
         }

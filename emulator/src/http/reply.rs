@@ -49,6 +49,7 @@ impl Reply {
 
     pub(crate) fn emptied(mut self) -> Self {
         self.body.clear();
+        // A type without a body would tell the client to read JSON where there is none.
         self.headers.remove(CONTENT_TYPE);
         self
     }
@@ -56,6 +57,7 @@ impl Reply {
     /// At least `size` bytes long, and the same JSON: blanks go before it.
     pub(crate) fn padded(mut self, size: usize) -> Self {
         let blanks = size.saturating_sub(self.body.len());
+        // Before the JSON, so that a client which stops reading early has nothing of it.
         self.body.insert_str(0, &" ".repeat(blanks));
         self
     }
@@ -79,6 +81,7 @@ impl Refusal {
     /// As Desk, in this form, or as Chat says it.
     pub(crate) fn answer(self, call: Call, form: ErrorForm) -> Reply {
         let Self { status, code, detail } = self;
+        // Chat's codes are numbers and Desk's are texts (desk-wire section 7).
         if call.is_chat() {
             let body = json!({"error": true, "code": code, "message": detail});
             return Reply::json(status, &body);

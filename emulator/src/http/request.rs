@@ -29,6 +29,7 @@ impl ApiRequest {
     /// Reads it to its end; a body that breaks off is as good as none.
     pub(crate) async fn read(request: Request) -> Self {
         let (parts, body) = request.into_parts();
+        // Without a limit: that a client sends too much must be seen in the log.
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         Self {
             method: parts.method,
@@ -60,6 +61,7 @@ impl ApiRequest {
             return from_json("{}");
         }
         let kind = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        // Desk's pages name a charset, and plain JSON works as well: only the beginning counts.
         if !kind.starts_with("application/json") {
             return Err(Refusal::media_type(kind));
         }
@@ -73,6 +75,7 @@ impl ApiRequest {
             .map_or_else(|_| Vec::new(), |pairs| pairs.0);
         pairs
             .into_iter()
+            // Desk passes over what it does not know, so that a misspelt filter finds every ticket.
             .filter(|(name, _)| {
                 known.contains(&name.as_str()) && !behaviour.ignored_parameters.contains(name)
             })

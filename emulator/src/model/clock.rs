@@ -16,6 +16,7 @@ fn stamp(seconds: u64, micros: u32) -> String {
 
 /// Year, month and day, the latter two from 1, of a day counted from 1 January 1970.
 fn date(mut day: u64) -> (u64, usize, u64) {
+    // Some fifty years are soon counted, and a loop is easier to trust than a formula.
     let mut year = 1970;
     while day >= 365 + leap(year) {
         day -= 365 + leap(year);

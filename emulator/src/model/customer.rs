@@ -20,6 +20,7 @@ impl Customer {
     }
 
     pub(crate) fn json(&self) -> Value {
+        // A live Desk shows the Chat nickname as the name, and nobody has one here.
         json!({
             "id": self.id, "sendbirdId": self.sendbird_id, "channelType": "SENDBIRD", "project": PROJECT,
             "createdAt": self.created_at, "displayName": self.sendbird_id, "photoThumbnailUrl": "",

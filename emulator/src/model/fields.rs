@@ -106,6 +106,7 @@ impl Rules<'_> {
 
         for (key, value) in self.opened(sent)? {
             match self.fate(&key, &value)? {
+                // A full ticket still takes another value for a field that it has.
                 Fate::Store(key, _) if merged.get(&key).is_none() && merged.is_full() => {
                     if let Fate::LeaveOutAll = without(self.behaviour.extra_field, too_many)? {
                         return Ok(stored.clone());
@@ -121,6 +122,7 @@ impl Rules<'_> {
             }
         }
 
+        // A call of which nothing was stored repeats nothing.
         let repeats = stores_any && merged == *stored;
         match self.behaviour.repeated_write {
             RepeatedWrite::Refuse if repeats => Err(Refusal::invalid("Nothing would change.")),
@@ -143,6 +145,7 @@ impl Rules<'_> {
 
     fn fate(self, key: &str, value: &Value) -> Result<Fate, Refusal> {
         let behaviour = self.behaviour;
+        // The length is looked at before the name: a key that is cut may be one that is defined.
         let Some(key) = limited(key, LONGEST_KEY, |_| 1, behaviour.long_key)? else {
             return Ok(Fate::LeaveOut);
         };
@@ -158,9 +161,11 @@ impl Rules<'_> {
         let Some(text) = self.text(&definition.kind, value) else {
             return without(behaviour.wrong_value, wrong);
         };
+        // Of the other types an empty text is a wrong value.
         if text.is_empty() && definition.kind == FieldKind::Text {
             return cleared(behaviour.empty_value, key);
         }
+        // Before the type is tried: what is cut must still be of it.
         let Some(text) = limited(&text, LONGEST_VALUE, self.unit(), behaviour.long_value)? else {
             return Ok(Fate::LeaveOut);
         };
@@ -258,6 +263,7 @@ fn limited(
     too_long: TooLong,
 ) -> Result<Option<String>, Refusal> {
     let mut length = 0;
+    // Between characters: half of one is no text.
     let over = text.char_indices().find_map(|(at, character)| {
         length += unit(character);
         (length > longest).then_some(at)
@@ -275,6 +281,7 @@ fn limited(
 
 /// With the scheme and the host in lower case.
 fn with_lower_host(link: &str) -> String {
+    // The first two slashes stand before the host, the third one behind it.
     let host_ends = link.match_indices('/').nth(2).map_or(link.len(), |(at, _)| at);
     let (host, path) = link.split_at(host_ends);
     format!("{}{path}", host.to_lowercase())

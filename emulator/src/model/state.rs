@@ -89,6 +89,7 @@ impl State {
         let id = self.tickets.last_key_value().map_or(FIRST_TICKET, |(id, _)| id + 1);
         let visible = Visible {
             lookups: self.lookups + u64::from(self.behaviour.visible_after_lookups),
+            // Past the end of time: a ticket that never becomes visible.
             at: Instant::now().checked_add(self.behaviour.visible_after),
         };
         let group = self.groups.iter().position(Group::is_default);
@@ -110,6 +111,7 @@ impl State {
     pub(crate) fn group_with_key(&self, key: &str) -> Option<usize> {
         self.groups
             .iter()
+            // The Default team may have an empty key, and is not to be named by that either.
             .position(|group| !group.is_default() && group.key.as_deref() == Some(key))
     }
 
@@ -127,6 +129,7 @@ impl State {
             return customer.id;
         }
         let id = self.customers.last_key_value().map_or(FIRST_CUSTOMER, |(id, _)| id + 1);
+        // Chat must know the user as well, where not every id is taken for one.
         self.chat_users.insert(sendbird_id.to_owned());
         self.customers.insert(id, Customer::new(id, sendbird_id.to_owned()));
         id
@@ -141,6 +144,7 @@ impl State {
 
     fn related(&self, ticket: &Ticket) -> Value {
         let channels = ticket.related.iter().map(|url| {
+            // Of all channels only those of tickets have a title here.
             let named = self.tickets.values().find(|other| other.channel_url == *url);
             json!({"channel_url": url, "name": named.map_or("", |other| &other.title)})
         });

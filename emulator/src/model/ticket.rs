@@ -104,6 +104,7 @@ impl Ticket {
 
     pub(crate) fn assign(&mut self) {
         ACTIVE.clone_into(&mut self.status);
+        // A live Desk sends both spellings of "responded".
         self.assignment = json!({
             "id": self.id * 10, "assignedTicket": self.id, "agent": agent(), "assignedAt": clock::now(),
             "responsedAt": null, "respondedAt": null, "endedAt": null, "status": "NOT_RESPONSED",
@@ -149,6 +150,7 @@ impl Ticket {
             "durationTime": null, "pendingTime": null, "conversationTime": null,
             "customer": customer, "group": group,
             "status": self.old_status(), "status2": self.status,
+            // The only value for a closed ticket that was seen of a live Desk.
             "closeStatus": if self.status == CLOSED { "CLOSED_BY_ADMIN" } else { "NOT_CLOSED" },
             "closeComment": self.close_comment, "closeMessage": self.close_message,
             "recentAssignment": self.assignment, "info": "{}", "priority": self.priority,

@@ -19,6 +19,7 @@ pub struct WebhookSetting {
 impl WebhookSetting {
     /// One that nobody has made, with the secret that it would get: 64 characters, as documented.
     pub(crate) fn blank(ai_agent_id: &str) -> Self {
+        // From the agent's id: whoever looks twice at a setting that nobody made sees one secret.
         let digits = ai_agent_id.bytes().fold(0x5eed_u64, |sum, byte| {
             sum.wrapping_mul(0x0100_0000_01b3).wrapping_add(u64::from(byte) + 1)
         });
