@@ -47,6 +47,7 @@ pub(crate) fn check(args: &args::Check, out: &mut Out) -> Result<End, CliError> 
 }
 
 fn examine<'t>(text: &str, places: &Places<'t>) -> (Option<Rules>, Vec<Finding<'t>>) {
+    // Of a text that is no JSON there is nothing else to say.
     if let Err(error) = serde_json::from_str::<Value>(text) {
         let place = Some(places.at(error.line(), error.column()));
         let message = "is not JSON".to_owned();

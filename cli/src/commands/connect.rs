@@ -43,6 +43,7 @@ pub(crate) fn connect(args: &args::Connect, out: &mut Out) -> Result<End, CliErr
     let base = config.chat.for_app(&args.app_id);
     let endpoint = Endpoint::new(&base, &token, args.ai_agent_id.as_deref())?;
     let runtime = runtime()?;
+    // Asked before SSM: where there is nothing to set, nobody needs an `aws`.
     let Answer::Setting(setting) = runtime.block_on(endpoint.get())? else {
         return Ok(by_hand(args, out));
     };
@@ -61,6 +62,7 @@ pub(crate) fn connect(args: &args::Connect, out: &mut Out) -> Result<End, CliErr
             return Ok(by_hand(args, out));
         };
         let now = store.add(&setting).map_err(half_done)?;
+        // Of two options the greater one holds: stored at either moment is stored.
         is_stored = is_stored.max(now);
     }
 
@@ -109,6 +111,7 @@ impl<'a> SigningSecrets<'a> {
             )));
         }
 
+        // On top, as the new one; those below still verify what was signed before.
         self.lines.insert(0, SecretString::from(secret));
         let lines: Vec<&str> = self.lines.iter().map(|line| line.expose_secret()).collect();
         let value = SecretString::from(lines.join("\n"));
@@ -140,6 +143,7 @@ fn webhook_url(text: &str) -> Result<String, CliError> {
             "must be the stack's output WebhookUrl, whose path ends with {ROUTE}"
         )));
     }
+    // As it was given: in another spelling it would be set anew each time.
     Ok(text.to_owned())
 }
 

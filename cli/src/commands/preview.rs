@@ -23,6 +23,7 @@ pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, CliErr
     let input = Input::read(&args.file)?;
     let body = body(&input, out);
 
+    // Looked at before the body is: the function refuses a larger one unread.
     if body.len() > MAX_BODY {
         return Err(CliError::Use(format!(
             "{} makes a body of {} bytes, and a deployed function refuses more than {MAX_BODY} with 413",

@@ -171,6 +171,7 @@ fn authentication(
     let mut value = HeaderValue::try_from(value).map_err(|_| {
         CliError::Use("the bearer token holds characters that no header can".to_owned())
     })?;
+    // No debug output of the request shows it then.
     value.set_sensitive(true);
 
     Ok((name, value))
@@ -199,6 +200,7 @@ async fn answer(request: RequestBuilder) -> reqwest::Result<(StatusCode, Option<
     let (status, retry_after) =
         (response.status(), retry_after.and_then(|text| text.trim().parse().ok()));
     let mut body = Vec::new();
+    // What is at the other end may be a stranger, whose answer need not end.
     while body.len() <= MAX_ANSWER
         && let Some(chunk) = response.chunk().await?
     {

@@ -53,6 +53,7 @@ impl Fields {
 
     /// The same fields as somebody would define them in Desk's dashboard.
     pub(crate) fn definitions(&self) -> Vec<FieldDefinition> {
+        // A document without a list defines no field, and the embedded Desk then drops every key.
         let fields = self.rules.fields.iter().flatten();
         fields
             .map(|field| FieldDefinition::new(field.key.as_str(), desk_kind(&field.kind)))

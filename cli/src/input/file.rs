@@ -59,6 +59,7 @@ impl Input {
     }
 
     fn parse(text: String) -> Result<Self, String> {
+        // By the function's own reader: what is nested too deeply for it must not pass here.
         let value: Value = json_reader::json(&text).map_err(|error| {
             format!(
                 "is not JSON, or nested too deeply, at line {}, column {}",
@@ -100,10 +101,12 @@ impl Input {
                 header.ok_or_else(|| format!("has the header {name:?}, which cannot be sent"))?;
             headers.append(name, value);
         }
+        // Format 2.0 has the query as it came, format 1.0 only its parts.
         let query = match event.query_string_parameters {
             Some(parameters) if event.raw_query_string.is_empty() => encoded(&parameters),
             _ => event.raw_query_string,
         };
+        // Tried here, so that `run` can rely on it when it makes the request.
         if format!("/?{query}").parse::<Uri>().is_err() {
             return Err("has a rawQueryString that cannot be sent".to_owned());
         }
@@ -144,6 +147,7 @@ impl Input {
 
 /// Parameters as a query has them.
 fn encoded(parameters: &BTreeMap<String, String>) -> String {
+    // `Url` encodes a query as a part of an address only; nothing is sent to this one.
     let url = Url::parse_with_params("http://localhost/", parameters);
     url.ok().and_then(|url| url.query().map(str::to_owned)).unwrap_or_default()
 }
@@ -203,6 +207,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Cow<'static, str>> {
 /// As the deployed function and SSM would read it, or why they would not, and what to do.
 fn readable(bytes: Vec<u8>) -> Result<String, String> {
     const SAVE: &str = "save it as UTF-8 without a byte order mark";
+    // An editor shows no byte order mark, so that "line 1, column 1" would help nobody.
     match bytes.as_slice() {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(format!("is UTF-16: {SAVE}")),
         [0xef, 0xbb, 0xbf, ..] => return Err(format!("begins with a byte order mark: {SAVE}")),

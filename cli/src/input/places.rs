@@ -36,6 +36,7 @@ impl<'t> Places<'t> {
     /// Those of a text that is JSON; of another text there are none but the whole.
     pub(crate) fn of(text: &'t str) -> Self {
         let mut places = Self { text, ranges: HashMap::new(), repeated: Vec::new() };
+        // serde_json keeps no places of what it has read, and this parser does.
         let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
         if let Some(value) = parsed.ok().and_then(|parsed| parsed.value) {
             let range = value.range();
@@ -80,6 +81,7 @@ impl<'t> Places<'t> {
                     if self.ranges.contains_key(&path) {
                         self.repeated.push(path.clone());
                     }
+                    // JSON keeps the later value, so its place is kept as well.
                     let range = property.range();
                     self.visit(&path, &property.value, range.start..range.end);
                 }
@@ -101,7 +103,9 @@ impl<'t> Places<'t> {
         let before = &self.text[..range.start];
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let length = self.text[start..].find('\n').unwrap_or(self.text.len() - start);
+        // A file from Windows ends its lines with a carriage return, too.
         let whole = self.text[start..start + length].trim_end_matches('\r');
+        // An object goes over many lines, and only its first one is shown.
         let end = range.end.min(start + whole.len()).max(range.start);
 
         Place {

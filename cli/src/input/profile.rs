@@ -22,6 +22,7 @@ pub(crate) fn read(path: &Path) -> Result<Profile, CliError> {
 /// The same for an embedded Desk; says so, and how far it is from the usual one.
 pub(crate) fn load(path: &Path, out: &mut Out) -> Result<Profile, CliError> {
     let profile = read(path)?;
+    // Of the filters only those can be compared that the profile speaks of.
     let filters: Vec<&str> = profile.settings.filters.keys().map(String::as_str).collect();
     let usual = Settings::of(&Behaviour::default(), &filters).entries();
     let known = profile.settings.entries();

@@ -17,5 +17,6 @@ pub(crate) async fn within<T>(entry: Option<u64>, work: impl Future<Output = T>)
 
 /// The entry of which this is a part.
 pub(crate) fn entry() -> Option<u64> {
+    // `run` begins no entry, and what it does is a part of none.
     ENTRY.try_with(|entry| *entry).ok()
 }

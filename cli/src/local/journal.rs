@@ -169,45 +169,12 @@ impl Default for Journal {
 impl Journal {
     /// A request has come. Gives the number under which all else is noted.
     pub(crate) fn begin(&self, route: Route, body: String) -> u64 {
-        let mut id = 0;
-        self.with(|kept| {
-            kept.last += 1;
-            kept.version += 1;
-            id = kept.last;
-            let entry = Entry {
-                id,
-                version: kept.version,
-                at: SystemTime::now(),
-                route,
-                body,
-                handoff: None,
-                status: 0,
-                answer: Value::Null,
-                took: Duration::ZERO,
-                state: State::Working,
-                report: None,
-                tries: 0,
-                steps: Vec::new(),
-                changes: Vec::new(),
-            };
-            kept.entries.push_back(entry);
-            if kept.entries.len() > KEPT {
-                kept.entries.pop_front();
-            }
-        });
-        id
+        self.with(|kept| kept.begin(route, body))
     }
 
     /// Changes an entry, if it is still kept.
     pub(crate) fn note(&self, id: u64, change: impl FnOnce(&mut Entry)) {
-        self.with(|kept| {
-            let version = kept.version + 1;
-            let place = kept.entries.binary_search_by_key(&id, |entry| entry.id);
-            if let Some(entry) = place.ok().and_then(|place| kept.entries.get_mut(place)) {
-                change(entry);
-                (entry.version, kept.version) = (version, version);
-            }
-        });
+        self.with(|kept| kept.note(id, change));
     }
 
     /// Adds a step to this entry.
@@ -226,8 +193,7 @@ impl Journal {
 
     pub(crate) fn find(&self, id: u64) -> Option<Entry> {
         let kept = self.kept();
-        let place = kept.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
-        kept.entries.get(place).cloned()
+        kept.entries.get(kept.place(id)?).cloned()
     }
 
     /// What `pick` makes of each entry that it wants, the newest first, at most so many.
@@ -245,17 +211,60 @@ impl Journal {
         self.changed.subscribe()
     }
 
-    fn with(&self, work: impl FnOnce(&mut Kept)) {
+    fn with<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
         let mut kept = self.kept();
         let before = kept.version;
-        work(&mut kept);
+        let worked = work(&mut kept);
         if kept.version != before {
+            // Under the lock still, so that nobody hears of the versions in another order.
             self.changed.send_replace(kept.version);
         }
+        worked
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn begin(&mut self, route: Route, body: String) -> u64 {
+        self.last += 1;
+        self.version += 1;
+        self.entries.push_back(Entry {
+            id: self.last,
+            version: self.version,
+            at: SystemTime::now(),
+            route,
+            body,
+            handoff: None,
+            status: 0,
+            answer: Value::Null,
+            took: Duration::ZERO,
+            state: State::Working,
+            report: None,
+            tries: 0,
+            steps: Vec::new(),
+            changes: Vec::new(),
+        });
+        if self.entries.len() > KEPT {
+            self.entries.pop_front();
+        }
+
+        self.last
+    }
+
+    fn note(&mut self, id: u64, change: impl FnOnce(&mut Entry)) {
+        let version = self.version + 1;
+        if let Some(entry) = self.place(id).and_then(|place| self.entries.get_mut(place)) {
+            change(entry);
+            (entry.version, self.version) = (version, version);
+        }
+    }
+
+    fn place(&self, id: u64) -> Option<usize> {
+        // Numbers only grow, so that the entries lie in their order.
+        self.entries.binary_search_by_key(&id, |entry| entry.id).ok()
     }
 }
 

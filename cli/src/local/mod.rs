@@ -32,7 +32,7 @@ use tokio::runtime::Runtime;
 
 use crate::error::CliError;
 use crate::input::fields::Fields;
-use crate::local::journal::{Journal, Route, State, Step};
+use crate::local::journal::{Entry, Journal, Route, State, Step};
 use crate::local::noted::{AfterWrite, NotedClaims, NotedQueue, NotedTransport};
 use crate::local::queue::MemoryQueue;
 use crate::settings::{BEARER, Parameters, SIGNATURE, SIGNING_SECRET};
@@ -94,6 +94,7 @@ impl Local {
             transport: Box::new(transport),
             queue: Box::new(noted_queue),
             claims: Box::new(claims),
+            // They are for CloudWatch; here the journal keeps what happened.
             metrics: Metrics::new(Box::new(())),
             pause: PAUSE,
             pace: None,
@@ -120,28 +121,17 @@ impl Local {
         let id = self.journal.begin(route, body);
         let response = current::within(Some(id), self.answer(request)).await;
         let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        // Read once more, for the page: the shipped code hands its reading to nobody.
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());
         let handoff = match understand(request.body(), &self.app.config.app_ids[0], key) {
             Ok(Event::Handoff(handoff)) => Some(handoff),
             Ok(Event::Ignored(_)) | Err(_) => None,
         };
 
+        let (status, took) = (response.status(), began.elapsed());
         self.journal.note(id, |entry| {
-            entry.status = response.status().as_u16();
-            entry.took = began.elapsed();
-            entry.handoff = handoff;
-            // The worker may have been faster.
-            if entry.state == State::Working {
-                let is_known = entry.steps.iter().any(Step::is_known_to_the_queue);
-                entry.state = match state(response.status(), &answer) {
-                    State::Queued if is_known => State::Done(REPEATED.to_owned()),
-                    state => state,
-                };
-            }
-            if answer["fields"].is_array() && entry.report.is_none() {
-                entry.report = Some(answer.clone());
-            }
-            entry.answer = answer;
+            (entry.took, entry.handoff) = (took, handoff);
+            note_answer(entry, status, answer);
         });
         (Some(id), response)
     }
@@ -193,6 +183,7 @@ pub(crate) fn understand(
     idempotency_key: Option<&str>,
 ) -> Result<Event, BadBody> {
     let keys = Keys { signing: vec![SIGNING_SECRET.into()], ..Keys::default() };
+    // The shipped reading takes only what was authenticated, so that the body is signed first.
     let headers =
         HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE), signature(body))]);
     let body =
@@ -208,6 +199,22 @@ fn now_in_millis() -> i64 {
 
 /// The end of what the queue holds already, from an earlier request.
 const REPEATED: &str = "repeated";
+
+fn note_answer(entry: &mut Entry, status: StatusCode, answer: Value) {
+    entry.status = status.as_u16();
+    // The worker may have been faster.
+    if entry.state == State::Working {
+        let is_known = entry.steps.iter().any(Step::is_known_to_the_queue);
+        entry.state = match state(status, &answer) {
+            State::Queued if is_known => State::Done(REPEATED.to_owned()),
+            state => state,
+        };
+    }
+    if answer["fields"].is_array() && entry.report.is_none() {
+        entry.report = Some(answer.clone());
+    }
+    entry.answer = answer;
+}
 
 /// Where a handoff stands after this answer.
 fn state(status: StatusCode, answer: &Value) -> State {

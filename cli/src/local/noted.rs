@@ -45,6 +45,7 @@ impl Transport for NotedTransport {
             let sent = text(request.body());
             let answered = self.inner.send(request, timeout).await;
 
+            // Also where the answer was lost: the write may be done all the same.
             if method != Method::GET
                 && let Some(after_write) = self.after_write.get()
             {

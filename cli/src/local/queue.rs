@@ -46,6 +46,7 @@ impl MemoryQueue {
             if !batch.records.is_empty() {
                 return batch;
             }
+            // A change between the look and this wait is not missed: `notify_one` leaves a permit.
             let changed = self.0.changed.notified();
             match later {
                 Some(later) => tokio::select! { () = changed => {} () = sleep_until(later) => {} },
@@ -171,6 +172,7 @@ enum State {
 impl Line {
     /// Whether the event was known already.
     fn send(&mut self, entry: &QueueEntry, origin: Option<u64>, now: Instant) -> bool {
+        // Whoever sends next clears up, so that nothing has to run by the clock.
         self.taken.retain(|_, at| now < *at + DEDUPLICATION);
         let event = (entry.group.clone(), entry.deduplication.clone());
         if self.taken.contains_key(&event) {
@@ -204,6 +206,7 @@ impl Line {
         let holding = self.messages.iter().filter(|message| message.is_holding(now));
         let mut held: HashSet<String> =
             holding.map(|message| message.entry.group.clone()).collect();
+        // `insert` says whether the group was free until now: of each, the first message passes.
         let free =
             self.messages.iter_mut().filter(|message| held.insert(message.entry.group.clone()));
         let mut batch = SqsEvent::default();
@@ -243,6 +246,7 @@ impl Line {
             } else if message.receipts >= MAX_RECEIPTS {
                 self.dead.push(self.messages.remove(place));
             } else if message.state == State::InFlight {
+                // What the worker has put off keeps its time.
                 message.state = State::Waiting;
             }
         }
@@ -276,6 +280,7 @@ impl Message {
     fn hand_out(&mut self) -> SqsMessage {
         self.receipts += 1;
         self.state = State::InFlight;
+        // The types of the event can grow, and so are not made by their fields.
         let mut record = SqsMessage::default();
         record.message_id = Some(self.id.clone());
         record.receipt_handle = Some(self.receipt_handle());

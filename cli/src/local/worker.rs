@@ -63,6 +63,7 @@ impl Local {
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = message.clone();
                 answer.batch_item_failures.push(failure);
+                // Before the batch is settled: only what is in flight can be put off.
                 again = self.put_off(record, error).await;
             }
             let tried = Tried { message, result, again };
@@ -96,6 +97,7 @@ impl Local {
         self.journal.note(origin, |entry| {
             entry.tries += 1;
             entry.state = state;
+            // A failed try reports nothing, and what the last one reported stays to be seen.
             entry.report = report.or(entry.report.take());
         });
     }

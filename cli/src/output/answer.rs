@@ -112,6 +112,7 @@ pub(crate) fn ignored(answer: &Value) -> Option<&str> {
 
 /// The name of an outcome, as it stands in the answer.
 pub(crate) fn outcome_name(outcome: Outcome) -> String {
+    // By way of its JSON, so that it is spelt as in every answer.
     serde_json::to_value(outcome)
         .ok()
         .and_then(|name| name.as_str().map(str::to_owned))

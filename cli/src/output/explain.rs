@@ -82,9 +82,11 @@ pub(crate) fn target<'a>(line: &'a Entry, rules: &Rules) -> Target<'a> {
         |source: Option<&Source>| matches!(source, Some(Source::Context(name)) if name == key);
     let listed = |key: &str| match &rules.fields {
         Some(fields) => fields.iter().any(|field| field.key.as_str() == key),
+        // Without a list every legal key is sent, to the field of its own name.
         None => illegal(key).is_none(),
     };
 
+    // An answer names the field only where it is called otherwise than the key.
     match &line.field {
         Some(field) => Target::Field(field),
         None if listed(key) => Target::Field(key),
@@ -202,6 +204,7 @@ fn invalid(line: &Entry, rules: &Rules) -> String {
 }
 
 fn two_ways(key: &str, field: &str) -> String {
+    // As JSON quotes it: the line is there to be pasted into the document.
     let key = Value::from(key);
     format!(
         "rename it in the AI agent's context, or add \"aliases\": {{{key}: \"{field}\"}} to the fields file"

@@ -65,6 +65,7 @@ impl Out {
     pub(crate) fn line(&mut self, text: impl Display) {
         self.begun = true;
         if self.failed.is_none() {
+            // Each line at once: `serve` is up for hours, and a pipe would keep its lines back.
             self.failed = writeln!(self.stream, "{text}").and_then(|()| self.stream.flush()).err();
         }
     }
@@ -73,6 +74,7 @@ impl Out {
     /// too: colours are taken out of a pipe, and a value must not go with them.
     pub(crate) fn json(&mut self, document: &Value) {
         let spelt = |char: char| match char {
+            // Within a text JSON spells a line break out: this one is of the layout.
             '\n' => "\n".to_owned(),
             _ if char.is_control() => format!("\\u{:04x}", u32::from(char)),
             _ => char.to_string(),
@@ -133,6 +135,7 @@ impl Out {
 
     fn plain_table(&self) -> Table {
         let mut table = Table::new();
+        // Colours and width are decided here; the table is not to ask the terminal by itself.
         table.force_no_tty().enforce_styling().load_style(presets::NOTHING);
         table.style_text_only();
         if let Some(width) = self.width {

@@ -100,6 +100,7 @@ pub(crate) async fn again(
 fn with_new_event(body: &str) -> Option<String> {
     let mut body: Value = serde_json::from_str(body).ok()?;
     let parts = body.as_object_mut()?;
+    // An event has its id under another name than the other two forms.
     let name = if parts.contains_key("category") { "id" } else { "event_id" };
     parts.insert(name.to_owned(), format!("again-{}", &random()[..8]).into());
     Some(body.to_string())
@@ -224,6 +225,7 @@ pub(crate) async fn outage(State(page): Here, Json(outage): Json<Outage>) -> Ans
     let (desk, local) = (Arc::clone(&desk.emulator), Arc::clone(&page.local));
     tokio::spawn(async move {
         sleep(Duration::from_secs(seconds)).await;
+        // All of them: the emulator cannot tell this fault from those of the reader.
         desk.clear_faults();
         local.journal.touch();
     });
@@ -262,6 +264,7 @@ pub(crate) async fn token(State(page): Here, Json(token): Json<ForToken>) -> Ans
     let stored = page.local.parameters.get(DESK_API_TOKEN).unwrap_or_default();
     let answer = match token.act.as_str() {
         "revoke" => {
+            // Made of the stored one, so that `store` finds it without anything being kept.
             desk.emulator.rotate_desk_token(format!("{stored}-new"));
             said("Desk refuses the token that is stored. What comes now waits on the queue.")
         }
@@ -297,6 +300,7 @@ pub(crate) async fn desks_own(State(page): Here, Json(own): Json<DesksOwn>) -> A
         ..Seed::default()
     };
     let id = desk.emulator.seed_ticket(seed);
+    // Looked at now, or the next look would take these values for ours.
     desk.look(id, Writer::Desk);
     page.local.journal.touch();
     said(format!("Desk made ticket {id} itself."))
@@ -341,6 +345,7 @@ pub(crate) async fn act(
             emulator.edit_field(id, key.trim(), value);
             format!("A human wrote the field {} of ticket {id}.", key.trim())
         }
+        // The emulator stores any text, so that only what Desk knows is let through.
         "priority" if ["LOW", "MEDIUM", "HIGH", "URGENT"].contains(&value.as_str()) => {
             emulator.set_priority(id, value.as_str());
             format!("A human set the priority of ticket {id} to {value}.")

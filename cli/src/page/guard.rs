@@ -43,6 +43,7 @@ pub(crate) async fn guard(State(page): State<Arc<Page>>, request: Request, next:
             refused
         }
     };
+    // Refusals have them, too: nor may those be framed or kept.
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
@@ -59,19 +60,23 @@ fn examine(
     port: u16,
     token: &str,
 ) -> Result<(), (StatusCode, &'static str)> {
+    // A header that is no text must not pass for one that is absent.
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(&header::HOST).unwrap_or_default();
     if ![format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host) {
         return Err((StatusCode::MISDIRECTED_REQUEST, "this is 127.0.0.1"));
     }
+    // `host` is one of two known names by now, so this is a comparison with a fixed list, too.
     if text(&header::ORIGIN).is_some_and(|origin| origin != format!("http://{host}")) {
         return Err((StatusCode::FORBIDDEN, "this page answers to its own origin alone"));
     }
+    // Reading changes nothing, and without CORS headers no other origin sees what is read.
     if method == Method::GET || method == Method::HEAD {
         return Ok(());
     }
 
     let site = text(&HeaderName::from_static("sec-fetch-site"));
+    // Programs and older browsers send none; `none` is the reader's own doing.
     if site.is_some_and(|site| site != "same-origin" && site != "none") {
         return Err((StatusCode::FORBIDDEN, "only this page may change something here"));
     }

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::stream::{self, Stream};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::page::Page;
@@ -23,14 +24,20 @@ pub(crate) async fn events(
     let mut watching = page.local.journal.watch();
     // The first event says where things stand.
     watching.mark_changed();
-    let stream = stream::unfold((watching, page.ends.clone()), |(mut watching, mut ends)| async {
-        tokio::select! {
-            changed = watching.changed() => changed.ok()?,
-            _ = ends.wait_for(|has_ended| *has_ended) => return None,
-        }
-        sleep(TOGETHER).await;
-        let version = watching.borrow_and_update().to_string();
-        Some((Ok(Event::default().id(&version).data(&version)), (watching, ends)))
-    });
+    let stream = stream::unfold((watching, page.ends.clone()), next);
     Sse::new(stream).keep_alive(KeepAlive::default())
+}
+
+/// What an open stream holds: the versions, and whether the page has ended.
+type Watching = (watch::Receiver<u64>, watch::Receiver<bool>);
+
+async fn next((mut watching, mut ends): Watching) -> Option<(Result<Event, Infallible>, Watching)> {
+    tokio::select! {
+        changed = watching.changed() => changed.ok()?,
+        _ = ends.wait_for(|has_ended| *has_ended) => return None,
+    }
+    sleep(TOGETHER).await;
+    // Read after the pause, so that what has changed within it is told of, too.
+    let version = watching.borrow_and_update().to_string();
+    Some((Ok(Event::default().id(&version).data(&version)), (watching, ends)))
 }

@@ -70,6 +70,7 @@ pub(crate) fn fault(kind: &str, call: &str, times: Option<u32>) -> Option<Fault>
 
 /// What an active fault is: what goes wrong, with which call, how often yet.
 pub(crate) fn describe(fault: &Fault) -> String {
+    // A kind cannot be compared with another; what it prints as holds all of it.
     let known = FAULTS.iter().find(|(.., kind)| {
         std::mem::discriminant(&kind()) == std::mem::discriminant(fault.kind())
             && format!("{:?}", kind()) == format!("{:?}", fault.kind())
@@ -209,6 +210,7 @@ pub(crate) const SWITCHES: &[Switch] = switches! {
 
 /// What a switch is set to.
 pub(crate) fn value(switch: &Switch, behaviour: &Behaviour) -> String {
+    // In the form of a profile, so that a value has one name in the file and on the page.
     let settings = serde_json::to_value(Settings::of(behaviour, &[])).unwrap_or_default();
     match &settings[switch.name] {
         Value::String(text) => text.clone(),

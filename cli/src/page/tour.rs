@@ -95,6 +95,7 @@ pub(crate) async fn act(State(page): State<Arc<Page>>, Path(step): Path<String>)
 
 /// A handoff of one of the tour's conversations.
 fn body(conversation: &str, context: &Value) -> Vec<u8> {
+    // Each press is an event of its own; the same one again would be a duplicate.
     let event = format!("tour-{}", crate::page::world::random());
     let conversation = json!({"id": conversation, "user_id": CUSTOMER});
     json!({"event_id": event, "conversation": conversation, "context": context})
@@ -122,6 +123,7 @@ impl Page {
 
     /// The entry, as soon as it is so.
     async fn until(&self, id: u64, is_so: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        // Watched before the first look, so that no change falls between the two.
         let mut watching = self.local.journal.watch();
         let waiting = async {
             loop {
@@ -180,6 +182,7 @@ async fn alias(page: &Page) -> Answer {
 }
 
 async fn human(page: &Page, desk: &Embedded) -> Answer {
+    // By the route that answers when the ticket is written: the human comes after it.
     let before = body("tour-3", &json!({"order-id": "A-3"}));
     let Some(entry) = page.handed_over(Route::Handoffs, before).await else { return lost() };
     let Some(ticket) = parts::ticket(&entry) else { return lost() };
@@ -217,6 +220,7 @@ async fn down(page: &Page, desk: &Embedded) -> Answer {
 
 async fn up(page: &Page, desk: &Embedded) -> Answer {
     desk.emulator.clear_faults();
+    // Else the reader would wait for the end of the last pause.
     page.local.queue.hurry();
     page.local.journal.touch();
     let newest = page.local.journal.newest(1, |entry| {

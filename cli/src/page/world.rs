@@ -64,6 +64,7 @@ impl Embedded {
     fn after_write(&self, written: &Written) -> Vec<(u64, String)> {
         let tickets = match written.ticket {
             Some(ticket) => vec![ticket],
+            // The path of a create names no ticket: it is one that nobody has looked at.
             None => {
                 let mut all = self.emulator.ticket_ids();
                 all.retain(|id| self.writers().is_new(*id));

@@ -63,6 +63,7 @@ fn values(ticket: &Value) -> BTreeMap<String, String> {
     let fields = ticket["customFields"].as_array().map(Vec::as_slice).unwrap_or_default();
     let fields = fields.iter().map(|field| (text(&field["key"]), text(&field["value"])));
     let own = [("priority", &ticket["priority"]), ("team", &ticket["group"]["name"])];
+    // In brackets, which stand in no field key.
     let own = own.map(|(name, value)| (format!("({name})"), text(value)));
     fields.chain(own).collect()
 }

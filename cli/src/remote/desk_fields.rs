@@ -26,6 +26,7 @@ pub(crate) fn shown(tickets: &[Ticket]) -> Vec<Shown<'_>> {
     let mut by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (key, value) in tickets.iter().filter_map(|ticket| ticket.fields.as_ref()).flatten() {
         let values = by_key.entry(key).or_default();
+        // A key without any value is kept: the field is there, though nobody fills it.
         values.extend(Some(value.expose().trim()).filter(|value| !value.is_empty()));
     }
     let mut all: Vec<_> = by_key.into_iter().map(|(key, values)| Shown { key, values }).collect();

@@ -46,6 +46,7 @@ pub(crate) async fn recent_tickets(
     // A refused token is what the caller wants to hear of: there is no newer one to try.
     let secrets = Secrets::new(Box::new(Parameters::default()), config);
     let (now, deadline) = (SystemTime::now(), Instant::now() + PATIENCE);
+    // Every config of this program is made for one application.
     let app_id = &config.app_ids[0];
     let transport = HttpTransport(client);
     let connection = Connection {
@@ -56,6 +57,7 @@ pub(crate) async fn recent_tickets(
         now,
         deadline,
         pause: PAUSE,
+        // One person asks a few times: there is nothing to be slowed down.
         pace: None,
     };
 

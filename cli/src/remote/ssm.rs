@@ -82,6 +82,7 @@ impl Aws<'_> {
             "--output",
             "json",
         ]);
+        // An `aws` that asks for something would wait where nobody sees its question.
         command.args(self.options()).stdin(Stdio::null());
         let output = command.output().map_err(|error| not_started(&error))?;
 
@@ -121,6 +122,7 @@ impl Aws<'_> {
         let listing: Descriptions =
             serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())?;
         let own = |described: Described| {
+            // SSM takes its own key by itself, and it need not be named to it.
             let key = described.key_id.filter(|key| key != AWS_KEY)?;
             Some((described.name.strip_prefix(path)?.to_owned(), key))
         };
@@ -147,6 +149,7 @@ impl Aws<'_> {
         let mut input = child.stdin.take().expect("it was asked for");
         // An `aws` that ends before it has read says itself why.
         let _ = input.write_all(value.expose_secret().as_bytes());
+        // `aws` reads to the end of its input, which comes with this.
         drop(input);
         let output = child.wait_with_output().map_err(|error| not_started(&error))?;
         if output.status.success() {
@@ -179,6 +182,7 @@ impl Aws<'_> {
         let code = said
             .split_once("An error occurred (")
             .and_then(|(_, rest)| Some(rest.split_once(')')?.0));
+        // Only what has the form of a code is repeated: all else may be a secret.
         let code = code.filter(|code| {
             code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });

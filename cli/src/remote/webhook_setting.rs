@@ -103,12 +103,14 @@ impl<'a> Endpoint<'a> {
         let response = request.send().await.map_err(|error| unanswered(&error))?;
         match response.status() {
             StatusCode::OK => {}
+            // The endpoint is known from a draft only, and both of these say that it is not there.
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 return Ok(Answer::NoEndpoint);
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(CliError::Work(REFUSED.to_owned()));
             }
+            // Its body stays unread: also an error may repeat the setting, and so the secret.
             other => {
                 let text = format!("Chat answered {}; try again later", other.as_u16());
                 return Err(CliError::Work(text));

@@ -24,6 +24,7 @@ pub(crate) fn examine(fields: &[Field], shown: &[Shown<'_>], fix: &str) -> Vec<F
     let per_field = fields.iter().filter_map(|field| one(field, shown, fix));
     let unknown = shown
         .iter()
+        // A field that no context key can ever equal is of no use in the document.
         .filter(|seen| FieldKey::parse(seen.key).is_some() && !listed(seen.key))
         .map(|seen| not_listed(seen, fix));
 

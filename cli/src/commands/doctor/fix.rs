@@ -86,6 +86,7 @@ impl<'a> Fixes<'a> {
             "put-parameter{overwrite} --type String --name {}{FIELDS} --value file://fields.json{tier}",
             self.path
         ));
+        // SSM stores whatever it is given, so that the document is checked first.
         format!("cargo handoff check fields.json && {put}")
     }
 
@@ -136,6 +137,7 @@ impl<'a> Fixes<'a> {
 }
 
 fn staying(stay: &str) -> String {
+    // `echo` may take a backslash in a secret for more than a backslash.
     format!("printf '%s\\n' \"$OLD\" | awk '{stay}'")
 }
 

@@ -40,11 +40,13 @@ pub(crate) fn doctor(args: &args::Doctor, out: &mut Out) -> Result<End, CliError
             findings.push(refused(&error, &fix));
             None
         }
+        // There is no token, which `parameters` has said already.
         None => None,
     };
     findings
         .extend(tickets.iter().flat_map(|tickets| fitting(tickets, &stored, &credentials, &fix)));
     findings.extend(fix.unknown_keys(&findings));
+    // The sort is stable: within a level the findings keep the order of the parameters.
     findings.sort_by_key(|finding| finding.level == Level::Warning);
     if args.json {
         let mut all = document(&findings);
@@ -74,6 +76,7 @@ fn fitting(
     credentials: &Credentials,
     fix: &Fixes<'_>,
 ) -> Vec<Finding> {
+    // A broken document was told of already, and without a list nothing has to fit.
     let Some(fields) = credentials.rules.as_ref().ok().and_then(|rules| rules.fields.as_ref())
     else {
         return Vec::new();

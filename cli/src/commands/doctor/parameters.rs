@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use desk_handoff::auth::standard_webhooks_key;
+use desk_handoff::json_reader::ReadError;
 use desk_handoff::rules::OPENING_MESSAGE;
 use desk_handoff::secrets::{
     BEARER_TOKEN, CHAT_API_TOKEN, Credentials, DESK_API_TOKEN, FIELDS, LIVE, SIGNING_SECRET,
@@ -100,14 +101,7 @@ fn document(value: &SecretString, credentials: &Credentials, fix: &Fixes<'_>) ->
         .map(|problem| Finding::error(FIELDS, problem.to_string(), fix.fields(size)))
         .collect();
     let warnings = credentials.rules.as_ref().map(|rules| rules.warnings()).unwrap_or_default();
-    findings.extend(warnings.iter().map(|warning| {
-        // An invisible ticket costs the handoff; the other warnings cost a field at most.
-        let finding = match warning.path.as_str() {
-            OPENING_MESSAGE => Finding::error,
-            _ => Finding::warning,
-        };
-        finding(FIELDS, warning.to_string(), fix.fields(size))
-    }));
+    findings.extend(warnings.iter().map(|warning| of_warning(warning, &fix.fields(size))));
     let limit = if size > SSM_STANDARD { SSM_ADVANCED } else { SSM_STANDARD };
 
     if size * 100 > limit * NEARLY {
@@ -127,6 +121,16 @@ fn document(value: &SecretString, credentials: &Credentials, fix: &Fixes<'_>) ->
     findings
 }
 
+/// What a warning of the rules is here.
+fn of_warning(warning: &ReadError, fix: &str) -> Finding {
+    // An invisible ticket costs the handoff; the other warnings cost a field at most.
+    let finding = match warning.path.as_str() {
+        OPENING_MESSAGE => Finding::error,
+        _ => Finding::warning,
+    };
+    finding(FIELDS, warning.to_string(), fix)
+}
+
 /// A stored secret, of whichever kind.
 fn secret(parameter: &Stored, fix: &Fixes<'_>) -> Vec<Finding> {
     let name = parameter.name.as_str();
@@ -143,6 +147,7 @@ fn secret(parameter: &Stored, fix: &Fixes<'_>) -> Vec<Finding> {
     let value = parameter.value.expose_secret();
     let lines: Vec<&str> = value.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {
+        // A blank Desk token was told of among what is missing.
         let optional = name != DESK_API_TOKEN;
         findings.extend(
             optional
@@ -183,6 +188,7 @@ fn instead(name: &str, number: usize, count: usize, level: Level, fix: &Fixes<'_
 /// A line that is hardly what somebody meant to store.
 fn odd(name: &str, line: &str) -> Option<(Level, &'static str)> {
     let in_header = [DESK_API_TOKEN, CHAT_API_TOKEN, BEARER_TOKEN].contains(&name);
+    // From bad to harmless: of a line that is odd in two ways the worse one is told.
     Some(if in_header && line.contains(|char: char| !char.is_ascii() || char.is_control()) {
         (Level::Error, "has a character that no HTTP header can carry, so it is of no use")
     } else if line.starts_with(['"', '\''])
@@ -208,6 +214,7 @@ fn odd(name: &str, line: &str) -> Option<(Level, &'static str)> {
 fn several(name: &str, lines: &[&str], fix: &Fixes<'_>) -> Option<Finding> {
     let distinct = lines.iter().collect::<BTreeSet<_>>().len();
     let (what, fixed) = match (name, lines.len()) {
+        // Before the number of lines, to which a line that stands twice adds one.
         (_, count) if distinct < count => {
             ("has the same line twice".to_owned(), fix.keep(name, DISTINCT))
         }

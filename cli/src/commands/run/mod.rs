@@ -22,6 +22,7 @@ use crate::settings::SIGNATURE;
 
 pub(crate) fn run(args: &args::Run, out: &mut Out) -> Result<End, CliError> {
     let fields = Fields::load(&args.fields, out)?;
+    // All are read before the first is handed over: a mistake in the last one leaves no half run.
     let given = args.files.iter().map(|file| Given::read(file, out));
     let given = given.collect::<Result<Vec<_>, _>>()?;
     let profile = args.profile.as_deref().map(|path| profile::load(path, out)).transpose()?;
@@ -72,6 +73,7 @@ fn stack<'s, 'g>(
     desk: &Desk,
     fields: &Fields,
 ) -> Result<&'s Local, CliError> {
+    // The parameters are those of one application, so that each gets a stack of its own.
     let place = match stacks.iter().position(|(known, _)| *known == app_id) {
         Some(place) => place,
         None => {
@@ -89,6 +91,7 @@ async fn one(given: &Given, local: &Local, emulator: &Emulator) -> Result<RunSum
         .map_err(|error| CliError::Work(format!("the answer ({status}) is not JSON: {error}")))?;
 
     let mut result = None;
+    // One try: `run` shows how it went, and does not wait for another one.
     local.work_on(local.queue.receive(), |tried| result = Some(tried.result)).await;
     let ticket = result.as_ref().and_then(|result| result.as_ref().ok()?.ticket.as_ref());
     let ticket = ticket.and_then(|ticket| emulator.ticket(ticket.id));

@@ -56,6 +56,7 @@ pub(crate) fn greet(
     out.heading("Then hand over what you like. The same conversation again updates its ticket:");
     out.line(hand_over(SECOND, WEBHOOK));
     out.line(format_args!("  hand \"$(cat body.json)\" {WEBHOOK}"));
+    // The samples name that application, and any other one would refuse them.
     if app_id.as_str() == APP_ID {
         out.line(sample("handoff"));
         out.line(sample("second-handoff"));

@@ -112,6 +112,7 @@ fn open_page(address: SocketAddr, out: &mut Out) {
 /// Reads the fields file again whenever it changes. Never ends.
 async fn follow(file: Option<&Path>, page: &Page) {
     let Some(file) = file else { return std::future::pending().await };
+    // By its time of change: editors replace the file, and a watcher would stay with the old one.
     let modified = || std::fs::metadata(file).and_then(|about| about.modified()).ok();
     let mut known = modified();
     loop {
@@ -141,6 +142,7 @@ async fn work(local: &Local) -> io::Result<()> {
     let mut interrupted = pin!(interrupted());
     loop {
         let batch = tokio::select! {
+            // Ctrl-C before a message, of which there may always be a next one.
             biased;
             () = &mut interrupted => return Ok(()),
             batch = local.queue.next() => batch,
@@ -184,6 +186,7 @@ async fn listen(port: u16) -> Result<TcpListener, CliError> {
 /// The first Ctrl-C: requests under way are still answered.
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
+        // Where no signal can be had, the server stays up until it is killed.
         std::future::pending::<()>().await;
     }
 }

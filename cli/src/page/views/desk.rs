@@ -111,17 +111,18 @@ fn active(desk: &Embedded) -> Markup {
 }
 
 fn token() -> Markup {
-    let button = |act: &str, text: &str| {
-        html! {
-            form.inline data-send="POST /page/desk/token" {
-                input type="hidden" name="act" value=(act);
-                button { (text) }
-            }
-        }
-    };
     html! {
-        (button("revoke", "Let Desk refuse the token"))
-        (button("store", "Store a token that Desk takes"))
+        (token_button("revoke", "Let Desk refuse the token"))
+        (token_button("store", "Store a token that Desk takes"))
+    }
+}
+
+fn token_button(act: &str, text: &str) -> Markup {
+    html! {
+        form.inline data-send="POST /page/desk/token" {
+            input type="hidden" name="act" value=(act);
+            button { (text) }
+        }
     }
 }
 
@@ -267,6 +268,7 @@ fn behaviour(desk: &Embedded) -> Markup {
                 label {
                     span { (switch.about) }
                     select name=(switch.name) id=(format!("switch-{}", switch.name)) {
+                        // A profile may have what no switch offers, such as another lag.
                         @if !is_known { option value=(now) selected disabled { "is " (now) } }
                         @for (value, means) in switch.values {
                             option value=(value) selected[*value == now] { (means) }

@@ -143,6 +143,7 @@ fn read(page: &Page, body: &str) -> Result<Option<Box<Handoff>>, Vec<(String, St
 fn bare(body: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(body).ok()?;
     let parts = value.as_object()?;
+    // Who names one of these means a body, and is to hear what is wrong with it.
     let known = ["conversation", "category", "conversation_id", "channel_url", "user_id"];
     (!known.iter().any(|name| parts.contains_key(*name))).then_some(value)
 }
@@ -150,6 +151,7 @@ fn bare(body: &str) -> Option<Value> {
 /// What is wrong, each with its line.
 fn wrong(what: &str, text: &str, found: Vec<(&str, String)>) -> Markup {
     let places = Places::of(text);
+    // In a text that is not JSON no path has a place.
     let invalid = serde_json::from_str::<Value>(text).err();
     html! {
         h2 { (what) " cannot be used" }

@@ -29,6 +29,7 @@ pub(crate) async fn show(Here(page): Here<Arc<Page>>, Path(id): Path<u64>) -> im
         section id="part-facts" data-part="" { (facts(&entry)) }
         section id="part-keys" data-part="" aria-labelledby="keys-heading" {
             h2 id="keys-heading" { "What became of every key" }
+            // The document that holds now gives the reasons; that of then is not kept.
             (keys(&entry, &page.rules()))
         }
         section id="part-ticket" data-part="" aria-labelledby="ticket-heading" {
@@ -141,6 +142,7 @@ fn again(page: &Page, entry: &Entry) -> Markup {
     html! {
         section aria-labelledby="again-heading" {
             h2 id="again-heading" { "Once more" }
+            // In front of one's own Desk sending asks first, as only "Try it" does.
             @if page.desk.is_some() {
                 form.inline data-send=(address) { input type="hidden" name="event" value="same";
                     button id="again" { "Send it again, the same event" } }
@@ -166,6 +168,7 @@ fn again(page: &Page, entry: &Entry) -> Markup {
 /// A command that works as it stands when pasted into a shell.
 pub(crate) fn curl(page: &Page, path: &str, body: &str) -> String {
     let signature = sign(body.as_bytes(), SIGNING_SECRET);
+    // The shell's quotation ends at a single quote: it is left, and begun again after it.
     let quoted = body.replace('\'', r"'\''");
     format!(
         "curl -sS http://{}{path} \\\n  -H '{SIGNATURE}: {signature}' \\\n  --data-raw '{quoted}'",
@@ -183,6 +186,7 @@ fn event(entry: &Entry) -> Value {
             SIGNATURE: sign(entry.body.as_bytes(), SIGNING_SECRET),
         },
         "requestContext": {
+            // An address for documentation (RFC 5737), which nobody has.
             "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.10"},
             "requestId": format!("local-{}", entry.id), "stage": "$default",
         },

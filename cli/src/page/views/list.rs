@@ -39,6 +39,7 @@ impl Filter {
     }
 
     fn has_state(&self, entry: &Entry) -> bool {
+        // What a refusal was answered with stands behind the state.
         self.state.is_empty() || parts::state_name(&entry.state).starts_with(&self.state)
     }
 
@@ -106,10 +107,12 @@ pub(crate) async fn show(State(page): Here, Query(filter): Query<Filter>) -> Mar
 
 /// The rows that have changed, for the script: a table alone.
 pub(crate) async fn rows(State(page): Here, Query(filter): Query<Filter>) -> Markup {
+    // Before the rows: what changes in between is then asked for again, and not missed.
     let version = page.local.journal.version();
     let rows =
         page.local.journal.newest(filter.most(), |entry| filter.wants(entry).then(|| row(entry)));
     html! {
+        // The script puts each new row on top, so that the oldest goes first.
         table data-version=(version) { tbody { @for row in rows.iter().rev() { (row) } } }
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn around(page: &Page, here: &str, title: &str, live: Live, content: 
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                // No page of another origin can read it, and so none can ask for a change.
                 meta name="page-token" content=(page.token);
                 title { (title) " · desk-handoff" }
                 link rel="icon" href="/page/icon.svg" type="image/svg+xml";
@@ -66,8 +67,10 @@ pub(crate) fn around(page: &Page, here: &str, title: &str, live: Live, content: 
                             }
                         }
                     }
+                    // The script writes over this; where none runs, it stays true.
                     p.live id="live" { "Live updates need JavaScript" }
                 }
+                // Without the index the link above would leave the focus where it was.
                 main id="content" tabindex="-1" data-live=(live.name()) data-version=(version) {
                     h1 { (title) }
                     (content)

@@ -61,6 +61,7 @@ fn called(entry: u64, number: usize, call: &Call) -> Markup {
         Ok(_) | Err(_) => "bad",
     };
     html! {
+        // By its id the script keeps open what the reader has opened.
         details id=(format!("call-{entry}-{number}")) {
             summary {
                 "Call " code { (call.method) " " (path(&call.target)) } " "
