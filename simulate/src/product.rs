@@ -158,6 +158,7 @@ impl Claims for Table {
         Box::pin(async move {
             self.0.wait(false).await;
             match self.0.store_fault(Store::Claim) {
+                // Done, and told as a failure: so it looks where only the answer is lost.
                 Some(true) => {
                     let _ = self.1.acquire(request).await;
                     self.0.wait(true).await;
@@ -222,6 +223,7 @@ struct Records(Arc<World>);
 
 impl Sink for Records {
     fn record(&self, record: &Record) {
+        // Judged like a log line: no value may be in a record.
         self.0.record(What::Output(format!("{record:?}")));
         let is_done = matches!(
             record.status,

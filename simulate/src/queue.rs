@@ -82,6 +82,7 @@ impl Fifo {
     fn free(&self, now: Millis) -> Option<usize> {
         let mut groups: Vec<&str> = Vec::new();
         for (place, message) in self.messages.iter().enumerate() {
+            // SQS keeps the order of a group: what is hidden hides all that stands behind it.
             if groups.contains(&message.entry.group.as_str()) {
                 continue;
             }

@@ -55,6 +55,7 @@ const WORKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// # Panics
 /// If no runtime can be made.
 pub fn play(scenario: &Scenario) -> Played {
+    // The shipped code's own chances, such as jitter, come from this thread's generator.
     fastrand::seed(scenario.seed);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -116,6 +117,7 @@ impl Play {
         }
         self.settle().await;
         self.world.end_faults();
+        // Dead letters are put back as an operator does once the cause is gone (promise L2).
         let redriven = self.world.queue().redrive(self.world.now());
 
         for handoff in redriven {
@@ -327,6 +329,7 @@ impl Play {
         time: Duration,
         work: impl Future<Output = T>,
     ) -> Option<T> {
+        // Lambda tells nobody that an invocation was killed: its sender sees no answer.
         let attempt = self.world.begin(number);
         let ended = ATTEMPT.scope(Arc::clone(&attempt), async {
             tokio::select! {
@@ -436,6 +439,7 @@ impl Play {
         let is_theirs =
             |ticket: &&Value| ticket["customer"]["sendbirdId"] == user_id(user).as_str();
         let wants_open = !matches!(does, Human::Reopen);
+        // On a seeded ticket, closed before the world began, nobody acts.
         let fits = |ticket: &&Value| {
             (ticket["status2"] != "CLOSED") == wants_open
                 && ticket["channelName"] != "A seeded ticket"
@@ -505,6 +509,7 @@ fn text(handoff: &Handoff, sent: &Sent, number: HandoffNumber) -> String {
     let body = match handoff.form {
         Form::Envelope => json!({
             "id": event.unwrap_or_else(|| format!("event-{number}")), "app_id": APP, "category": "handoff",
+            // A time that cannot be read, as in the samples of the documentation.
             "created_at": created.map_or_else(|| "2025-07-30T08:30:32.d25Z".to_owned(), time_text),
             "data": {
                 "handoff_at": format!("h{number}"),

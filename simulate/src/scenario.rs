@@ -388,6 +388,7 @@ fn anything(seed: u64) -> Scenario {
         let what = action(&mut rng, users, conversations, &mut sent);
         steps.push(Step { at, what });
     }
+    // A world in which nobody hands over would show nothing.
     if !steps.iter().any(|step| matches!(step.what, Action::Send(_))) {
         steps.push(Step { at, what: Action::Send(handoff(&mut rng, users, conversations)) });
     }

@@ -95,6 +95,7 @@ const FIRST_TOKEN: &str = "desk-token-0";
 impl World {
     pub(crate) fn new(scenario: Scenario) -> Arc<Self> {
         let desk = Emulator::in_process(setup(&scenario));
+        // Not the scenario's own numbers, or delays would follow the choices that made it.
         let rng = fastrand::Rng::with_seed(scenario.seed ^ 0x5eed);
         let world = Self {
             desk,
@@ -200,6 +201,7 @@ impl World {
         };
         let mut crashes = self.scenario.crashes.iter();
         let crash = crashes.find(|crash| crash.attempt as usize == number).cloned();
+        // Once nothing is to go wrong any more, nobody is killed either.
         let crash = crash.filter(|_| !self.state().faults_over);
         self.record(What::Began(number, handoff));
         let (waits, killed) = (Mutex::new(0), Notify::new());
@@ -235,6 +237,7 @@ impl World {
 
     fn next_turn(&self) -> Option<oneshot::Sender<()>> {
         let mut turnstile = self.turnstile();
+        // Who was killed while waiting takes no turn.
         turnstile.waiting.retain(|(_, go)| !go.is_closed());
         let waiting: BTreeSet<AttemptNumber> =
             turnstile.waiting.iter().map(|(number, _)| *number).collect();
@@ -287,6 +290,7 @@ impl World {
         if is_end {
             self.strike("crash");
             attempt.killed.notify_one();
+            // Killed is what waits: it never goes on from here.
             std::future::pending::<()>().await;
         }
     }
@@ -375,6 +379,7 @@ impl World {
         let before = ticket.and_then(|id| self.desk.ticket(id));
         let response = self.take_effect(request, &returned, before.as_ref());
         returned.effect = Some(self.now());
+        // Written down before the wait: the effect stands, though the invocation ends in it.
         if self.ends_after() {
             returned.is_over = true;
             self.record_return(&returned, None);
@@ -606,12 +611,14 @@ impl World {
         let is_ok = response.status().is_success();
         let Some(id) = id.filter(|_| is_ok).or(ticket) else { return };
 
+        // Of a refused call with several keys nobody can say which one it was.
         if !is_ok && fields.len() != 1 {
             return;
         }
 
         let held = self.held(id);
         for (key, value) in fields {
+            // Desk may take off white space, and has stored the value all the same.
             if held.get(&key).map(|text| text.trim()) != Some(value.trim()) {
                 self.record(What::Dropped(id, key, value));
             }
@@ -718,6 +725,7 @@ fn setup(scenario: &Scenario) -> Setup {
         },
         ..Setup::default()
     };
+    // The profile comes last: what was seen of a Desk goes before what chance gives.
     if let Some(profile) = &scenario.desk.profile {
         profile.apply(&mut setup.behaviour);
     }
@@ -836,26 +844,25 @@ fn related(ticket: &Value) -> Vec<String> {
 
 /// The tickets in a response.
 fn shown(body: &Value) -> Vec<Shown> {
-    let one = |ticket: &Value| {
-        let mut fields = snapshot(ticket).fields;
-        let priority = fields.remove(PRIORITY);
-        let fields = ticket.get("customFields").is_some().then_some(fields);
-        Some(Shown {
-            ticket: ticket["id"].as_u64()?,
-            is_open: ticket["status2"] != "CLOSED",
-            fields,
-            priority,
-        })
-    };
+    // Customers and teams have an id, too; only a ticket has a title.
+    let is_ticket = |item: &&Value| item.get("channelName").is_some();
     match body["results"].as_array() {
-        Some(results) => results
-            .iter()
-            .filter(|item| item.get("channelName").is_some())
-            .filter_map(one)
-            .collect(),
-        None if body.get("channelName").is_some() => one(body).into_iter().collect(),
-        None => Vec::new(),
+        Some(results) => results.iter().filter(is_ticket).filter_map(shown_ticket).collect(),
+        None => Some(body).filter(is_ticket).and_then(shown_ticket).into_iter().collect(),
     }
+}
+
+fn shown_ticket(ticket: &Value) -> Option<Shown> {
+    let mut fields = snapshot(ticket).fields;
+    let priority = fields.remove(PRIORITY);
+    // A list that shows no fields does not say that they are empty.
+    let fields = ticket.get("customFields").is_some().then_some(fields);
+    Some(Shown {
+        ticket: ticket["id"].as_u64()?,
+        is_open: ticket["status2"] != "CLOSED",
+        fields,
+        priority,
+    })
 }
 
 fn sent_fields(body: &[u8]) -> Vec<(String, String)> {

@@ -40,23 +40,34 @@ fn main() -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + seeds {
-                        return;
-                    }
-                    let is_broken = add(world(seed, profile.as_ref()), &totals);
-                    if is_broken && stops {
-                        next.fetch_add(seeds, Ordering::Relaxed);
-                    }
-                }
-            });
+            scope.spawn(|| play_worlds(&next, first + seeds, stops, profile.as_ref(), &totals));
         }
     });
 
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
     show(&totals, profile.as_ref(), began.elapsed().as_secs_f64())
+}
+
+/// One thread's part of the worlds before `end`.
+fn play_worlds(
+    next: &AtomicU64,
+    end: u64,
+    stops: bool,
+    profile: Option<&Profile>,
+    totals: &Mutex<Totals>,
+) {
+    loop {
+        // Worlds take unlike times: by one counter no thread is left alone with the slow ones.
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return;
+        }
+        let is_broken = add(world(seed, profile), totals);
+        if is_broken && stops {
+            // Beyond the end, so that no thread begins another world.
+            next.fetch_add(end, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Plays the scenario on the input and prints its history.
