@@ -30,6 +30,7 @@ fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<
 
     let mut times: [Vec<Duration>; 6] = Default::default();
     for _ in 0..sizes.starts {
+        // By turns and not kind by kind, so that what else the machine does falls on all.
         for ((_, binary, prefetch), times) in kinds.iter().zip(&mut times) {
             times.push(Function::start(world, binary, *prefetch)?.first_poll());
         }

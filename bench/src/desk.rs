@@ -62,6 +62,7 @@ impl Desk {
         let mut busy = Duration::ZERO;
         let mut until = calls.first().map_or_else(Instant::now, |(start, _)| *start);
         for (start, end) in &calls {
+            // Calls may overlap: a moment in which two are answered counts once.
             busy += end.saturating_duration_since(until.max(*start));
             until = until.max(*end);
         }

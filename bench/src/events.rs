@@ -121,20 +121,23 @@ fn request(path: &str, body: &Value) -> Value {
 fn batch(size: u64) -> Value {
     let sample: Value = serde_json::from_str(include_str!("../../events/sqs-batch.json"))
         .expect("the sample is JSON");
-    let record = |ticket: u64| {
-        let mut record = sample["Records"][0].clone();
-        let text = record["body"].as_str().expect("the sample has a body");
-        let mut message: Value = serde_json::from_str(text).expect("the sample's body is JSON");
-        let (number, channel) = (next(), format!("known-{ticket}"));
-        message["handoff"]["event_id"] = json!(format!("bench-{number}"));
-        message["handoff"]["conversation"]["channel_url"] = json!(channel);
-        message["handoff"]["context"] =
-            body(number, &channel)["data"]["conversation"]["ai_agent_context"]["context"].take();
-        record["attributes"]["MessageGroupId"] = json!(channel);
-        record["messageId"] = json!(format!("message-{number}"));
-        record["body"] = json!(message.to_string());
-        record
-    };
+    let records = (100..100 + size).map(|ticket| record(&sample["Records"][0], ticket));
+    json!({"Records": records.collect::<Vec<_>>()})
+}
 
-    json!({"Records": (100..100 + size).map(record).collect::<Vec<_>>()})
+/// The sample's record as the message of an event of its own, about this ticket.
+fn record(sample: &Value, ticket: u64) -> Value {
+    let mut record = sample.clone();
+    let text = record["body"].as_str().expect("the sample has a body");
+    let mut message: Value = serde_json::from_str(text).expect("the sample's body is JSON");
+    let (number, channel) = (next(), format!("known-{ticket}"));
+    message["handoff"]["event_id"] = json!(format!("bench-{number}"));
+    message["handoff"]["conversation"]["channel_url"] = json!(channel);
+    message["handoff"]["context"] =
+        body(number, &channel)["data"]["conversation"]["ai_agent_context"]["context"].take();
+    // A group each: the worker is to work on all of a batch at once.
+    record["attributes"]["MessageGroupId"] = json!(channel);
+    record["messageId"] = json!(format!("message-{number}"));
+    record["body"] = json!(message.to_string());
+    record
 }

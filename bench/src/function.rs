@@ -95,12 +95,14 @@ impl Function {
         let runtime = Runtime::start(&world.servers)?;
         event.into_iter().for_each(|event| runtime.hand_out(event));
         let mut command = Command::new(binary);
+        // What the shell exports must not reach the function: Lambda gives it nothing but this.
         command
             .env_clear()
             .envs(world.environment(&runtime, prefetch))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
 
+        // The clock starts before the fork, as a cold start does.
         let started = Instant::now();
         let child = command.spawn()?;
         let clock = clock_getcpuclockid(Pid::from_raw(

@@ -50,19 +50,16 @@ fn count(world: &World, binary: &Path, prefetch: Prefetch) -> Result<u64> {
     let runtime = Runtime::start(&world.servers)?;
     let output =
         std::env::temp_dir().join(format!("desk-handoff-bench-{}.callgrind", std::process::id()));
-    let mut valgrind = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet"])
-        .arg(format!("--callgrind-out-file={}", output.display()))
-        .arg(binary)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(world.environment(&runtime, prefetch))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(|error| {
-            Error::other(format!("valgrind does not start ({error}); it is a package of its own"))
-        })?;
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--quiet"]);
+    command.arg(format!("--callgrind-out-file={}", output.display())).arg(binary);
+    // Cleared, since what a shell exports would be read at start and counted.
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs(world.environment(&runtime, prefetch));
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut valgrind = command.spawn().map_err(|error| {
+        Error::other(format!("valgrind does not start ({error}); it is a package of its own"))
+    })?;
     runtime.poll();
     // It waits for an event now and runs no instruction until the signal.
     kill(

@@ -55,6 +55,7 @@ fn series(world: &World, binaries: &Binaries, route: Route, count: usize) -> Res
 
     for number in 0..WARM_UP + count {
         let before = empty.invoke(None, route.event())?;
+        // Taken to begin anew: what came before is not of this invocation.
         world.desk.busy();
         let cost = ours.invoke(Some(route), route.event())?;
         let (calls, busy) = world.desk.busy();
