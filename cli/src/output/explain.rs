@@ -207,7 +207,7 @@ fn two_ways(key: &str, field: &str) -> String {
     // As JSON quotes it: the line is there to be pasted into the document.
     let key = Value::from(key);
     format!(
-        "rename it in the AI agent's context, or add \"aliases\": {{{key}: \"{field}\"}} to the fields file"
+        "rename it in the AI agent's context, or add {key}: \"{field}\" to the \"aliases\" of the fields file"
     )
 }
 

@@ -12,12 +12,13 @@ use desk_handoff::secrets::DESK_API_TOKEN;
 use http::Method;
 use lambda_http::Body;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::local::journal::{Happened, Route, State as HandoffState};
 use crate::local::signature;
 use crate::page::switches;
+use crate::page::views::editor::{bare, fields_of};
 use crate::page::world::random;
 use crate::page::writers::Writer;
 use crate::page::{Embedded, Page};
@@ -30,17 +31,25 @@ pub(crate) struct Said {
     /// Where to go, if somewhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) go: Option<String>,
+    /// Whether it was done.
+    pub(crate) done: bool,
 }
 
 /// A refusal is no error of HTTP: it is for the reader, and not for the browser's console.
 pub(crate) type Answer = Result<Json<Said>, Json<Said>>;
 
 pub(crate) fn said(text: impl Into<String>) -> Answer {
-    Ok(Json(Said { said: text.into(), go: None }))
+    Ok(Json(Said { said: text.into(), go: None, done: true }))
+}
+
+/// What was done, and where it is seen.
+pub(crate) fn see(text: impl Into<String>, id: u64) -> Answer {
+    let go = Some(format!("/page/handoffs/{id}"));
+    Ok(Json(Said { said: text.into(), go, done: true }))
 }
 
 pub(crate) fn refused(text: impl Into<String>) -> Answer {
-    Err(Json(Said { said: text.into(), go: None }))
+    Err(Json(Said { said: text.into(), go: None, done: false }))
 }
 
 type Here = State<Arc<Page>>;
@@ -49,6 +58,14 @@ type Here = State<Arc<Page>>;
 pub(crate) struct Send {
     route: String,
     body: String,
+    /// The fields document as it stands beside the body.
+    #[serde(default)]
+    fields: Option<String>,
+    /// Of a bare context object, which says neither.
+    #[serde(default)]
+    conversation: String,
+    #[serde(default)]
+    customer: String,
     /// Ticked by the reader where the tickets are real.
     #[serde(default)]
     sure: String,
@@ -67,9 +84,19 @@ pub(crate) async fn send(State(page): Here, Json(send): Json<Send>) -> Answer {
         return refused(format!("Not sent: the body is not JSON at {place}."));
     }
 
-    let id = page.hand_over(route, send.body.into_bytes()).await;
-    let go = format!("/page/handoffs/{id}");
-    Ok(Json(Said { said: format!("Sent as handoff {id}."), go: Some(go) }))
+    if let Some(fields) = send.fields.filter(|fields| *fields != page.fields_text()) {
+        used(&page, fields)?;
+    }
+    let body = around_context(&send.body, &send.conversation, &send.customer);
+    let id = page.hand_over(route, body.unwrap_or(send.body).into_bytes()).await;
+    see(format!("Sent as handoff {id}."), id)
+}
+
+/// A body around a bare context object; `None` if the body is one already.
+fn around_context(body: &str, conversation: &str, customer: &str) -> Option<String> {
+    let context = bare(body)?;
+    let conversation = json!({"id": conversation, "user_id": customer});
+    Some(json!({"conversation": conversation, "context": context}).to_string())
 }
 
 #[derive(Deserialize)]
@@ -92,8 +119,7 @@ pub(crate) async fn again(
         _ => entry.body,
     };
     let id = page.hand_over(entry.route, body.into_bytes()).await;
-    let go = format!("/page/handoffs/{id}");
-    Ok(Json(Said { said: format!("Sent again as handoff {id}."), go: Some(go) }))
+    see(format!("Sent again as handoff {id}."), id)
 }
 
 /// The same handoff as another event; `None` if the body is not an object.
@@ -125,7 +151,7 @@ impl Page {
     pub(crate) fn embedded(&self) -> Result<&Embedded, Json<Said>> {
         let text =
             "Desk is not embedded: nothing is broken or written there on purpose.".to_owned();
-        let refused = || Json(Said { said: text, go: None });
+        let refused = || Json(Said { said: text, go: None, done: false });
         self.desk.as_ref().ok_or_else(refused)
     }
 }
@@ -137,13 +163,17 @@ pub(crate) struct NewFields {
 
 /// Lets another fields document hold.
 pub(crate) async fn use_fields(State(page): Here, Json(new): Json<NewFields>) -> Answer {
-    match page.use_fields(new.fields) {
-        Ok(()) => said("This fields document holds from now on."),
-        Err(problems) => {
-            let first = problems.first().map(ToString::to_string).unwrap_or_default();
-            refused(format!("Not used: {first}."))
-        }
-    }
+    used(&page, new.fields)?;
+    said("This fields document holds from now on.")
+}
+
+fn used(page: &Page, fields: String) -> Result<(), Json<Said>> {
+    let used = fields_of(&fields).and_then(|_| page.use_fields(fields));
+    used.map_err(|problems| {
+        let first = problems.first().map(ToString::to_string).unwrap_or_default();
+        let said = format!("The fields document cannot be used: {first}.");
+        Json(Said { said, go: None, done: false })
+    })
 }
 
 #[derive(Deserialize)]
@@ -196,11 +226,12 @@ pub(crate) async fn inject(State(page): Here, Json(inject): Json<Inject>) -> Ans
     said(text)
 }
 
-/// Nothing goes wrong any more.
+/// Nothing goes wrong any more, so what waits for that is tried at once.
 pub(crate) async fn clear(State(page): Here) -> Answer {
     page.embedded()?.emulator.clear_faults();
+    page.local.queue.hurry();
     page.local.journal.touch();
-    said("Nothing goes wrong any more.")
+    said("Nothing goes wrong any more. What waits is tried now.")
 }
 
 #[derive(Deserialize)]
@@ -227,6 +258,7 @@ pub(crate) async fn outage(State(page): Here, Json(outage): Json<Outage>) -> Ans
         sleep(Duration::from_secs(seconds)).await;
         // All of them: the emulator cannot tell this fault from those of the reader.
         desk.clear_faults();
+        local.queue.hurry();
         local.journal.touch();
     });
     said(format!("Desk cannot be reached for {seconds} seconds. Webhooks are still taken."))

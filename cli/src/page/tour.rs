@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::local::journal::{Entry, Route};
-use crate::page::actions::{Answer, Said, refused};
+use crate::page::actions::{Answer, refused, see};
 use crate::page::switches;
 use crate::page::views::{Live, around, parts};
 use crate::page::writers::Writer;
@@ -57,18 +56,20 @@ pub(crate) async fn show(State(page): State<Arc<Page>>) -> Markup {
         @if page.desk.is_none() {
             p { "The tour breaks things on purpose, so it needs the embedded Desk: start " code { "serve" } " without " code { "--desk-url" } "." }
         } @else {
-            p { "Five steps. Each button does it for real: through the code that is deployed, with an embedded Desk behind it." }
+            p { "Five steps. Each button does it for real, with a simulated Desk behind it: no customer is touched." }
             ol.tour {
-                @for (number, (heading, text, buttons)) in STEPS.iter().enumerate() {
+                @for (heading, text, buttons) in &STEPS {
                     li {
                         h2 { (heading) }
                         p { (text) }
                         @for (address, name) in *buttons {
-                            form.inline data-send=(format!("POST /page/tour/{address}")) data-answer=(format!("step-{}", number + 1)) {
+                            form.inline data-send=(format!("POST /page/tour/{address}")) data-answer=(format!("step-{address}")) {
                                 button { (name) }
                             }
                         }
-                        p.answer id=(format!("step-{}", number + 1)) role="status" {}
+                        @for (address, _) in *buttons {
+                            p.answer id=(format!("step-{address}")) role="status" {}
+                        }
                     }
                 }
             }
@@ -101,10 +102,6 @@ fn body(conversation: &str, context: &Value) -> Vec<u8> {
     json!({"event_id": event, "conversation": conversation, "context": context})
         .to_string()
         .into_bytes()
-}
-
-fn answer(text: String, id: u64) -> Answer {
-    Ok(Json(Said { said: text, go: Some(format!("/page/handoffs/{id}")) }))
 }
 
 /// The outcome of a key in the report of an entry.
@@ -147,8 +144,9 @@ async fn first(page: &Page) -> Answer {
     let Some(entry) = page.handed_over(Route::Webhook, body("tour-1", &context)).await else {
         return lost();
     };
-    let ticket = parts::ticket(&entry).unwrap_or_default();
-    answer(format!("Ticket {ticket} was made: {}.", parts::counts(&parts::lines(&entry))), entry.id)
+    // The sentence that a caller of the deployed function gets, too.
+    let message = entry.report.as_ref().map(|report| parts::text(&report["message"]));
+    see(message.unwrap_or_default(), entry.id)
 }
 
 async fn unmatched(page: &Page) -> Answer {
@@ -157,26 +155,30 @@ async fn unmatched(page: &Page) -> Answer {
         return lost();
     };
     let outcome = outcome(&entry, "orderNumber");
-    answer(
-        format!("orderNumber came to the outcome {outcome}: no field can have this key."),
+    see(
+        format!("orderNumber reached no field (outcome {outcome}): none can have this key."),
         entry.id,
     )
 }
 
 async fn alias(page: &Page) -> Answer {
-    let mut document: Value = serde_json::from_str(&page.fields_text()).unwrap_or_default();
+    let before = page.fields_text();
+    let mut document: Value = serde_json::from_str(&before).unwrap_or_default();
     document["aliases"]["orderNumber"] = "order-id".into();
     if let Err(problems) = page.use_fields(format!("{document:#}")) {
         let first = problems.first().map(ToString::to_string).unwrap_or_default();
         return refused(format!("The alias does not fit the fields document: {first}."));
     }
     let context = json!({"orderNumber": "A-2", "cart-items": 2});
-    let Some(entry) = page.handed_over(Route::Webhook, body("tour-2", &context)).await else {
-        return lost();
-    };
+    let handed_over = page.handed_over(Route::Webhook, body("tour-2", &context)).await;
+    // The document is the reader's: what the tour put in goes out again.
+    let is_restored = page.use_fields(before).is_ok();
+    let Some(entry) = handed_over.filter(|_| is_restored) else { return lost() };
     let outcome = outcome(&entry, "orderNumber");
-    answer(
-        format!("With the alias orderNumber came to the outcome {outcome}, in the field order-id."),
+    see(
+        format!(
+            "With the alias orderNumber is in the field order-id (outcome {outcome}). The alias is taken out again."
+        ),
         entry.id,
     )
 }
@@ -191,9 +193,9 @@ async fn human(page: &Page, desk: &Embedded) -> Answer {
     let after = body("tour-3", &json!({"order-id": "A-4"}));
     let Some(entry) = page.handed_over(Route::Handoffs, after).await else { return lost() };
     let (outcome, holds) = (outcome(&entry, "order-id"), desk.emulator.field(ticket, "order-id"));
-    answer(
+    see(
         format!(
-            "order-id came to the outcome {outcome}: ticket {ticket} still says {:?}.",
+            "The human wrote A-3 (corrected), then the AI agent said A-4 (outcome {outcome}): ticket {ticket} still says {:?}.",
             holds.unwrap_or_default()
         ),
         entry.id,
@@ -208,9 +210,9 @@ async fn down(page: &Page, desk: &Embedded) -> Answer {
     else {
         return lost();
     };
-    answer(
+    see(
         format!(
-            "The webhook was answered {}, and the handoff is {}.",
+            "The webhook was answered {}, so the sender is content, and the handoff is {}.",
             entry.status,
             parts::state_name(&entry.state)
         ),
@@ -234,7 +236,7 @@ async fn up(page: &Page, desk: &Embedded) -> Answer {
         return lost();
     };
     let ticket = parts::ticket(&entry).unwrap_or_default();
-    answer(
+    see(
         format!("Desk is back: ticket {ticket} was made at try {}. Nothing was lost.", entry.tries),
         entry.id,
     )
@@ -250,5 +252,11 @@ async fn three_times(page: &Page) -> Answer {
     tickets.sort_unstable();
     tickets.dedup();
     let states = [&one, &two, &three].map(|entry| parts::state_name(&entry.state)).join(", ");
-    answer(format!("Three answers ({states}), {} ticket.", tickets.len()), one.id)
+    see(
+        format!(
+            "The first made the ticket, the others were recognised as the same event ({states}): {} ticket.",
+            tickets.len()
+        ),
+        one.id,
+    )
 }

@@ -153,16 +153,17 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.dataset.filter !== undefined) {
     event.preventDefault();
-    const query = new URLSearchParams(new FormData(form));
-    location.search = query.get("q") ? `?${query}` : "";
+    // The other filters stay.
+    const query = new URLSearchParams(location.search);
+    query.set("q", new FormData(form).get("q"));
+    location.search = `?${query}`;
     return;
   }
   if (!form.dataset.send) return;
   event.preventDefault();
   const [method, address] = form.dataset.send.split(" ");
   const body = Object.fromEntries(new FormData(form));
-  const text = form.dataset.with && document.getElementById(form.dataset.with);
-  if (text) body[text.name] = text.value;
+  addTexts(body, form);
   const buttons = [...(form.closest("li") ?? form).querySelectorAll("button")];
   const focused = document.activeElement;
   // Two steps at once would tell their results in the wrong order.
@@ -187,6 +188,28 @@ document.addEventListener("submit", async (event) => {
     for (const button of buttons) button.disabled = false;
     if (buttons.includes(focused)) focused.focus();
   }
+});
+
+// What stands in the editors that an element names.
+function addTexts(body, element) {
+  for (const id of (element.dataset.with ?? "").split(" ").filter(Boolean)) {
+    const text = document.getElementById(id);
+    body[text.name] = text.value;
+  }
+}
+
+// A link that has something to do first.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-first]");
+  if (!link) return;
+  event.preventDefault();
+  const [method, address] = link.dataset.first.split(" ");
+  const body = {};
+  addTexts(body, link);
+  const headers = {"content-type": "application/json", "x-page-token": token};
+  const {said, done} = await (await fetch(address, {method, headers, body: JSON.stringify(body)})).json();
+  say(said);
+  if (done) location.href = link.href;
 });
 
 function link(address, text) {

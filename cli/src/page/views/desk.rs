@@ -2,6 +2,7 @@
 //! what a live Desk may do this way or that.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::State;
 use maud::{Markup, html};
@@ -92,7 +93,7 @@ fn messages(name: &str, messages: &[Waiting]) -> Markup {
             }
             ", received " (message.receipts) " times"
             @if message.in_flight { ", in hand" }
-            @else if !message.next.is_zero() { ", next try in " (message.next.as_secs() + 1) " s" }
+            @else if !message.next.is_zero() { ", next try at " (parts::time(SystemTime::now() + message.next)) }
         } } }
     }
 }
@@ -103,7 +104,7 @@ fn active(desk: &Embedded) -> Markup {
         @if faults.is_empty() { p id="no-fault" { "Nothing goes wrong." } }
         ul id="active-faults" { @for fault in &faults { li { (switches::describe(fault)) } } }
         form.inline data-send="DELETE /page/desk/faults/all" {
-            button disabled[faults.is_empty()] { "Clear all" }
+            button disabled[faults.is_empty()] { "Let all go well again" }
         }
         form.inline data-send="POST /page/desk/outage" { input type="hidden" name="seconds" value="60";
             button { "Desk down for a minute" } }
@@ -206,15 +207,23 @@ pub(crate) fn ticket(
                     thead { tr { th scope="col" { "Field" } th scope="col" { "Value" } th scope="col" { "Written by" } } }
                     tbody { @for field in fields {
                         @let key = parts::text(&field["key"]);
-                        tr.changed[is_changed(&key)] {
+                        tr.changed[is_changed(&key) && writer(&key) == Some(Writer::Us)] {
                             th scope="row" { (key) }
                             td.value { (parts::text(&field["value"])) }
-                            td { (who(&key)) @if is_changed(&key) { " " span.badge.good { "changed by this" } } }
+                            td { (who(&key)) @if is_changed(&key) { " " (mark(writer(&key))) } }
                         }
                     } }
                 }
             }
         }
+    }
+}
+
+/// What a handoff wrote may have been written over since.
+fn mark(writer: Option<Writer>) -> Markup {
+    match writer {
+        Some(Writer::Us) | None => html! { span.badge.good { "changed by this" } },
+        Some(Writer::Human | Writer::Desk) => html! { span.badge.calm { "changed since" } },
     }
 }
 
@@ -227,16 +236,16 @@ fn human(id: u64, ticket: &Value) -> Markup {
     html! {
         h3 { "A human agent" }
         @if is_closed {
-            form.inline data-send=(address("reopen")) { button { "Opens it again" } }
+            form.inline data-send=(address("reopen")) { button { "Open it again" } }
         } @else {
-            form.inline data-send=(address("assign")) { button { "Takes it" } }
-            form.inline data-send=(address("close")) { button { "Closes it" } }
+            form.inline data-send=(address("assign")) { button { "Take it" } }
+            form.inline data-send=(address("close")) { button { "Close it" } }
         }
-        form.inline data-send=(address("message")) { button { "The customer writes" } }
+        form.inline data-send=(address("message")) { button { "Write as the customer" } }
         form.row data-send=(address("field")) {
             label { "field " input name="key" required value=(first) id=(format!("key-{id}")); }
             label { "value " input name="value" id=(format!("value-{id}")); }
-            button { "Writes the field" }
+            button { "Write the field" }
         }
         form.row data-send=(address("priority")) {
             label { "priority " select name="value" {
@@ -244,7 +253,7 @@ fn human(id: u64, ticket: &Value) -> Markup {
                     option selected[ticket["priority"] == name] { (name) }
                 }
             } }
-            button { "Sets it" }
+            button { "Set the priority" }
         }
         form.row data-send=(address("team")) {
             label { "team " select name="value" {
@@ -252,7 +261,7 @@ fn human(id: u64, ticket: &Value) -> Markup {
                 option value="vip" selected[ticket["group"]["key"] == "vip"] { "VIP" }
                 option value="support" selected[ticket["group"]["key"] == "support"] { "Support" }
             } }
-            button { "Gives it to" }
+            button { "Give it to the team" }
         }
     }
 }
@@ -260,7 +269,7 @@ fn human(id: u64, ticket: &Value) -> Markup {
 fn behaviour(desk: &Embedded) -> Markup {
     let behaviour = desk.emulator.behaviour();
     html! {
-        p { "No live Desk has been asked. Each of these is guarded against; see what it does." }
+        details id="all-switches" { summary { "For developers: " (SWITCHES.len()) " switches. Each is guarded against; see what it does" }
         form.switches data-send="PUT /page/desk/behaviour" {
             @for switch in SWITCHES {
                 @let now = switches::value(switch, &behaviour);
@@ -277,6 +286,7 @@ fn behaviour(desk: &Embedded) -> Markup {
                 }
             }
             button { "Set them" }
+        }
         }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use desk_handoff::fields::match_fields;
+use desk_handoff::fields::{Entry as Line, match_fields};
 use desk_handoff::handoff::{BadBody, Event, Handoff};
+use desk_handoff::json_reader::ReadError;
 use desk_handoff::rules::Rules;
 use desk_handoff::ticket::plan::foreseen;
 use maud::{Markup, html};
@@ -17,7 +18,8 @@ use crate::local::journal::Route;
 use crate::local::understand;
 use crate::page::Page;
 use crate::page::samples::{self, pretty};
-use crate::page::views::{Live, around, handoff, parts};
+use crate::page::views::handoff::{self as handoff, Told};
+use crate::page::views::{Live, around, parts};
 
 /// With what the editor begins.
 #[derive(Debug, Default, Deserialize)]
@@ -36,7 +38,8 @@ pub(crate) async fn show(State(page): State<Arc<Page>>, Query(begin): Query<Begi
     let result = result(&page, &body, &fields);
     let content = html! {
         p { "Change the body or the fields document. The outcome of every key follows as you type; nothing is sent before you press a button." }
-        ul.quick aria-label="Samples" {
+        p id="samples" { "Begin with an example:" }
+        ul.quick aria-labelledby="samples" {
             @for (name, what) in samples::names() {
                 li { a href=(format!("/page/try?sample={name}")) title=(what) { (name) } }
             }
@@ -52,19 +55,24 @@ pub(crate) async fn show(State(page): State<Arc<Page>>, Query(begin): Query<Begi
             }
         }
         div id="result" aria-live="polite" { (result) }
-        form.row data-send="POST /page/send" data-with="body-text" {
+        form.row data-send="POST /page/send" data-with="body-text fields-text" {
             label { "Send it " select name="route" {
                 @for route in Route::ALL { option value=(route.name()) { (sends(route)) } }
             } }
             @if page.desk.is_none() {
                 label { input type="checkbox" name="sure"; " I am sure: the tickets are real" }
             }
+            label { "of conversation " input name="conversation" value="try-1" size="8"; }
+            label { "of customer " input name="customer" value="ann" size="8"; }
             button { "Sign and send" }
         }
+        p.quiet { "Sending uses the fields document as it stands here. Conversation and customer are for a bare context object, which says neither." }
         form.inline data-send="PUT /page/fields" data-with="fields-text" {
             button { "Use this fields document" }
         }
-        a.button.second id="save" href="/page/fields" download="fields.json" { "Save the fields file that is used" }
+        a.button.second id="save" href="/page/fields" download="fields.json" data-first="PUT /page/fields" data-with="fields-text" {
+            "Use and save this fields document"
+        }
     };
     around(&page, "/page/try", "Try it", Live::No, &content)
 }
@@ -89,7 +97,7 @@ pub(crate) async fn preview(State(page): State<Arc<Page>>, Json(typed): Json<Typ
 }
 
 fn result(page: &Page, body: &str, fields: &str) -> Markup {
-    let rules = match Rules::parse(fields) {
+    let rules = match fields_of(fields) {
         Ok(rules) => rules,
         Err(problems) => {
             let found =
@@ -102,13 +110,11 @@ fn result(page: &Page, body: &str, fields: &str) -> Markup {
         Ok(Some(handoff)) => {
             let matched = match_fields(&rules, &handoff);
             let lines = matched.entries(&foreseen(&matched), true);
-            let value = |line: &desk_handoff::fields::Entry| {
-                line.value.as_ref().map(|value| value.expose().to_owned()).unwrap_or_default()
-            };
+            let value = |line: &Line| handoff::value(&handoff, line);
             html! {
                 h2 { "What would become of every key" }
                 p { (parts::counts(&lines)) "." }
-                (handoff::table(&lines, &rules, value))
+                (handoff::table(&lines, &rules, value, Told::Foreseen))
                 (warnings)
             }
         }
@@ -121,6 +127,16 @@ fn result(page: &Page, body: &str, fields: &str) -> Markup {
         }
     }
 }
+
+/// The rules of a document in which nothing stands twice: JSON would keep the last one in silence.
+pub(crate) fn fields_of(text: &str) -> Result<Rules, Vec<ReadError>> {
+    let rules = Rules::parse(text)?;
+    let twice = |path: &String| ReadError { path: path.clone(), message: TWICE.to_owned() };
+    let repeated: Vec<ReadError> = Places::of(text).repeated.iter().map(twice).collect();
+    if repeated.is_empty() { Ok(rules) } else { Err(repeated) }
+}
+
+const TWICE: &str = "is there twice, and only the last one would count: make one of the two";
 
 /// The handoff in a body, or what is wrong with it; `None` for an event that is no handoff.
 fn read(page: &Page, body: &str) -> Result<Option<Box<Handoff>>, Vec<(String, String)>> {
@@ -140,7 +156,7 @@ fn read(page: &Page, body: &str) -> Result<Option<Box<Handoff>>, Vec<(String, St
 }
 
 /// The context object, if the body is nothing but one.
-fn bare(body: &str) -> Option<Value> {
+pub(crate) fn bare(body: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(body).ok()?;
     let parts = value.as_object()?;
     // Who names one of these means a body, and is to hear what is wrong with it.

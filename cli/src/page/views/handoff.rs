@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::extract::{Path, State as Here};
 use axum::response::IntoResponse;
 use desk_handoff::auth::sign;
-use desk_handoff::fields::Entry as Line;
+use desk_handoff::fields::{Entry as Line, Outcome};
+use desk_handoff::handoff::Handoff;
 use desk_handoff::rules::Rules;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::local::journal::{Entry, State};
+use crate::local::journal::{Entry, Happened, State};
 use crate::output::explain::{advice, meaning, target};
 use crate::page::samples::pretty;
 use crate::page::views::{Live, around, missing, parts, timeline};
@@ -33,7 +34,7 @@ pub(crate) async fn show(Here(page): Here<Arc<Page>>, Path(id): Path<u64>) -> im
             (keys(&entry, &page.rules()))
         }
         section id="part-ticket" data-part="" aria-labelledby="ticket-heading" {
-            h2 id="ticket-heading" { "The ticket as the human agent sees it" }
+            h2 id="ticket-heading" { "The ticket as the human agent sees it now" }
             (ticket(&page, &entry))
         }
         section id="part-time" data-part="" aria-labelledby="time-heading" {
@@ -50,7 +51,8 @@ fn facts(entry: &Entry) -> Markup {
     html! {
         p.lead {
             (parts::badge(&entry.state)) " "
-            @if let Some(message) = message { (message) }
+            @if let Some(why) = not_done(entry) { "Not done: " (why) "." }
+            @else if let Some(message) = message { (message) }
             @else if let Some(detail) = entry.answer["detail"].as_str() { (detail) }
         }
         @if let Some(places) = entry.answer["errors"].as_array() {
@@ -75,6 +77,24 @@ fn facts(entry: &Entry) -> Markup {
     }
 }
 
+/// Why it is not done, where it waits or was given up.
+fn not_done(entry: &Entry) -> Option<&str> {
+    match entry.state {
+        State::Waiting(_) | State::Dead => {}
+        State::Working | State::Refused(_) | State::Ignored | State::Queued | State::Done(_) => {
+            return None;
+        }
+    }
+    entry.steps.iter().rev().find_map(|step| match &step.what {
+        Happened::Tried(tried) => tried.result.as_ref().err().map(String::as_str),
+        Happened::Queued { .. }
+        | Happened::Redriven
+        | Happened::Claimed { .. }
+        | Happened::GivenBack
+        | Happened::Called(_) => None,
+    })
+}
+
 fn keys(entry: &Entry, rules: &Rules) -> Markup {
     let lines = parts::lines(entry);
     if lines.is_empty() {
@@ -86,11 +106,24 @@ fn keys(entry: &Entry, rules: &Rules) -> Markup {
         };
         return html! { p { (text) } };
     }
-    table(&lines, rules, |line| value(entry, &line.key))
+    let value = |line: &Line| entry.handoff.as_ref().map(|handoff| value(handoff, line));
+    table(&lines, rules, |line| value(line).unwrap_or_default(), Told::Done)
+}
+
+/// Whether a table tells what was done, or what would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Done,
+    Foreseen,
 }
 
 /// Key by key: outcome, field, value, and the reason in a sentence.
-pub(crate) fn table(lines: &[Line], rules: &Rules, value: impl Fn(&Line) -> String) -> Markup {
+pub(crate) fn table(
+    lines: &[Line],
+    rules: &Rules,
+    value: impl Fn(&Line) -> String,
+    told: Told,
+) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label="Outcome of every key" {
             table.keys {
@@ -106,6 +139,7 @@ pub(crate) fn table(lines: &[Line], rules: &Rules, value: impl Fn(&Line) -> Stri
                     td.reason {
                         @match advice(line, rules) {
                             Some(text) => (text),
+                            None if told == Told::Foreseen => "would be written to a new ticket",
                             None => (meaning(line.outcome).0),
                         }
                     }
@@ -115,11 +149,15 @@ pub(crate) fn table(lines: &[Line], rules: &Rules, value: impl Fn(&Line) -> Stri
     }
 }
 
-/// The value that was sent for a key: this page is local, and shows it.
-fn value(entry: &Entry, key: &str) -> String {
-    let Some(handoff) = &entry.handoff else { return String::new() };
-    let given = handoff.context.0.get(key).or_else(|| handoff.reserved.0.get(key));
-    given.map(parts::text).unwrap_or_default()
+/// The value that was sent for a key: this page is local, and shows it, unless it is one that Desk is
+/// not to see either.
+pub(crate) fn value(handoff: &Handoff, line: &Line) -> String {
+    if line.outcome == Outcome::Denied {
+        return "(hidden)".to_owned();
+    }
+    let given = handoff.context.0.get(&line.key).or_else(|| handoff.reserved.0.get(&line.key));
+    let filled = || line.value.as_ref().map(|value| value.expose().to_owned());
+    given.map(parts::text).or_else(filled).unwrap_or_default()
 }
 
 fn ticket(page: &Page, entry: &Entry) -> Markup {

@@ -78,7 +78,8 @@ pub(crate) async fn show(State(page): Here, Query(filter): Query<Filter>) -> Mar
         page.local.journal.newest(filter.most(), |entry| filter.wants(entry).then(|| row(entry)));
     let shown = rows.len();
     let content = html! {
-        (filters(&filter))
+        p { "When the AI agent hands a conversation to a human, what it knows becomes fields of a Desk ticket. See here what became of every fact, and fix those that reach no field." }
+        @if kept > 0 || !filter.is_empty() { (filters(&filter)) }
         @if kept == 0 {
             div id="none" { (nothing(&page)) }
         }

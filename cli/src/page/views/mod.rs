@@ -39,7 +39,8 @@ const VIEWS: [(&str, &str); 4] =
 /// A whole page around what a view shows. `here` is the address of the view in the navigation.
 pub(crate) fn around(page: &Page, here: &str, title: &str, live: Live, content: &Markup) -> Markup {
     let version = page.local.journal.version();
-    let whose = if page.desk.is_some() { "embedded" } else { "your own" };
+    let whose =
+        if page.desk.is_some() { "a simulated one: no customer is touched" } else { "your own" };
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -80,7 +81,7 @@ pub(crate) fn around(page: &Page, here: &str, title: &str, live: Live, content: 
                     p {
                         "Version " (env!("CARGO_PKG_VERSION")) ", application " (page.served.app_id)
                         ". Desk is " (whose) ", at " code { (page.served.desk_url) } ". "
-                        "Nothing is written to disk. Keys: " kbd { "?" } "."
+                        "Nothing is written to disk. Keyboard: " kbd { "?" } "."
                     }
                 }
                 dialog id="keys" aria-labelledby="keys-title" {

@@ -68,13 +68,21 @@ pub(crate) fn lines(entry: &Entry) -> Vec<Line> {
     report.and_then(|fields| serde_json::from_value(fields).ok()).unwrap_or_default()
 }
 
+/// So many keys are named in a row of the list.
+const NAMED: usize = 3;
+
 /// How many keys are on the ticket, and how many are not and might have to be.
 pub(crate) fn counts(lines: &[Line]) -> String {
     let of = |tone: Tone| lines.iter().filter(|line| meaning(line.outcome).1 == tone).count();
     match (of(Tone::Good), of(Tone::Bad), lines.len()) {
         (_, _, 0) => String::new(),
         (good, 0, _) => format!("{good} filled"),
-        (good, bad, _) => format!("{good} filled, {bad} missed"),
+        (good, bad, _) => {
+            let missed = lines.iter().filter(|line| meaning(line.outcome).1 == Tone::Bad);
+            let names: Vec<&str> = missed.map(|line| line.key.as_str()).take(NAMED).collect();
+            let more = if bad > NAMED { ", …" } else { "" };
+            format!("{good} filled, {bad} missed: {}{more}", names.join(", "))
+        }
     }
 }
 
