@@ -23,6 +23,8 @@ pub(crate) const PACE: Duration = Duration::from_millis(250);
 pub(crate) const MOST_CALLS: u32 = 60;
 /// So many of them are kept for closing the test ticket.
 const KEPT_FOR_CLOSING: u32 = 3;
+/// The slowest, for a Desk that wants it slower.
+const SLOWEST: Duration = Duration::from_secs(2);
 /// How often a call is sent again that Desk wants later.
 const MOST_WAITS: u32 = 2;
 /// The longest that Desk may ask to wait.
@@ -39,6 +41,7 @@ pub(crate) struct Caller<'a> {
     /// The calls may be made that are kept for closing.
     is_closing: Cell<bool>,
     next: Cell<Option<Instant>>,
+    pace: Cell<Duration>,
     has_rate_headers: Cell<bool>,
     ignores_offset: Cell<bool>,
     refusals: RefCell<BTreeMap<String, String>>,
@@ -70,6 +73,7 @@ impl<'a> Caller<'a> {
             calls: Cell::new(0),
             is_closing: Cell::new(false),
             next: Cell::new(None),
+            pace: Cell::new(PACE),
             has_rate_headers: Cell::new(false),
             ignores_offset: Cell::new(false),
             refusals: RefCell::default(),
@@ -149,7 +153,9 @@ impl<'a> Caller<'a> {
             if !is_too_many(&response) {
                 return self.read(name, &response);
             }
-            // Nothing was done, so even a write may be sent again.
+            // Nothing was done, so even a write may be sent again. From now on slower: every call
+            // that comes too early costs two.
+            self.pace.set((self.pace.get() * 2).min(SLOWEST));
             sleep(asked_wait(response.headers())).await;
         }
 
@@ -170,7 +176,7 @@ impl<'a> Caller<'a> {
         if let Some(next) = self.next.get() {
             sleep_until(next).await;
         }
-        self.next.set(Some(Instant::now() + PACE));
+        self.next.set(Some(Instant::now() + self.pace.get()));
         self.calls.set(self.calls() + 1);
 
         let response = self.transport.send(request, CALL_TIMEOUT).await;

@@ -13,8 +13,9 @@ pub(crate) const INTEGER: &str = "007";
 pub(crate) const LINK: &str = "https://EXAMPLE.com/probe";
 
 /// One key of each type, as far as there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct KnownFields {
+    document: Vec<Field>,
     /// Whatever is asked about texts is asked of this one.
     pub(crate) text: Option<String>,
     /// A text field whose key is as long as a key may be: only with it a key that is cut can be
@@ -47,6 +48,7 @@ impl KnownFields {
         let dropdown = fields.iter().find_map(dropdown);
 
         Self {
+            document: fields.to_vec(),
             text: text.map(|field| field.key.to_string()),
             longest_key: texts().find(is_longest).map(|field| field.key.to_string()),
             integer: first(&FieldKind::Integer),
@@ -63,13 +65,11 @@ impl KnownFields {
         keys.filter_map(|key| Some((key.clone(), self.good.get(key)?.clone()))).collect()
     }
 
-    /// Forgets the keys under which nothing is stored: nothing can be asked of them.
-    pub(crate) fn keep(&mut self, is_stored: impl Fn(&str) -> bool) {
-        let parts = [&mut self.text, &mut self.longest_key, &mut self.integer, &mut self.link];
-        for part in parts {
-            part.take_if(|key| !is_stored(key));
-        }
-        self.dropdown.take_if(|dropdown| !is_stored(&dropdown.key));
+    /// Those under whose keys something is stored: of the others nothing can be asked.
+    pub(crate) fn stored(&self, is_stored: impl Fn(&str) -> bool) -> Self {
+        let stored = self.document.iter().filter(|field| is_stored(field.key.as_str()));
+        let stored: Vec<Field> = stored.cloned().collect();
+        Self::of(&stored)
     }
 }
 
@@ -143,12 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn unstored_key_is_forgotten() {
-        let mut known = known(json!([
-            {"key": "note", "type": "text"}, {"key": "items", "type": "integer"}
+    fn unstored_key_gives_way_to_another() {
+        let known = known(json!([
+            {"key": "gone", "type": "text"}, {"key": "note", "type": "text"},
+            {"key": "items", "type": "integer"}
         ]));
-        known.keep(|key| key == "note");
+        assert_eq!(known.text.as_deref(), Some("gone"));
+        let stored = known.stored(|key| key == "note");
 
-        assert_eq!((known.text.is_some(), known.integer), (true, None));
+        assert_eq!((stored.text.as_deref(), stored.integer), (Some("note"), None));
     }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
     let ticket = asking.view(id).await?;
     let stored = |key: &str| value(&ticket, key).is_some();
     asking.not_stored = sent.keys().filter(|key| !stored(key)).cloned().collect();
-    asking.fields.keep(stored);
+    asking.fields = asking.fields.stored(stored);
     check_freshness(asking, &answer, &ticket, &sent);
     spelling(asking, &ticket);
 

@@ -9,9 +9,15 @@ use desk_emulator::{
     Settings, StrangeRelated, TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 
+use serde_json::json;
+
+use crate::probe::Found;
 use crate::probe::caller::MOST_CALLS;
+use crate::probe::known::KnownFields;
 use crate::probe::questions::ASKED;
-use crate::probe::tests::world::{SEEDED, desk, probe, test_tickets, virtually};
+use crate::probe::tests::world::{
+    SEEDED, desk, fields, probe, probe_with, test_tickets, virtually,
+};
 use crate::probe::ticket::Left;
 
 /// One way of one setting.
@@ -184,4 +190,53 @@ fn unseen_settings_are_listed_and_unseen() {
     };
 
     assert_eq!(seen(other).0, seen(Behaviour::default()).0);
+}
+
+/// What it says with these fields of the document.
+fn seen_with(behaviour: Behaviour, fields: KnownFields) -> (Found, Vec<String>) {
+    let desk = desk(behaviour);
+    let ran = virtually(probe_with(&desk, fields));
+    let requests = desk.requests();
+    let paths = requests.iter().map(|request| request.path.clone()).collect();
+    (ran.result.unwrap(), paths)
+}
+
+#[test]
+fn without_document_no_field_is_written() {
+    let (found, paths) = seen_with(Behaviour::default(), KnownFields::default());
+    let (settings, why) = (found.profile.settings.entries(), found.profile.unanswered);
+
+    assert!(!paths.iter().any(|path| path.ends_with("custom_fields")), "{paths:?}");
+    assert!(why["trim"].contains("--fields") && why["unknown_key"].contains("--fields"));
+    assert_eq!((settings.len(), why.len()), (28, 15));
+}
+
+/// A field that Desk does not have, or has as another type, is named and asked nothing about.
+#[test]
+fn field_that_desk_lacks_is_named() {
+    let document = json!([
+        {"key": "gone", "type": "text"}, {"key": "note", "type": "text"},
+        {"key": "tier", "type": "integer"}, {"key": "page", "type": "link"}
+    ]);
+    let (found, _) = seen_with(Behaviour::default(), fields(&document));
+    assert_eq!(found.not_stored, ["gone", "tier"]);
+    assert_eq!(found.profile.settings.trim, Some(true), "asked of the other text field");
+    assert_eq!(found.profile.settings.normalise_integers, None);
+
+    let strict = Behaviour { unknown_key: Reaction::Refuse, ..Behaviour::default() };
+    let (found, _) = seen_with(strict, fields(&document));
+    assert!(found.profile.unanswered["unknown_key"].contains("is each defined there"));
+}
+
+/// Each call that comes too early makes the next ones slower.
+#[test]
+fn slow_desk_is_asked_more_slowly() {
+    for limit in [1, 2, 3] {
+        let slow = Behaviour { rate_limit: Some(limit), ..Behaviour::default() };
+        virtually(async {
+            let found = probe(&desk(slow), Box::new(|_, _| None)).await.result.unwrap();
+            assert_eq!(found.profile.settings.trim, Some(true));
+            assert!(found.calls <= 46, "{limit} a second: {} calls", found.calls);
+        });
+    }
 }

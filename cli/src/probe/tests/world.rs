@@ -87,12 +87,17 @@ pub(super) struct Ran {
 }
 
 /// The fields of the document, and of the Desk.
-pub(super) fn known() -> KnownFields {
-    let document = json!({"fields": [
+fn known() -> KnownFields {
+    fields(&json!([
         {"key": "a-key-of-20-letters-", "type": "text"}, {"key": "note", "type": "text"},
         {"key": "items", "type": "integer"}, {"key": "page", "type": "link"},
         {"key": "tier", "type": "dropdown", "options": ["gold", "silver"]}
-    ]});
+    ]))
+}
+
+/// Those of a document.
+pub(super) fn fields(fields: &Value) -> KnownFields {
+    let document = json!({"fields": fields});
     let rules = Rules::parse(&document.to_string()).unwrap();
     KnownFields::of(&rules.fields.unwrap())
 }
@@ -132,16 +137,30 @@ pub(super) async fn probe(desk: &Arc<Emulator>, spoil: Box<Spoil>) -> Ran {
     probe_until(desk, spoil, std::future::pending).await
 }
 
+/// With the fields of another document.
+pub(super) async fn probe_with(desk: &Arc<Emulator>, fields: KnownFields) -> Ran {
+    run_with(desk, fields, Box::new(|_, _| None), std::future::pending).await
+}
+
 /// `interrupted` ends it.
 pub(super) async fn probe_until<F: Future<Output = ()>>(
     desk: &Arc<Emulator>,
     spoil: Box<Spoil>,
     interrupted: impl Fn() -> F,
 ) -> Ran {
+    run_with(desk, known(), spoil, interrupted).await
+}
+
+async fn run_with<F: Future<Output = ()>>(
+    desk: &Arc<Emulator>,
+    fields: KnownFields,
+    spoil: Box<Spoil>,
+    interrupted: impl Fn() -> F,
+) -> Ran {
     let transport = InProcess { desk: Arc::clone(desk), calls: AtomicU32::new(0), spoil };
     let caller = Caller::new(&transport, desk.desk_url(), HeaderValue::from_static(TOKEN));
     let began = Instant::now();
-    let result = run(&caller, USER, known(), &|_| {}, interrupted).await;
+    let result = run(&caller, USER, fields, &|_| {}, interrupted).await;
     Ran { result, took: began.elapsed() }
 }
 
