@@ -77,8 +77,9 @@ fn announcement(args: &args::Probe, base: &str) -> String {
         "this asks the Desk of the application {} what nobody documented\n  \
          at {base}\n\
          - it makes at most {MOST_CALLS} calls, four a second: 15 to 30 seconds\n\
-         - it makes one ticket of the user {}, writes invented values to it and closes it;\n  \
-         that closed ticket is all that stays:\n  {TITLE:?}\n\
+         - it makes one ticket of the user {}\n  \
+         called {TITLE:?},\n  \
+         writes invented values to it and closes it; the closed ticket is all that stays\n\
          - Desk may show that user the ticket and a closing message: take a test user\n\
          - no other ticket is changed; of others only ids, states and numbers are read\n\
          - Ctrl-C ends it at any point, and closes the ticket",
