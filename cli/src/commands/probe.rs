@@ -81,6 +81,7 @@ fn announcement(args: &args::Probe, base: &str) -> String {
          called {TITLE:?},\n  \
          writes invented values to it and closes it; the closed ticket is all that stays\n\
          - Desk may show that user the ticket and a closing message: take a test user\n\
+         - rules and webhooks of Desk treat the ticket like any other\n\
          - no other ticket is changed; of others only ids, states and numbers are read\n\
          - Ctrl-C ends it at any point, and closes the ticket",
         args.app_id,

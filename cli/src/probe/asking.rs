@@ -20,7 +20,12 @@ pub(crate) struct Asking<'a> {
     /// Keys of the fields document under which Desk stored nothing. They stay out of the profile.
     pub(crate) not_stored: Vec<String>,
     pub(crate) progress: &'a dyn Fn(&str),
+    /// How many questions Desk failed at.
+    pub(crate) failures: u32,
 }
+
+/// A Desk that fails at more questions is out of order, and its other answers are worth little.
+const MOST_FAILURES: u32 = 5;
 
 /// What became of a write.
 #[derive(Debug, Clone)]
@@ -39,6 +44,27 @@ impl Asking<'_> {
     /// Nothing certain was seen of this setting.
     pub(crate) fn unanswered(&mut self, setting: &str, why: impl Into<String>) {
         self.found.unanswered.insert(setting.to_owned(), why.into());
+    }
+
+    /// Leaves a question open that Desk, or somebody in between, failed at: it is odd questions that are asked here,
+    /// and one that breaks Desk must not cost the others. What got no answer at all ends the run:
+    /// Desk may yet carry it out, in the midst of a later question.
+    pub(crate) fn tolerated(
+        &mut self,
+        settings: &[&str],
+        asked: Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let Err(stop @ Stop::Failed(_, 400..)) = asked else { return asked };
+        self.failures += 1;
+        if self.failures > MOST_FAILURES {
+            return asked;
+        }
+
+        let answered = self.found.settings.entries();
+        for setting in settings.iter().filter(|setting| !answered.contains_key(**setting)) {
+            self.unanswered(setting, stop.to_string());
+        }
+        Ok(())
     }
 
     /// What was seen of this setting, or nothing, with the reason kept.

@@ -219,8 +219,9 @@ impl<'a> Caller<'a> {
             200..300 => Ok(Answer { status, body: body(name, response.body())? }),
             408 | 425 => Err(Stop::Failed(name, status)),
             400..500 => {
-                let answer =
-                    Answer { status, body: body(name, response.body()).unwrap_or_default() };
+                // A page is somebody's in between, and no answer to what was asked.
+                let body = body(name, response.body()).map_err(|_| Stop::Failed(name, status))?;
+                let answer = Answer { status, body };
                 self.note_refusal(name, &answer);
                 Ok(answer)
             }

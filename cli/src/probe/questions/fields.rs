@@ -55,12 +55,7 @@ pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
                there, with the same type?";
     }
     if let Some(text) = asking.fields.text.clone() {
-        nested(asking, id, &text).await?;
-        reactions(asking, id, &text).await?;
-        long_value(asking, id, &text).await?;
-        unit(asking, id, &text).await?;
-        empty(asking, id, &text).await?;
-        case_null_and_long_key(asking, id).await?;
+        bad_values(asking, id, &text).await?;
         why = "there is no field of this type in the document and in Desk";
     }
 
@@ -71,6 +66,26 @@ pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// With this text field, which is known to be there.
+async fn bad_values(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
+    let asked = nested(asking, id, text).await;
+    asking.tolerated(&["nested_fields"], asked)?;
+    let asked = unknown_key(asking, id, text).await;
+    asking.tolerated(&["unknown_key"], asked)?;
+    let asked = wrong_value(asking, id, text).await;
+    asking.tolerated(&["wrong_value"], asked)?;
+    let asked = bad_option(asking, id, text).await;
+    asking.tolerated(&["bad_option"], asked)?;
+    let asked = long_value(asking, id, text).await;
+    asking.tolerated(&["long_value"], asked)?;
+    let asked = unit(asking, id, text).await;
+    asking.tolerated(&["value_unit"], asked)?;
+    let asked = empty(asking, id, text).await;
+    asking.tolerated(&["empty_value"], asked)?;
+    let asked = case_null_and_long_key(asking, id).await;
+    asking.tolerated(&["option_case", "null_value", "long_key"], asked)
 }
 
 async fn nested(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
@@ -92,17 +107,24 @@ async fn nested(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop
     Ok(())
 }
 
-async fn reactions(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
+async fn unknown_key(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
     asking.begins("an unknown key");
     let seen = reaction(asking, "write an unknown key", id, NO_KEY, text).await?;
     asking.found.settings.unknown_key = asking.noted("unknown_key", seen);
+    Ok(())
+}
 
+async fn wrong_value(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
     let typed = asking.fields.integer.clone().or_else(|| asking.fields.link.clone());
     if let Some(key) = typed {
         asking.begins("a value of the wrong type");
         let seen = reaction(asking, "write a wrong type", id, &key, text).await?;
         asking.found.settings.wrong_value = asking.noted("wrong_value", seen);
     }
+    Ok(())
+}
+
+async fn bad_option(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
     if let Some(dropdown) = asking.fields.dropdown.clone() {
         asking.begins("a value that is no option");
         let seen = reaction(asking, "write no option", id, &dropdown.key, text).await?;
@@ -213,13 +235,13 @@ fn cleared(ticket: &Value, key: &str) -> Clearing {
 struct Three {
     case: Option<bool>,
     null: Option<bool>,
-    long_key: bool,
+    long_key: Option<bool>,
 }
 
 async fn case_null_and_long_key(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
     asking.begins("another case, null, and a key that is too long");
     let taken = send_three(asking, id).await?;
-    let is_any = taken.case == Some(true) || taken.null == Some(true) || taken.long_key;
+    let is_any = [taken.case, taken.null, taken.long_key].contains(&Some(true));
     // Where all were refused there is nothing to look at.
     let ticket = if is_any { asking.view(id).await? } else { Value::Null };
 
@@ -228,33 +250,48 @@ async fn case_null_and_long_key(asking: &mut Asking<'_>, id: u64) -> Result<(), 
     let null = taken.null.zip(nullable(&fields));
     let longest = fields.longest_key.as_ref();
     let is_cut = longest.map(|key| value(&ticket, key).as_deref() == Some(OF_LONG_KEY));
-    let long_key = too_long_key(asking, taken.long_key, is_cut);
     asking.found.settings.option_case =
         case.map(|(is_taken, dropdown)| option_case(&ticket, dropdown, is_taken));
     asking.found.settings.null_value = null.map(|(is_taken, key)| match is_taken {
         true => cleared(&ticket, key),
         false => Clearing::Refuse,
     });
-    asking.found.settings.long_key = asking.noted("long_key", long_key);
+    if let Some(is_taken) = taken.long_key {
+        let seen = too_long_key(asking, is_taken, is_cut);
+        asking.found.settings.long_key = asking.noted("long_key", seen);
+    }
     Ok(())
 }
 
-async fn send_three(asking: &Asking<'_>, id: u64) -> Result<Three, Stop> {
-    let fields = &asking.fields;
+async fn send_three(asking: &mut Asking<'_>, id: u64) -> Result<Three, Stop> {
+    let fields = asking.fields.clone();
     let (mut case, mut null) = (None, None);
     if let Some(dropdown) = &fields.dropdown {
         let values = json!({&dropdown.key: dropdown.swapped});
-        let answer = asking.send_fields("write an option in another case", id, values).await?;
-        case = Some(answer.is_done());
+        case = taken(asking, "write an option in another case", "option_case", id, values).await?;
     }
-    if let Some(key) = nullable(fields) {
-        let answer = asking.send_fields("write null", id, json!({key: null})).await?;
-        null = Some(answer.is_done());
+    if let Some(key) = nullable(&fields) {
+        null = taken(asking, "write null", "null_value", id, json!({key: null})).await?;
     }
 
     let key = fields.longest_key.as_ref().map_or(LONG_KEY.to_owned(), |key| format!("{key}x"));
-    let answer = asking.send_fields("write a long key", id, json!({key: OF_LONG_KEY})).await?;
-    Ok(Three { case, null, long_key: answer.is_done() })
+    let values = json!({key: OF_LONG_KEY});
+    let long_key = taken(asking, "write a long key", "long_key", id, values).await?;
+    Ok(Three { case, null, long_key })
+}
+
+/// Whether Desk takes these values; `None` if it fails at them.
+async fn taken(
+    asking: &mut Asking<'_>,
+    name: &'static str,
+    setting: &str,
+    id: u64,
+    values: Value,
+) -> Result<Option<bool>, Stop> {
+    match asking.send_fields(name, id, values).await {
+        Ok(answer) => Ok(Some(answer.is_done())),
+        Err(stop) => asking.tolerated(&[setting], Err(stop)).map(|()| None),
+    }
 }
 
 /// A field that holds a good value, and is none of those that the other two are about.

@@ -25,8 +25,10 @@ const FITS_NONE: [(&str, &str); 7] = [
 const RARE_STATE: &str = "PROACTIVE";
 /// What Desk gives without a limit (desk-wire section 3.1).
 const USUAL_PAGE: u64 = 50;
-/// No ticket has this id: it is the largest whole number that JavaScript can hold.
-const NO_TICKET: u64 = 9_007_199_254_740_991;
+/// No ticket has this id: it is the largest that fits into 32 bits, since a larger one may be more
+/// than Desk can look for.
+const NO_TICKET: u64 = 2_147_483_647;
+const NOTHING_LISTED: &str = "Desk lists no ticket at all, not even the new one";
 
 /// Every parameter that is asked about.
 pub(crate) const ASKED: [&str; 9] = [
@@ -41,32 +43,61 @@ pub(crate) const ASKED: [&str; 9] = [
     "status2",
 ];
 
+/// What the list of all tickets shows.
+const OF_WHOLE: [&str; 5] =
+    ["newest_first", "largest_page", "lists_count", "lists_show_fields", "filters.limit"];
+
 pub(crate) async fn ask(asking: &mut Asking<'_>, ticket: &Value) -> Result<(), Stop> {
-    missing_ticket(asking).await?;
+    let asked = missing_ticket(asking).await;
+    asking.tolerated(&["missing_status", "error_form"], asked)?;
+    let asked = whole_list(asking).await;
+    asking.tolerated(&OF_WHOLE, asked)?;
+
+    for (parameter, value) in FITS_NONE {
+        let asked = fits_none(asking, parameter, value).await;
+        asking.tolerated(&[&format!("filters.{parameter}")], asked)?;
+    }
+    let asked = state(asking).await;
+    asking.tolerated(&["filters.status2"], asked)?;
+    let asked = channel_match(asking, ticket).await;
+    asking.tolerated(&["channel_match"], asked)
+}
+
+async fn whole_list(asking: &mut Asking<'_>) -> Result<(), Stop> {
     asking.begins("lists: order, pages, what they show");
     let path = format!("/tickets?limit={LARGE_PAGE}");
     let name = "list all tickets";
     let whole = page(asking, name, &path).await?.ok_or(Stop::Refused(name, 400))?;
     if whole.results.is_empty() {
-        return nothing_listed(asking);
+        for setting in OF_WHOLE {
+            asking.unanswered(setting, NOTHING_LISTED);
+        }
+        return Ok(());
     }
 
-    limit(asking, &whole).await?;
-    order(asking, &whole);
-    largest_page(asking, &whole);
     asking.found.settings.lists_count = Some(whole.count.is_some());
     let shows = |ticket: &Value| ticket.get("customFields").is_some();
     asking.found.settings.lists_show_fields = Some(whole.results.iter().any(shows));
+    order(asking, &whole);
+    let asked = limit(asking, &whole).await;
+    asking.tolerated(&["filters.limit"], asked)?;
+    largest_page(asking, &whole);
+    Ok(())
+}
 
-    for (parameter, value) in FITS_NONE {
-        asking.begins(&format!("lists: {parameter}"));
-        let path = format!("/tickets?limit=1&{parameter}={value}");
-        let path = if parameter == "offset" { path.replace("limit=1&", "") } else { path };
-        let shown = page(asking, "list by what no ticket has", &path).await?;
-        honoured(asking, parameter, shown.is_none_or(|page| page.results.is_empty()));
+/// Where nothing comes at all, nothing can be said.
+async fn fits_none(asking: &mut Asking<'_>, parameter: &str, value: &str) -> Result<(), Stop> {
+    asking.begins(&format!("lists: {parameter}"));
+    if asking.found.unanswered.get("newest_first").is_some_and(|why| why == NOTHING_LISTED) {
+        asking.unanswered(&format!("filters.{parameter}"), NOTHING_LISTED);
+        return Ok(());
     }
-    state(asking).await?;
-    channel_match(asking, ticket).await
+
+    let limit = if parameter == "offset" { "" } else { "limit=1&" };
+    let path = format!("/tickets?{limit}{parameter}={value}");
+    let shown = page(asking, "list by what no ticket has", &path).await?;
+    honoured(asking, parameter, shown.is_none_or(|page| page.results.is_empty()));
+    Ok(())
 }
 
 /// A refused filter is known to Desk, so it is as good as honoured.
@@ -80,19 +111,6 @@ async fn page(asking: &Asking<'_>, name: &'static str, path: &str) -> Result<Opt
 
 fn honoured(asking: &mut Asking<'_>, parameter: &str, is_honoured: bool) {
     asking.found.settings.filters.insert(parameter.to_owned(), is_honoured);
-}
-
-fn nothing_listed(asking: &mut Asking<'_>) -> Result<(), Stop> {
-    let why = "Desk lists no ticket at all, not even the new one";
-    for parameter in ASKED {
-        asking.unanswered(&format!("filters.{parameter}"), why);
-    }
-    for setting in
-        ["newest_first", "largest_page", "lists_count", "lists_show_fields", "channel_match"]
-    {
-        asking.unanswered(setting, why);
-    }
-    Ok(())
 }
 
 /// The answer about a ticket that does not exist shows how refusals are written.
@@ -149,16 +167,16 @@ fn order(asking: &mut Asking<'_>, whole: &Page) {
     asking.found.settings.newest_first = asking.noted("newest_first", newest_first);
 }
 
-/// Seen only where Desk has more tickets than it shows.
+/// Seen only where Desk has more tickets than it shows, and shows fewer than it was asked for.
 fn largest_page(asking: &mut Asking<'_>, whole: &Page) {
-    let is_usual = whole.received() == USUAL_PAGE
-        && asking.found.settings.filters.get("limit") == Some(&false);
-    match usize::try_from(whole.received()) {
-        Ok(received) if whole.has_more() && !is_usual => {
-            asking.found.settings.largest_page = Some(received);
-        }
-        _ => asking.unanswered("largest_page", "all tickets of this Desk stand on one page"),
-    }
+    let ignores_limit = asking.found.settings.filters.get("limit") == Some(&false);
+    let is_usual = whole.received() == USUAL_PAGE && ignores_limit;
+    let seen = match usize::try_from(whole.received()) {
+        _ if !whole.has_more() => Err("all tickets of this Desk stand on one page"),
+        Ok(received) if whole.received() < LARGE_PAGE && !is_usual => Ok(received),
+        _ => Err("it is as large as was asked for, or larger"),
+    };
+    asking.found.settings.largest_page = asking.noted("largest_page", seen);
 }
 
 async fn state(asking: &mut Asking<'_>) -> Result<(), Stop> {

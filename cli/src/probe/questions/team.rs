@@ -16,7 +16,11 @@ const UNCLEAR: &str = "the answer does not say what was moved";
 pub(crate) async fn a_team(asking: &Asking<'_>) -> Result<Option<String>, Stop> {
     asking.begins("the teams");
     let name = "list the teams";
-    let answer = asking.caller.get(name, "/groups?limit=500").await?;
+    let answer = match asking.caller.get(name, "/groups?limit=500").await {
+        // Without a team one question less is asked.
+        Err(Stop::Failed(_, 400..)) => return Ok(None),
+        answer => answer?,
+    };
     if !answer.is_done() {
         return Ok(None);
     }
@@ -28,6 +32,15 @@ pub(crate) async fn a_team(asking: &Asking<'_>) -> Result<Option<String>, Stop> 
 
 pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64, team: Option<&str>) -> Result<(), Stop> {
     asking.begins("transfers to a team");
+    let asked = to_unknown_team(asking, id).await;
+    asking.tolerated(&["transfer_unknown"], asked)?;
+    let asked = to_default_team(asking, id).await;
+    asking.tolerated(&["transfer_default"], asked)?;
+    let asked = to_team(asking, id, team).await;
+    asking.tolerated(&["transfer"], asked)
+}
+
+async fn to_unknown_team(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
     let name = "transfer to an unknown team";
     let unknown = transfer(asking, name, id, NO_TEAM).await?;
     match (unknown.is_done(), has_moved(&unknown, id)) {
@@ -38,14 +51,20 @@ pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64, team: Option<&str>) ->
         }
         (true, None) => asking.unanswered("transfer_unknown", UNCLEAR),
     }
+    Ok(())
+}
 
+async fn to_default_team(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
     let default = transfer(asking, "transfer to the Default team", id, "").await?;
     match (default.is_done(), has_moved(&default, id)) {
         (false, _) => asking.found.settings.transfer_default = Some(DefaultTeam::Refuse),
         (true, Some(_)) => asking.found.settings.transfer_default = Some(DefaultTeam::Accept),
         (true, None) => asking.unanswered("transfer_default", UNCLEAR),
     }
+    Ok(())
+}
 
+async fn to_team(asking: &mut Asking<'_>, id: u64, team: Option<&str>) -> Result<(), Stop> {
     let Some(team) = team else {
         asking.unanswered("transfer", "Desk shows no team that has a key");
         return Ok(());

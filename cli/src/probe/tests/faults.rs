@@ -254,6 +254,24 @@ fn killed_run_is_cleaned_up_by_the_next() {
     }
 }
 
+/// An odd question may break a Desk: it is left open, and the others are answered.
+#[test]
+fn question_that_breaks_desk_is_left_open() {
+    let clean = virtually(probe(&desk(Behaviour::default()), Box::new(|_, _| None)));
+    let breaks: Box<Spoil> = Box::new(|_, call| {
+        let body = String::from_utf8_lossy(call.request.body()).into_owned();
+        let is_odd = body.contains('😀') || body.contains("null");
+        is_odd.then(|| Spoilt::Answer(answer(500, "")))
+    });
+    let found = virtually(probe(&desk(Behaviour::default()), breaks)).result.unwrap();
+    let (said, all) = (found.profile.settings.entries(), clean.result.unwrap().profile.settings);
+
+    assert_eq!(said.len(), all.entries().len() - 2);
+    for setting in ["value_unit", "null_value"] {
+        assert!(found.profile.unanswered[setting].contains("status 500"), "{setting}");
+    }
+}
+
 /// A ticket that Desk does not close is named, and no second one is made beside it.
 #[test]
 fn ticket_that_cannot_be_closed_stays_alone() {

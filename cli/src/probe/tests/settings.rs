@@ -6,9 +6,8 @@ use std::time::Duration;
 use desk_emulator::{
     Behaviour, ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm,
     ExistingCustomer, NestedFields, OptionCase, Profile, RateHeaders, Reaction, RepeatedWrite,
-    Settings, StrangeRelated, TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
+    Seed, Settings, StrangeRelated, TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
-
 use serde_json::json;
 
 use crate::probe::Found;
@@ -175,6 +174,21 @@ fn usual_desk_takes_fewer_calls() {
     let (profile, calls) = seen(Behaviour::default());
     assert_eq!(profile.unanswered.keys().collect::<Vec<_>>(), ["largest_page"]);
     assert_eq!(calls, 42);
+}
+
+/// A page is as large as was asked for, or smaller, or all there is.
+#[test]
+fn page_size_is_seen_in_a_full_desk() {
+    for (largest, count, seen) in [(500, 120, None), (60, 120, Some(60)), (60, 3, None)] {
+        let found = virtually(async {
+            let desk = desk(Behaviour { largest_page: largest, ..Behaviour::default() });
+            for _ in 0..count {
+                desk.seed_ticket(Seed { sendbird_id: "user_9".to_owned(), ..Seed::default() });
+            }
+            probe(&desk, Box::new(|_, _| None)).await.result.unwrap()
+        });
+        assert_eq!(found.profile.settings.largest_page, seen, "{largest}");
+    }
 }
 
 /// What no question sees changes nothing of the profile.
