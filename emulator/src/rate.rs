@@ -23,6 +23,7 @@ impl Rate {
     pub(crate) fn admits(&mut self, behaviour: &Behaviour) -> bool {
         let now = Instant::now();
         self.0.retain(|came| *came + WINDOW > now);
+        // Before the check: whoever does not slow down is kept out.
         self.0.push_back(now);
         behaviour.rate_limit.is_none_or(|limit| self.0.len() <= limit as usize)
     }

@@ -28,6 +28,7 @@ pub(crate) fn probe(args: &args::Probe, out: &mut Out) -> Result<End, CliError> 
     let config = config(&args.app_id, args.desk_url.as_deref(), None)?;
     let base = config.desk.for_app(&args.app_id);
     let fields = fields(args, out)?;
+    // Read before anything is sent: a misspelt file must not cost a ticket.
     let old = args.compare.as_deref().map(profile::read).transpose()?;
     out.note(&announcement(args, &base));
     consent(args.yes, io::stdin().is_terminal(), asked)?;
@@ -39,6 +40,7 @@ pub(crate) fn probe(args: &args::Probe, out: &mut Out) -> Result<End, CliError> 
     let found = runtime()?.block_on(run(&caller, &args.user, fields, &progress, interrupted));
     let found = found.map_err(|ended| CliError::Work(ended.to_string()))?;
 
+    // Written before it is shown: whoever reads the report may be gone by then.
     if let Some(path) = &args.output {
         write(path, &found.profile)?;
     }

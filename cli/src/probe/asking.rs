@@ -118,6 +118,8 @@ impl Asking<'_> {
         if !answer.is_done() {
             return Ok(Written::Refused);
         }
+        // A stale answer looks like a whole one, so only a Desk that was seen to answer freshly is
+        // believed.
         let is_fresh = self.found.settings.write_answer == Some(WriteAnswer::Full);
         if is_fresh && answer.body.get("customFields").is_some() {
             return Ok(Written::Taken(answer.body));
@@ -139,6 +141,7 @@ pub(crate) fn value(ticket: &Value, key: &str) -> Option<String> {
         fields.iter().find(|field| field.get("key").and_then(Value::as_str) == Some(key))?;
     match field.get("value")? {
         Value::String(text) => Some(text.clone()),
+        // Desk may keep a cleared field in the list.
         Value::Null => None,
         other => Some(other.to_string()),
     }

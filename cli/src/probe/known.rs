@@ -44,6 +44,7 @@ impl KnownFields {
         };
         let texts = || fields.iter().filter(|field| field.kind == FieldKind::Text);
         let is_longest = |field: &&Field| field.key.as_str().len() == MAX_KEY;
+        // The longest key is wanted for another question; one field for both does as well.
         let text = texts().find(|field| !is_longest(field)).or_else(|| texts().next());
         let dropdown = fields.iter().find_map(dropdown);
 
@@ -99,6 +100,7 @@ fn dropdown(field: &Field) -> Option<Dropdown> {
 }
 
 fn swapped(text: &str) -> String {
+    // Of other letters the other case may be longer, or more than one.
     let swap = |char: char| match char {
         'a'..='z' => char.to_ascii_uppercase(),
         'A'..='Z' => char.to_ascii_lowercase(),

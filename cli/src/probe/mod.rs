@@ -72,6 +72,8 @@ pub(crate) async fn run<F: Future<Output = ()>>(
         failures: 0,
     };
 
+    // A run that is dropped may have a call under way, which Desk carries out all the same: what is
+    // to be closed is known to `ticket`, outside of it.
     let asked = tokio::select! {
         asked = ask_all(&mut asking) => asked,
         () = interrupted() => Err(Stop::Interrupted),

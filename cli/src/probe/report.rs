@@ -60,6 +60,7 @@ impl<'a> Report<'a> {
             self.found.left
         );
         out.result(self.is_clean(), &what);
+        // What somebody must act on comes first; the long tables are for looking up.
         self.show_changes(out);
         self.show_fields(out);
         self.show_differences(out);

@@ -58,6 +58,7 @@ pub(crate) async fn create(asking: &mut Asking<'_>, customer: u64) -> Result<u64
     let (made, seen) = match first {
         Some(made) => (made, UnknownGroup::Ignore),
         None => {
+            // A refusal made no ticket, so there cannot be two.
             let name = "create the test ticket";
             let second = asking.ticket.create(name, customer, None).await?;
             (second.ok_or(Stop::Refused(name, 400))?, UnknownGroup::Refuse)

@@ -72,6 +72,7 @@ pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
 async fn bad_values(asking: &mut Asking<'_>, id: u64, text: &str) -> Result<(), Stop> {
     let asked = nested(asking, id, text).await;
     asking.tolerated(&["nested_fields"], asked)?;
+    // Before the long key, whose answer may be that of an unknown one.
     let asked = unknown_key(asking, id, text).await;
     asking.tolerated(&["unknown_key"], asked)?;
     let asked = wrong_value(asking, id, text).await;

@@ -93,6 +93,7 @@ async fn fits_none(asking: &mut Asking<'_>, parameter: &str, value: &str) -> Res
         return Ok(());
     }
 
+    // One ticket is enough to see that some came. Beside an offset nothing else is sent.
     let limit = if parameter == "offset" { "" } else { "limit=1&" };
     let path = format!("/tickets?{limit}{parameter}={value}");
     let shown = page(asking, "list by what no ticket has", &path).await?;

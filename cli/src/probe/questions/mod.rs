@@ -26,11 +26,14 @@ pub(crate) async fn ask_all(asking: &mut Asking<'_>) -> Result<(), Stop> {
     let team = team::a_team(asking).await?;
 
     let id = before::create(asking, customer).await?;
+    // At once: the lag is counted from the create.
     let ticket = lag::ask(asking, id).await?;
     lists::ask(asking, &ticket).await?;
+    // Before the fields, which need to know whether the answers to writes can be believed.
     writes::ask(asking, id).await?;
     team::ask(asking, id, team.as_deref()).await?;
     fields::ask(asking, id).await?;
+    // Last: of a closed ticket nothing else can be asked.
     closed::ask(asking, id).await?;
 
     let headers = asking.caller.has_rate_headers();

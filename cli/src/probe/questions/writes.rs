@@ -30,6 +30,7 @@ async fn write_answer(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
         return Ok(());
     }
 
+    // Only what the answer leaves open costs a view.
     let shows_priority = has_priority(&answer.body);
     let seen = if answer.body.is_null() {
         Some(WriteAnswer::Empty)

@@ -123,6 +123,7 @@ pub(super) fn desk(behaviour: Behaviour) -> Arc<Emulator> {
         let (sendbird_id, status) = (user.to_owned(), status.to_owned());
         desk.seed_ticket(Seed { sendbird_id, status, ..Seed::default() });
     }
+    // After the seeds, which are there from the start however late new tickets are listed.
     desk.set_behaviour(|now| *now = behaviour);
     Arc::new(desk)
 }
