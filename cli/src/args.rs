@@ -371,12 +371,19 @@ pub(crate) struct Probe {
     /// The Chat user id of a customer for whom the test ticket is made
     #[arg(long, value_name = "USER-ID")]
     pub(crate) user: String,
+    /// The environment variable that holds Chat's API token: also asks what a first message does,
+    /// for which one is posted as the user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) chat_token_env: Option<String>,
     /// The fields file; without it nothing is asked about field values
     #[arg(long, value_name = "FILE")]
     pub(crate) fields: Option<PathBuf>,
     /// Where Desk is, if not where Sendbird has it; {app_id} is replaced
     #[arg(long, value_name = "URL", visible_alias = "url")]
     pub(crate) desk_url: Option<String>,
+    /// Where Chat is, likewise
+    #[arg(long, value_name = "URL", requires = "chat_token_env")]
+    pub(crate) chat_url: Option<String>,
     /// Go ahead without asking
     #[arg(long)]
     pub(crate) yes: bool,

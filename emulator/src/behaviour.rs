@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::choices::{
     ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer,
-    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong,
-    Transfer, UnknownGroup, ValueUnit, WriteAnswer,
+    FirstMessage, NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated,
+    TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 
 /// What the emulated Desk does where a live one might do this or that. Changeable while it runs,
@@ -73,6 +73,8 @@ pub struct Behaviour {
     pub strange_related: StrangeRelated,
     /// A `groupKey` at create that no team has. Default: refused.
     pub unknown_group: UnknownGroup,
+    /// What the customer's first message makes of a new ticket. Default: it is pending.
+    pub first_message: FirstMessage,
     /// Which tickets `transfer_to_group` moves. Default: the pending ones.
     pub transfer: Transfer,
     /// A `groupKey` at a transfer that no team has. Default: refused.
@@ -132,6 +134,7 @@ impl Default for Behaviour {
             create_status: 201,
             strange_related: StrangeRelated::Take,
             unknown_group: UnknownGroup::Refuse,
+            first_message: FirstMessage::Pending,
             // Desk's guide speaks of pending tickets only.
             transfer: Transfer::PendingOnly,
             transfer_unknown: UnknownGroup::Refuse,

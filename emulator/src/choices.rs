@@ -95,6 +95,20 @@ pub enum Transfer {
     PendingOnly,
     /// All that are not closed.
     AllOpen,
+    /// None; the answer lists none.
+    Never,
+}
+
+/// What the customer's first message makes of a new ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstMessage {
+    /// It waits for an agent.
+    Pending,
+    /// An agent has it at once.
+    Active,
+    /// Nothing: no agent sees it.
+    Nothing,
 }
 
 /// What becomes of the create of a customer that exists.

@@ -180,7 +180,9 @@ impl Emulator {
     /// The customer writes this in the ticket's channel.
     #[track_caller]
     pub fn customer_message(&self, id: u64, text: &str) {
-        self.state().ticket_mut(id).customer_writes(text);
+        let mut state = self.state();
+        let first = state.behaviour.first_message;
+        state.ticket_mut(id).customer_writes(text, first);
     }
 
     /// The ids of all tickets, ordered.

@@ -53,8 +53,8 @@ pub use behaviour::Behaviour;
 pub use call::Call;
 pub use choices::{
     ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer,
-    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong,
-    Transfer, UnknownGroup, ValueUnit, WriteAnswer,
+    FirstMessage, NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated,
+    TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 pub use control::Seed;
 pub use faults::{Fault, FaultKind};

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::behaviour::Behaviour;
 use crate::choices::{
     ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer,
-    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated, TooLong,
-    Transfer, UnknownGroup, ValueUnit, WriteAnswer,
+    FirstMessage, NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, StrangeRelated,
+    TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 
 /// The longest lag that a profile may ask for, in milliseconds.
@@ -246,6 +246,8 @@ settings! {
     strange_related: StrangeRelated,
     /// An unknown team at create.
     unknown_group: UnknownGroup,
+    /// What the first message makes of a new ticket.
+    first_message: FirstMessage,
     /// Which tickets are transferred.
     transfer: Transfer,
     /// An unknown team at a transfer.

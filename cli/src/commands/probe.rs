@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use desk_emulator::Profile;
+use desk_handoff::config::BaseUrl;
 use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
 use http::HeaderValue;
@@ -16,7 +17,7 @@ use crate::input::fields::Fields;
 use crate::input::{profile, secret};
 use crate::local::runtime;
 use crate::output::{Out, progress, shown};
-use crate::probe::caller::{Caller, MOST_CALLS};
+use crate::probe::caller::{Api, Caller, MOST_CALLS};
 use crate::probe::known::KnownFields;
 use crate::probe::report::Report;
 use crate::probe::run;
@@ -24,9 +25,12 @@ use crate::probe::ticket::TITLE;
 use crate::remote::config;
 
 pub(crate) fn probe(args: &args::Probe, out: &mut Out) -> Result<End, CliError> {
-    let token = token(&args.token_env)?;
+    let desk_token = token("--token-env", &args.token_env)?;
+    let chat_token = args.chat_token_env.as_deref();
+    let chat_token = chat_token.map(|name| token("--chat-token-env", name)).transpose()?;
     let config = config(&args.app_id, args.desk_url.as_deref(), None)?;
     let base = config.desk.for_app(&args.app_id);
+    let chat_base = chat_base(args, config.chat)?;
     let fields = fields(args, out)?;
     // Read before anything is sent: a misspelt file must not cost a ticket.
     let old = args.compare.as_deref().map(profile::read).transpose()?;
@@ -36,7 +40,8 @@ pub(crate) fn probe(args: &args::Probe, out: &mut Out) -> Result<End, CliError> 
     let client = http_client::new()
         .map_err(|error| CliError::Work(format!("there is no HTTP client: {error}")))?;
     let transport = HttpTransport(client);
-    let caller = Caller::new(&transport, base, token);
+    let chat = chat_token.map(|token| Api::chat(chat_base.for_app(&args.app_id), token));
+    let caller = Caller::new(&transport, Api::desk(base, desk_token), chat);
     let found = runtime()?.block_on(run(&caller, &args.user, fields, &progress, interrupted));
     let found = found.map_err(|ended| CliError::Work(ended.to_string()))?;
 
@@ -56,11 +61,16 @@ pub(crate) fn probe(args: &args::Probe, out: &mut Out) -> Result<End, CliError> 
 }
 
 /// As it goes into the header; what is no header's value cannot be a token.
-fn token(name: &str) -> Result<HeaderValue, CliError> {
-    let token = secret::from_environment("--token-env", name)?;
+fn token(option: &str, name: &str) -> Result<HeaderValue, CliError> {
+    let token = secret::from_environment(option, name)?;
     HeaderValue::from_str(token.expose_secret()).map_err(|_| {
-        CliError::Use("what --token-env names holds characters that no token has".to_owned())
+        CliError::Use(format!("what {option} names holds characters that no token has"))
     })
+}
+
+fn chat_base(args: &args::Probe, usual: BaseUrl) -> Result<BaseUrl, CliError> {
+    let Some(url) = &args.chat_url else { return Ok(usual) };
+    BaseUrl::parse(url).map_err(|why| CliError::Use(format!("--chat-url: {why}")))
 }
 
 /// Of no document nothing is written to any field: an invented key might be stored.
@@ -75,6 +85,10 @@ fn fields(args: &args::Probe, out: &mut Out) -> Result<KnownFields, CliError> {
 
 /// What it will do, and what it will leave.
 fn announcement(args: &args::Probe, base: &str) -> String {
+    let message = match args.chat_token_env {
+        Some(_) => "- it posts one message as that user: agents see the ticket for some seconds\n",
+        None => "",
+    };
     format!(
         "this asks the Desk of the application {} what nobody documented\n  \
          at {base}\n\
@@ -82,6 +96,7 @@ fn announcement(args: &args::Probe, base: &str) -> String {
          - it makes one ticket of the user {}\n  \
          called {TITLE:?},\n  \
          writes invented values to it and closes it; the closed ticket is all that stays\n\
+         {message}\
          - Desk may show that user the ticket and a closing message: take a test user\n\
          - rules and webhooks of Desk treat the ticket like any other\n\
          - no other ticket is changed; of others only ids, states and numbers are read\n\

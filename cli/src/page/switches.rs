@@ -175,8 +175,13 @@ pub(crate) const SWITCHES: &[Switch] = switches! {
     "unknown_group": "A new ticket for an unknown team" {
         "refuse" => "is refused", "ignore" => "goes to the Default team",
     }
+    "first_message": "The customer's first message" {
+        "pending" => "puts the ticket before agents", "active" => "gives the ticket to an agent",
+        "nothing" => "shows the ticket to nobody",
+    }
     "transfer": "A transfer to a team" {
         "pending-only" => "moves pending tickets only", "all-open" => "moves every open ticket",
+        "never" => "moves no ticket",
     }
     "transfer_unknown": "A transfer to an unknown team" {
         "refuse" => "is refused", "ignore" => "leaves the ticket where it is",

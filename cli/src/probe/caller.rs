@@ -35,8 +35,8 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 /// Desk, as the probe sees it.
 pub(crate) struct Caller<'a> {
     transport: &'a dyn Transport,
-    base: String,
-    token: HeaderValue,
+    desk: Api,
+    chat: Option<Api>,
     calls: Cell<u32>,
     /// The calls may be made that are kept for closing.
     is_closing: Cell<bool>,
@@ -45,6 +45,32 @@ pub(crate) struct Caller<'a> {
     has_rate_headers: Cell<bool>,
     ignores_offset: Cell<bool>,
     refusals: RefCell<BTreeMap<String, String>>,
+}
+
+/// Where one of the two is, and what opens it.
+#[derive(Clone)]
+pub(crate) struct Api {
+    base: String,
+    header: &'static str,
+    token: HeaderValue,
+}
+
+impl Api {
+    /// `base` is Desk's, up to `/platform/v1`.
+    pub(crate) fn desk(base: String, token: HeaderValue) -> Self {
+        Self::new(base, "sendbirddeskapitoken", token)
+    }
+
+    /// `base` is Chat's, up to `/v3`.
+    pub(crate) fn chat(base: String, token: HeaderValue) -> Self {
+        Self::new(base, "api-token", token)
+    }
+
+    /// The token is marked as sensitive, so that no log of a library shows it.
+    fn new(base: String, header: &'static str, mut token: HeaderValue) -> Self {
+        token.set_sensitive(true);
+        Self { base, header, token }
+    }
 }
 
 /// What Desk answered: a success, or a refusal of just this call.
@@ -62,14 +88,12 @@ impl Answer {
 }
 
 impl<'a> Caller<'a> {
-    /// Nothing is sent yet. `base` is Desk's, up to `/platform/v1`.
-    /// The token is marked as sensitive, so that no log of a library shows it.
-    pub(crate) fn new(transport: &'a dyn Transport, base: String, mut token: HeaderValue) -> Self {
-        token.set_sensitive(true);
+    /// Nothing is sent yet. Without Chat no message can be posted.
+    pub(crate) fn new(transport: &'a dyn Transport, desk: Api, chat: Option<Api>) -> Self {
         Self {
             transport,
-            base,
-            token,
+            desk,
+            chat,
             calls: Cell::new(0),
             is_closing: Cell::new(false),
             next: Cell::new(None),
@@ -111,10 +135,10 @@ impl<'a> Caller<'a> {
 
     /// Reads; tried once more if it fails and may well pass.
     pub(crate) async fn get(&self, name: &'static str, path: &str) -> Result<Answer, Stop> {
-        match self.send(name, Method::GET, path, None).await {
+        match self.send(&self.desk, name, Method::GET, path, None).await {
             Err(stop) if stop.may_pass() => {
                 sleep(PAUSE).await;
-                self.send(name, Method::GET, path, None).await
+                self.send(&self.desk, name, Method::GET, path, None).await
             }
             answer => answer,
         }
@@ -127,7 +151,7 @@ impl<'a> Caller<'a> {
         path: &str,
         body: Value,
     ) -> Result<Answer, Stop> {
-        self.send(name, Method::POST, path, Some(body)).await
+        self.send(&self.desk, name, Method::POST, path, Some(body)).await
     }
 
     /// Changes; never tried again.
@@ -137,18 +161,34 @@ impl<'a> Caller<'a> {
         path: &str,
         body: Value,
     ) -> Result<Answer, Stop> {
-        self.send(name, Method::PATCH, path, Some(body)).await
+        self.send(&self.desk, name, Method::PATCH, path, Some(body)).await
+    }
+
+    /// Whether a message can be posted.
+    pub(crate) fn has_chat(&self) -> bool {
+        self.chat.is_some()
+    }
+
+    /// Changes, in Chat; never tried again. `None` without Chat.
+    pub(crate) async fn post_to_chat(
+        &self,
+        name: &'static str,
+        path: &str,
+        body: Value,
+    ) -> Option<Result<Answer, Stop>> {
+        Some(self.send(self.chat.as_ref()?, name, Method::POST, path, Some(body)).await)
     }
 
     async fn send(
         &self,
+        api: &Api,
         name: &'static str,
         method: Method,
         path: &str,
         body: Option<Value>,
     ) -> Result<Answer, Stop> {
         for _ in 0..MOST_WAITS {
-            let request = self.request(name, &method, path, body.as_ref())?;
+            let request = request(api, name, &method, path, body.as_ref())?;
             let response = self.carry(name, request).await?;
             if !is_too_many(&response) {
                 return self.read(name, &response);
@@ -159,7 +199,7 @@ impl<'a> Caller<'a> {
             sleep(asked_wait(response.headers())).await;
         }
 
-        let request = self.request(name, &method, path, body.as_ref())?;
+        let request = request(api, name, &method, path, body.as_ref())?;
         let response = self.carry(name, request).await?;
         self.read(name, &response)
     }
@@ -186,24 +226,6 @@ impl<'a> Caller<'a> {
             TransportError::Interrupted => Stop::Broken(name),
             TransportError::TooLarge(_) => Stop::Nonsense(name),
         })
-    }
-
-    fn request(
-        &self,
-        name: &'static str,
-        method: &Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Request<Vec<u8>>, Stop> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header("sendbirddeskapitoken", self.token.clone());
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json; charset=utf8");
-        }
-        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        request.body(body).map_err(|_| Stop::Unreachable(name))
     }
 
     fn read(&self, name: &'static str, response: &Response<Vec<u8>>) -> Result<Answer, Stop> {
@@ -238,6 +260,24 @@ impl<'a> Caller<'a> {
         };
         self.refusals.borrow_mut().insert(name.to_owned(), said);
     }
+}
+
+fn request(
+    api: &Api,
+    name: &'static str,
+    method: &Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Request<Vec<u8>>, Stop> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("{}{path}", api.base))
+        .header(api.header, api.token.clone());
+    if body.is_some() {
+        request = request.header(header::CONTENT_TYPE, "application/json; charset=utf8");
+    }
+    let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+    request.body(body).map_err(|_| Stop::Unreachable(name))
 }
 
 fn is_too_many(response: &Response<Vec<u8>>) -> bool {

@@ -69,6 +69,7 @@ pub(crate) async fn run<F: Future<Output = ()>>(
         found: Profile::default(),
         not_stored: Vec::new(),
         progress,
+        has_message: false,
         failures: 0,
     };
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use desk_emulator::{
     ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, ExistingCustomer,
-    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, Settings, StrangeRelated,
-    TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
+    FirstMessage, NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, Settings,
+    StrangeRelated, TooLong, Transfer, UnknownGroup, ValueUnit, WriteAnswer,
 };
 
 /// What a question is about.
@@ -66,7 +66,7 @@ impl Said {
 
 /// What a live Desk could be asked, and is not, with the reason.
 pub(crate) const NOT_ASKED: [(&str, &str); 4] = [
-    ("A transfer of a pending or active ticket", "it takes a message to the customer, or an agent"),
+    ("A transfer of an active ticket", "it takes an agent"),
     ("Whether a change runs the assignment rules again", "it takes rules that are known"),
     ("A related channel of another customer", "the ticket would show it to agents"),
     ("A field that agents must fill", "the dashboard alone says which those are"),
@@ -435,14 +435,31 @@ fn teams(settings: &Settings) -> Questions {
             }),
         ),
         (
-            "transfer",
-            "A transfer before the first message",
-            settings.transfer.map(|is| match is {
-                Transfer::PendingOnly => said("not moved", "Only pending tickets are moved here."),
-                Transfer::AllOpen => said("moved", "Only pending tickets are moved here."),
-            }),
+            "first_message",
+            "What the first message makes of a ticket",
+            settings.first_message.map(first_message),
         ),
+        ("transfer", "Which tickets are transferred", settings.transfer.map(transfer)),
     ]
+}
+
+fn first_message(first: FirstMessage) -> Said {
+    match first {
+        FirstMessage::Pending => said("pending", "With an opening message agents see the ticket."),
+        FirstMessage::Active => said("active", "An agent has it; its team is then kept."),
+        FirstMessage::Nothing => said("nothing", "An opening message does not show the ticket.")
+            .advice("Find out what puts a ticket before agents; tell us."),
+    }
+}
+
+fn transfer(moved: Transfer) -> Said {
+    let means = "Only pending ones are moved here.";
+    match moved {
+        Transfer::PendingOnly => said("pending ones", means),
+        Transfer::AllOpen => said("all that are open", means),
+        Transfer::Never => said("none", "A team that a later handoff names is rejected.")
+            .advice("Name the team in the first handoff."),
+    }
 }
 
 fn answers(settings: &Settings) -> Questions {

@@ -50,7 +50,7 @@ pub(crate) async fn probe(desk: &Emulator, arguments: &[&str]) -> Ended {
     let mut command = handoff();
     command.args(["probe", "--app-id", "APP-1", "--token-env", "TOKEN", "--user", USER]);
     command.args(["--url", &desk.desk_url()]).args(arguments);
-    command.env("TOKEN", TOKEN).env("COLUMNS", "80");
+    command.env("TOKEN", TOKEN).env("CHAT", "emulator-chat-token").env("COLUMNS", "80");
     let ended = meanwhile(command).await;
     assert!(!ended.out.contains("canary7f3a"), "{ended:?}");
     assert!(!ended.err.replace(USER, "").contains("canary7f3a"), "{ended:?}");
@@ -89,18 +89,23 @@ async fn nothing_is_sent_without_consent() {
     assert!(ended.err.contains("at most 60 calls") && ended.err.contains("--yes"), "{ended:?}");
 }
 
-/// Sixty calls and thirty seconds, at a Desk of five calls a second.
+/// Sixty calls and thirty seconds, at a Desk of five calls a second, a message included.
 #[tokio::test]
 async fn run_keeps_within_calls_time_and_rate() {
     let (desk, files) = (desk(other()).await, Files::new());
     let fields = files.put_json("fields.json", &document());
-    let began = Instant::now();
-    let ended = probe(&desk, &["--yes", "--fields", &fields, "--json"]).await;
+    let (began, chat) = (Instant::now(), desk.chat_url());
+    let chat = ["--chat-token-env", "CHAT", "--chat-url", &chat];
+    let ended =
+        probe(&desk, &[&["--yes", "--fields", &fields, "--json"], &chat[..]].concat()).await;
     let (took, calls) = (began.elapsed(), desk.requests().len());
 
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(took < Duration::from_secs(30) && calls <= 60, "{calls} calls in {took:?}");
     assert_eq!(ended.json()["calls"], calls);
+    assert!(ended.err.contains("it posts one message as that user"), "{ended:?}");
+    assert_eq!(ended.json()["profile"]["settings"]["first_message"], "pending");
+    assert_eq!(desk.messages().len(), 1);
     assert!(desk.requests().iter().all(|request| request.status != Some(429)));
     assert_eq!((test_tickets(&desk), desk.unknown_requests()), (vec!["CLOSED".into()], vec![]));
 }

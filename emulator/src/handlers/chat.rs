@@ -43,7 +43,7 @@ pub(crate) fn post(
     if customer.is_none_or(|customer| customer.sendbird_id != new.user_id) {
         return Err(Refusal::new(400, 400_108, "The user is not a member of the channel."));
     }
-    ticket.customer_writes(&new.message);
+    ticket.customer_writes(&new.message, state.behaviour.first_message);
     let shown = json!({
         "message_id": ticket.id * 1000 + ticket.message_count, "type": "MESG", "channel_url": channel_url,
         "channel_type": "group", "user": {"user_id": new.user_id}, "message": new.message,

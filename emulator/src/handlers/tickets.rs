@@ -238,7 +238,7 @@ struct Closing {
 pub(crate) fn close(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     let id = changeable(state, route)?;
     let closing: Closing = request.json()?;
-    let is_new = state.tickets[&id].status == INITIALIZED;
+    let is_new = state.tickets[&id].message_count == 0 && state.tickets[&id].status == INITIALIZED;
     if is_new && state.behaviour.close_new == CloseNew::Refuse {
         return Err(Refusal::invalid("The ticket has no message yet."));
     }
@@ -276,13 +276,18 @@ pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outc
     let Some(group) = destination(state, &wanted.group_key)? else {
         return Ok(Reply::ok(&json!({"transferredTickets": []})));
     };
-    let pending_only = state.behaviour.transfer == Transfer::PendingOnly;
+    let transfer = state.behaviour.transfer;
     let mut moved = Vec::new();
 
     for id in wanted.tickets {
         // One id that is not there spoils nothing for the others: the answer says which were moved.
         let Some(ticket) = state.tickets.get_mut(&id) else { continue };
-        if ticket.status == PENDING || !(pending_only || ticket.status == CLOSED) {
+        let is_moved = match transfer {
+            Transfer::PendingOnly => ticket.status == PENDING,
+            Transfer::AllOpen => ticket.status != CLOSED,
+            Transfer::Never => false,
+        };
+        if is_moved {
             ticket.group = Some(group);
             moved.push(id);
         }

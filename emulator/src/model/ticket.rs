@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::choices::FirstMessage;
 use crate::model::fields::Values;
 use crate::model::{PROJECT, clock};
 
@@ -93,12 +94,16 @@ impl Ticket {
     }
 
     /// The customer writes; the first time, the ticket is put before the agents.
-    pub(crate) fn customer_writes(&mut self, text: &str) {
+    pub(crate) fn customer_writes(&mut self, text: &str, first: FirstMessage) {
         self.message_count += 1;
         text.clone_into(&mut self.last_message);
         self.issued_at.get_or_insert_with(clock::now);
         if self.status == INITIALIZED || self.status == PROACTIVE {
-            PENDING.clone_into(&mut self.status);
+            match first {
+                FirstMessage::Pending => PENDING.clone_into(&mut self.status),
+                FirstMessage::Active => self.assign(),
+                FirstMessage::Nothing => {}
+            }
         }
     }
 

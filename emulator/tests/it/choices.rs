@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use desk_emulator::{
-    ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, NestedFields,
-    OptionCase, RateHeaders, Reaction, RepeatedWrite, Seed, UnknownGroup, ValueUnit, WriteAnswer,
+    ChannelMatch, Clearing, CloseNew, ClosedWrites, DefaultTeam, ErrorForm, FirstMessage,
+    NestedFields, OptionCase, RateHeaders, Reaction, RepeatedWrite, Seed, Transfer, UnknownGroup,
+    ValueUnit, WriteAnswer,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -136,6 +137,29 @@ async fn transfer_to_unknown_or_default_team() {
 
     assert_eq!(moved(&world, ticket, "").await, (200, json!([ticket])));
     assert_eq!(world.desk.ticket(ticket).unwrap()["group"]["key"], Value::Null);
+}
+
+#[tokio::test]
+async fn first_message_makes_pending_active_or_nothing() {
+    for (first, status) in [
+        (FirstMessage::Pending, "PENDING"),
+        (FirstMessage::Active, "ACTIVE"),
+        (FirstMessage::Nothing, "INITIALIZED"),
+    ] {
+        let world = world().await;
+        world.desk.set_behaviour(|behaviour| behaviour.first_message = first);
+        let ticket = world.create("new").await;
+        world.desk.first_customer_message(ticket);
+        assert_eq!(world.desk.ticket(ticket).unwrap()["status2"], status);
+    }
+}
+
+#[tokio::test]
+async fn transfer_may_move_no_ticket() {
+    let (world, ticket) = seeded().await;
+    world.desk.set_behaviour(|behaviour| behaviour.transfer = Transfer::Never);
+
+    assert_eq!(moved(&world, ticket, "vip").await, (200, json!([])));
 }
 
 #[tokio::test]

@@ -6,16 +6,23 @@ use serde_json::{Value, json};
 use crate::probe::asking::{Asking, checked};
 use crate::probe::stop::Stop;
 
+const HAS_MESSAGE: &str = "the test ticket had a message (--chat-token-env)";
 /// Another priority than any that the ticket had before.
 const PRIORITY: &str = "HIGH";
 
 pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
     asking.begins("closing the test ticket");
+    // What was kept for closing it is for this.
+    asking.caller.begin_closing();
     match asking.ticket.close().await {
+        Ok(()) if asking.has_message => asking.unanswered("close_new", HAS_MESSAGE),
         Ok(()) => asking.found.settings.close_new = Some(CloseNew::Accept),
         // The answers are worth more than the end: what is left is named beside them.
         Err(stop) => {
             match stop {
+                Stop::Refused(..) if asking.has_message => {
+                    asking.unanswered("close_new", HAS_MESSAGE);
+                }
                 Stop::Refused(..) => asking.found.settings.close_new = Some(CloseNew::Refuse),
                 other => asking.unanswered("close_new", other.to_string()),
             }

@@ -6,11 +6,13 @@ mod closed;
 mod fields;
 mod lag;
 mod lists;
+mod message;
 mod spelling;
 mod team;
 mod writes;
 
 use desk_emulator::RateHeaders;
+use serde_json::Value;
 
 pub(crate) use self::lists::ASKED;
 
@@ -33,6 +35,9 @@ pub(crate) async fn ask_all(asking: &mut Asking<'_>) -> Result<(), Stop> {
     writes::ask(asking, id).await?;
     team::ask(asking, id, team.as_deref()).await?;
     fields::ask(asking, id).await?;
+    // Late: agents see the ticket from then on.
+    let channel = ticket.get("channelUrl").and_then(Value::as_str).unwrap_or_default();
+    message::ask(asking, id, channel, team.as_deref()).await?;
     // Last: of a closed ticket nothing else can be asked.
     closed::ask(asking, id).await?;
 

@@ -1,5 +1,5 @@
-//! Transfers to a team. The test ticket has no message, so no agent sees it, and the transfer of a
-//! pending or an active ticket is not asked: that takes a message to the customer, or an agent.
+//! Transfers to a team. The test ticket has no message yet, so no agent sees it; a pending one is asked
+//! about in `message`, and an active one not at all: that takes an agent.
 
 use desk_emulator::{DefaultTeam, Transfer, UnknownGroup};
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ async fn to_team(asking: &mut Asking<'_>, id: u64, team: Option<&str>) -> Result
     Ok(())
 }
 
-async fn transfer(
+pub(crate) async fn transfer(
     asking: &Asking<'_>,
     name: &'static str,
     id: u64,
@@ -92,7 +92,7 @@ async fn transfer(
 
 /// A list holds the ids of what was moved; anything else that is not empty stands for a yes
 /// (desk-wire section 3.6). `None`: the answer says nothing of it.
-fn has_moved(answer: &Answer, id: u64) -> Option<bool> {
+pub(crate) fn has_moved(answer: &Answer, id: u64) -> Option<bool> {
     let is_it = |ticket: &Value| {
         ticket.as_u64() == Some(id) || ticket.get("id").and_then(Value::as_u64) == Some(id)
     };

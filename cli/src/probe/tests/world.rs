@@ -13,12 +13,14 @@ use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::probe::caller::Caller;
+use crate::probe::caller::{Api, Caller};
 use crate::probe::known::KnownFields;
 use crate::probe::ticket::TITLE;
 use crate::probe::{Ended, Found, run};
 
 pub(super) const USER: &str = "user_1";
+/// Chat's, as the emulator has it.
+const CHAT_TOKEN: &str = "emulator-chat-token";
 pub(super) const TOKEN: &str = "desk-token-canary7f3a";
 /// How many tickets there are before the probe makes its own.
 pub(super) const SEEDED: usize = 4;
@@ -140,7 +142,13 @@ pub(super) async fn probe(desk: &Arc<Emulator>, spoil: Box<Spoil>) -> Ran {
 
 /// With the fields of another document.
 pub(super) async fn probe_with(desk: &Arc<Emulator>, fields: KnownFields) -> Ran {
-    run_with(desk, fields, Box::new(|_, _| None), std::future::pending).await
+    let none: Box<Spoil> = Box::new(|_, _| None);
+    run_with(desk, fields, false, none, std::future::pending).await
+}
+
+/// With Chat's token, so that a message is posted.
+pub(super) async fn probe_chatting(desk: &Arc<Emulator>, spoil: Box<Spoil>) -> Ran {
+    run_with(desk, known(), true, spoil, std::future::pending).await
 }
 
 /// `interrupted` ends it.
@@ -149,17 +157,20 @@ pub(super) async fn probe_until<F: Future<Output = ()>>(
     spoil: Box<Spoil>,
     interrupted: impl Fn() -> F,
 ) -> Ran {
-    run_with(desk, known(), spoil, interrupted).await
+    run_with(desk, known(), false, spoil, interrupted).await
 }
 
 async fn run_with<F: Future<Output = ()>>(
     desk: &Arc<Emulator>,
     fields: KnownFields,
+    chatting: bool,
     spoil: Box<Spoil>,
     interrupted: impl Fn() -> F,
 ) -> Ran {
     let transport = InProcess { desk: Arc::clone(desk), calls: AtomicU32::new(0), spoil };
-    let caller = Caller::new(&transport, desk.desk_url(), HeaderValue::from_static(TOKEN));
+    let api = Api::desk(desk.desk_url(), HeaderValue::from_static(TOKEN));
+    let chat = Api::chat(desk.chat_url(), HeaderValue::from_static(CHAT_TOKEN));
+    let caller = Caller::new(&transport, api, chatting.then_some(chat));
     let began = Instant::now();
     let result = run(&caller, USER, fields, &|_| {}, interrupted).await;
     Ran { result, took: began.elapsed() }
