@@ -1,8 +1,9 @@
 //! What is known of one Desk: an answer for each setting of [`Behaviour`] that can be seen from
-//! outside. `cargo handoff probe` writes it, [`Profile::apply`] makes an emulated Desk like that one.
+//! outside. `cargo handoff probe` writes it, [`Profile::apply`] makes an emulated Desk like that
+//! one.
 //!
-//! Pure. It holds settings, statuses and codes only: no secret, no name, nothing of a customer's, so
-//! that it may be published. A file of another version is refused, never guessed at.
+//! Pure. It holds settings, statuses and codes only: no secret, no name, nothing of a customer's,
+//! so that it may be published. A file of another version is refused, never guessed at.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! `probe`: says what it will do to a Desk of the user's own, asks whether it may, does it, and shows
-//! what was seen. The token is never printed, and neither is anything that Desk wrote.
+//! `probe`: says what it will do to a Desk of the user's own, asks whether it may, does it, and
+//! shows what was seen. The token is never printed, and neither is anything that Desk wrote.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;

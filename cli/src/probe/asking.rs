@@ -1,6 +1,6 @@
-//! What the questions share: the calls, the test ticket, what is known of the fields, and the profile
-//! that they fill in. A question that cannot be asked, or whose answer no setting stands for, says
-//! why; it never guesses.
+//! What the questions share: the calls, the test ticket, what is known of the fields, and the
+//! profile that they fill in. A question that cannot be asked, or whose answer no setting stands
+//! for, says why; it never guesses.
 
 use desk_emulator::{Profile, WriteAnswer};
 use serde_json::{Value, json};
@@ -48,9 +48,9 @@ impl Asking<'_> {
         self.found.unanswered.insert(setting.to_owned(), why.into());
     }
 
-    /// Leaves a question open that Desk, or somebody in between, failed at: it is odd questions that are asked here,
-    /// and one that breaks Desk must not cost the others. What got no answer at all ends the run:
-    /// Desk may yet carry it out, in the midst of a later question.
+    /// Leaves a question open that Desk, or somebody in between, failed at: it is odd questions
+    /// that are asked here, and one that breaks Desk must not cost the others. What got no answer
+    /// at all ends the run: Desk may yet carry it out, in the midst of a later question.
     pub(crate) fn tolerated(
         &mut self,
         settings: &[&str],

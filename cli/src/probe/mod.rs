@@ -1,9 +1,10 @@
 //! The probe: asks a Desk what nobody documented (desk-wire section 12 of its sources, section 9 of
 //! ours), and leaves one closed test ticket.
 //!
-//! [`run`] asks, in `questions`, one call after the other through `caller`; `ticket` holds what must
-//! be closed at any end; `report` says what was seen. It repeats no write and believes no answer that
-//! is not about its own ticket. It never writes to anything but the ticket that it made.
+//! [`run`] asks, in `questions`, one call after the other through `caller`; `ticket` holds what
+//! must be closed at any end; `report` says what was seen. It repeats no write and believes no
+//! answer that is not about its own ticket. It never writes to anything but the ticket that it
+//! made.
 
 pub(crate) mod asking;
 pub(crate) mod caller;

@@ -1,5 +1,5 @@
-//! Every question in words: what is asked, what was seen, what it means for a handoff, and what to set
-//! where this project takes something else for granted. Pure.
+//! Every question in words: what is asked, what was seen, what it means for a handoff, and what to
+//! set where this project takes something else for granted. Pure.
 //!
 //! A setting that no row stands for is found by a test, not by a reader.
 

@@ -1,5 +1,5 @@
-//! Why a probe cannot go on. Pure. What is said holds the call and the status, never what Desk wrote:
-//! that may repeat a customer's value.
+//! Why a probe cannot go on. Pure. What is said holds the call and the status, never what Desk
+//! wrote: that may repeat a customer's value.
 
 use std::fmt;
 

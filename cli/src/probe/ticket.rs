@@ -186,7 +186,8 @@ impl<'a> TestTicket<'a> {
         Left::Open(id)
     }
 
-    /// Whatever the answer is, the ticket itself is looked at if the answer does not show it closed.
+    /// Whatever the answer is, the ticket itself is looked at if the answer does not show it
+    /// closed.
     async fn close_one(&self, id: u64) -> Result<(), Stop> {
         let path = format!("/tickets/{id}/close");
         let answer = self.caller.patch(CLOSE, &path, json!({})).await;

@@ -1,6 +1,6 @@
 //! How long a new ticket is hidden from views and from lists. It is looked for at once and twice
-//! later; what is kept is not the time of the look but a time between it and the one before, so that
-//! two runs against one Desk agree.
+//! later; what is kept is not the time of the look but a time between it and the one before, so
+//! that two runs against one Desk agree.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! The list of tickets: which of its parameters are honoured, in which order it comes, what it shows.
+//! The list of tickets: which of its parameters are honoured, in which order it comes, what it
+//! shows.
 //!
-//! A filter is asked for what no ticket has: where it is honoured nothing comes, where it is ignored
-//! tickets do. Of the tickets of others only their ids, states and number are looked at.
+//! A filter is asked for what no ticket has: where it is honoured nothing comes, where it is
+//! ignored tickets do. Of the tickets of others only their ids, states and number are looked at.
 
 use desk_emulator::{ChannelMatch, ErrorForm};
 use serde_json::Value;

@@ -1,5 +1,6 @@
-//! What the customer's first message makes of the ticket, and whether a pending ticket is transferred.
-//! Asked only with Chat's token, and late, so that agents see the ticket for seconds only.
+//! What the customer's first message makes of the ticket, and whether a pending ticket is
+//! transferred. Asked only with Chat's token, and late, so that agents see the ticket for seconds
+//! only.
 
 use desk_emulator::{FirstMessage, Transfer};
 use serde_json::{Value, json};

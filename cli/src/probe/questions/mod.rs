@@ -1,5 +1,5 @@
-//! The questions, in the order in which they cost least: each leaves the ticket so that the next can
-//! be asked. One file for each part of Desk that is asked about.
+//! The questions, in the order in which they cost least: each leaves the ticket so that the next
+//! can be asked. One file for each part of Desk that is asked about.
 
 mod before;
 mod closed;

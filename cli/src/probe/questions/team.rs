@@ -1,5 +1,5 @@
-//! Transfers to a team. The test ticket has no message yet, so no agent sees it; a pending one is asked
-//! about in `message`, and an active one not at all: that takes an agent.
+//! Transfers to a team. The test ticket has no message yet, so no agent sees it; a pending one is
+//! asked about in `message`, and an active one not at all: that takes an agent.
 
 use desk_emulator::{DefaultTeam, Transfer, UnknownGroup};
 use serde_json::{Value, json};

@@ -2,7 +2,6 @@
 //! and leaves no second one; the next run closes what a killed one left.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use desk_emulator::{Behaviour, CloseNew, Emulator, Profile, UnknownGroup, WriteAnswer};
@@ -230,24 +229,25 @@ fn interrupted_run_closes_its_ticket() {
 }
 
 async fn interrupted_at(desk: &Arc<Emulator>, at: u32, is_carried: bool) -> Ran {
-    let (pressed, once) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let pressed = Arc::new(Notify::new());
     let press = Arc::clone(&pressed);
-    let spoil: Box<Spoil> = Box::new(move |number, call| {
-        if number != at || once.swap(true, Ordering::Relaxed) {
-            return None;
-        }
-        if is_carried {
-            call.carry();
-        }
-        press.notify_one();
-        Some(Spoilt::Killed)
-    });
+    let spoil: Box<Spoil> =
+        Box::new(move |number, call| (number == at).then(|| pressed_in(call, is_carried, &press)));
 
     let interrupted = || {
         let pressed = Arc::clone(&pressed);
         async move { pressed.notified().await }
     };
     probe_until(desk, spoil, interrupted).await
+}
+
+/// Ctrl-C while this call is under way.
+fn pressed_in(call: &Carried<'_>, is_carried: bool, press: &Notify) -> Spoilt {
+    if is_carried {
+        call.carry();
+    }
+    press.notify_one();
+    Spoilt::Killed
 }
 
 /// Nothing comes after this call, which is carried out.

@@ -88,8 +88,8 @@ fn ignored(parameter: &'static str) -> Vec<Way> {
     vec![Box::new(|_| {}), Box::new(ignore)]
 }
 
-/// What can be seen of it: what another setting hides is left out, and what takes a message, or that
-/// there is none.
+/// What can be seen of it: what another setting hides is left out, and what takes a message, or
+/// that there is none.
 fn visible(behaviour: &Behaviour, chatting: bool) -> Settings {
     let mut settings = Settings::of(behaviour, &ASKED);
     if settings.largest_page.is_some_and(|largest| largest > SEEDED) {
@@ -120,7 +120,8 @@ fn is_closed(behaviour: &Behaviour, chatting: bool) -> bool {
     chatting || behaviour.close_new == CloseNew::Accept
 }
 
-/// Whether any list leads to a new ticket: by a filter, or because it stands on a page that is shown.
+/// Whether any list leads to a new ticket: by a filter, or because it stands on a page that is
+/// shown.
 fn can_be_listed(behaviour: &Behaviour) -> bool {
     let honoured = |name: &&str| !behaviour.ignored_parameters.contains(*name);
     let is_on_first = behaviour.newest_first || behaviour.largest_page > SEEDED;
