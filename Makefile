@@ -12,6 +12,7 @@ AWSCLI := $(VENV)/awscli
 CHECKOV := $(VENV)/checkov
 OPENAPI := $(VENV)/openapi
 PAGE := $(VENV)/page
+STACK := $(VENV)/stack
 BUILD := $(VENV)/build
 CARGO_TOOLS := $(VENV)/cargo
 # How often `make fuzz` runs each target.
@@ -30,7 +31,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit openapi page page-figures screenshots style simulate simulate-planted chaos deployed-test fuzz mutants \
+.PHONY: help test fmt lint doc template unit openapi page page-figures screenshots stack stack-down stack-test style simulate simulate-planted chaos deployed-test fuzz mutants \
     supply-chain venv build check-build bench bench-gate bench-binaries events pins clean
 
 help: ## List the targets
@@ -72,6 +73,19 @@ screenshots: $(PAGE)/installed ## Take the pictures of README anew
 	cargo build --locked --quiet --package desk-handoff-cli
 	$(PAGE)/bin/python tests/page/figures.py docs/pictures
 
+stack: $(STACK)/installed $(AWS)/installed $(AWSCLI)/installed ## Deploy the stack to an AWS on this machine, with a Desk; it stays up. BUILT=.aws-sam/build: what `make build` built
+	cargo build --locked --package desk-handoff-cli
+	$(if $(BUILT),,cargo build --locked --package desk-handoff --bins)
+	BUILT=$(BUILT) $(STACK)/bin/python tests/stack/stack.py up
+
+stack-down: ## End what `make stack` started
+	$(STACK)/bin/python tests/stack/stack.py down
+
+stack-test: $(STACK)/installed $(AWS)/installed $(AWSCLI)/installed ## Deploy the stack to an AWS on this machine, check it from outside, and delete it; BUILT as above
+	cargo build --locked --quiet --package desk-handoff-cli
+	$(if $(BUILT),,cargo build --locked --quiet --package desk-handoff --bins)
+	BUILT=$(BUILT) $(STACK)/bin/python tests/stack/check.py
+
 simulate: ## Play and judge SEEDS=n worlds from the seed FIRST=n on; PROFILE=file plays the Desk that was probed
 	DESK_PROFILE="$(PROFILE)" cargo run --locked --quiet --profile simulate --package desk-handoff-simulate \
 	    --bin simulate -- $(SEEDS) $(FIRST)
@@ -107,7 +121,7 @@ $(CARGO_TOOLS)/%:
 	cargo install --locked --root $(CARGO_TOOLS) $*
 	touch $@
 
-venv: $(AWS)/installed $(AWSCLI)/installed $(CHECKOV)/installed $(OPENAPI)/installed $(PAGE)/installed ## The pinned Python tools that the tests use
+venv: $(AWS)/installed $(AWSCLI)/installed $(CHECKOV)/installed $(OPENAPI)/installed $(PAGE)/installed $(STACK)/installed ## The pinned Python tools that the tests use
 
 # Made anew when the pins change, so that nothing is left over from the old ones.
 $(VENV)/%/installed: tests/requirements/%.txt
@@ -145,7 +159,7 @@ events: ## Sign the files of events/ anew, after editing them
 	$(PYTHON) tests/events/sign.py
 
 pins: ## Pin the newest versions of tests/requirements/*.in
-	for set in aws awscli checkov build openapi page; do \
+	for set in aws awscli checkov build openapi page stack; do \
 	    $(PYTHON) -m venv --clear $(VENV)/pins && \
 	    $(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements/$$set.in && \
 	    $(VENV)/pins/bin/python -m pip freeze > tests/requirements/$$set.txt || exit 1; \
