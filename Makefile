@@ -37,7 +37,7 @@ export SAM_CLI_TELEMETRY := 0
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: fmt template lint doc unit openapi page ## Everything that CI runs; ends with the count of tests
+test: fmt template lint doc unit openapi page stack-test ## Everything that CI runs; ends with the count of tests
 
 fmt: ## The formatting is rustfmt's
 	cargo fmt --all --check

@@ -125,7 +125,7 @@ class Stack:
         host = self.about["desk"].rsplit("/platform", 1)[0]
         environment = {"AWS_ENDPOINT_URL": self.about["endpoint"], "DESK_BASE_URL": self.about["desk"],
                        "CHAT_BASE_URL": f"{host}/v3"}
-        base = f"{self.about['endpoint']}/_aws/execute-api/${{HttpApi}}/$default"
+        base = f"{self.about['endpoint']}/_aws/execute-api/${{HttpApi}}/%24default"
         copy = adapted((ROOT / "template.yaml").read_text(), code, environment, base)
         change(copy)
         path = self.folder / "template.json"
@@ -197,9 +197,11 @@ def bootstraps(folder):
         bootstrap = code[name] / "bootstrap"
         if built:
             shutil.copyfile(ROOT / built / function / "bootstrap", bootstrap)
-        else:
-            # Nine tenths of a development build are for a debugger.
+        elif shutil.which("strip"):
+            # Four fifths of a development build are for a debugger.
             subprocess.run(["strip", "-o", bootstrap, TARGET / "debug" / name], check=True)
+        else:
+            shutil.copyfile(TARGET / "debug" / name, bootstrap)
         bootstrap.chmod(0o755)
     return code
 

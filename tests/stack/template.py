@@ -7,8 +7,6 @@ import copy
 
 from samtranslator.yaml_helper import yaml_parse
 
-# After so many deliveries a message is put aside: twelve would take hours.
-MAX_RECEIVE_COUNT = 2
 # The code of each function: what `sam build` lays out.
 FUNCTIONS = {"ApiFunction": "api", "WorkerFunction": "worker"}
 
@@ -25,7 +23,6 @@ def adapted(source, code, environment, base):
         properties = resources[function]["Properties"]
         properties["CodeUri"] = str(code[name])
         properties["Environment"]["Variables"].update(environment)
-    resources["HandoffQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] = MAX_RECEIVE_COUNT
     leave_out_metric_math(resources)
     speak_plain_http(resources)
     authorise_any_path(resources["WorkPolicy"])

@@ -2,8 +2,9 @@
 //! docs/operations.md are pasted.
 //!
 //! The page marks every block of commands with its name, and with the reason where it cannot be run
-//! here. One shell is kept for all that is pasted, as a person's would be. A command that fails is
-//! a failed test unless it is expected to.
+//! here: only on AWS, or in the stack that `make stack-test` deploys. One shell is kept for all
+//! that is pasted, as a person's would be. A command that fails is a failed test unless it is
+//! expected to.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,8 +59,9 @@ fn blocks_of(page: &str) -> Vec<Block> {
                 line.strip_prefix("<!-- commands: ").and_then(|line| line.strip_suffix(" -->"))
             });
             let marker = marker.unwrap_or_else(|| panic!("no marker above:\n{rest}"));
-            let (name, why) = marker
-                .split_once("; only on AWS: ")
+            let (name, why) = ["; only on AWS: ", "; in the stack: "]
+                .iter()
+                .find_map(|mark| marker.split_once(mark))
                 .map_or((marker, None), |(name, why)| (name, Some(why)));
             let (commands, after) = rest.split_once("```\n").expect("a fence is closed");
             before = after;
