@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::house_rules::{root, sources};
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "CONTRIBUTING.md",
     "ARCHITECTURE.md",
@@ -13,6 +13,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/operations.md",
     "docs/senders.md",
     "docs/page.md",
+    "docs/stack.md",
     "docs/reliability.md",
     "docs/security.md",
     "docs/performance.md",

@@ -307,7 +307,7 @@ def dead_letters_are_redriven(world):
     operator.paste("redrive-by-hand")
     wait_for("the older one fills what is empty", lambda: world.fields("down") == {"order-id": "last", "cart-items": "1"})
     world.ticket("down")
-    operator.paste("drain")
+    assert operator.paste("drain") == "The queue is empty."
     assert (world.depth(), world.depth("DeadLetterQueueUrl")) == (0, 0)
 
 
@@ -464,11 +464,12 @@ def is_denied(call):
 
 
 def the_logs_hold_what_the_alarms_read(world):
-    for route in ("/handoffs", "/webhooks/handoff"):
-        world.hand_over(world.handoff("strange", {"Strange_Key": "x"}), route)
-        world.desk("/page/desk/tickets", {"user": "user-strange", "channel": "ch_strange"})
-    for route in ("/handoffs", "/webhooks/handoff"):
-        world.hand_over(world.handoff("strange"), route)
+    # Without a field, and with another open ticket: directly, and in the end from the queue.
+    strange = {"Strange_Key": "x"}
+    assert world.hand_over(world.handoff("strange", strange), "/handoffs")[0] == 201
+    world.desk("/page/desk/tickets", {"user": "user-strange", "channel": "ch_strange"})
+    assert world.hand_over(world.handoff("strange", strange), "/handoffs")[0] == 200
+    assert world.hand_over(world.handoff("strange", strange))[0] == 200
     wanted = {metric for metric in read_by_alarms(world.alarms) if metric[0] != UNPROVOKED}
     assert len(wanted) >= 5, wanted
     missing = lambda: wanted - emitted(world.log("api") + world.log("worker"))
@@ -481,6 +482,20 @@ def the_logs_hold_what_the_alarms_read(world):
     logged = "\n".join(world.log("api") + world.log("worker"))
     for secret in (SIGNING_SECRET, NEW_SECRET, local.DESK_TOKEN, local.CHAT_TOKEN, local.BEARER_TOKEN):
         assert secret not in logged
+
+
+def a_throttled_request_would_be_counted(world):
+    """The access log, which nobody writes here, has the member that the filter looks for, and as a text."""
+    group = world.resource("AccessLogs")
+    [about] = world.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
+    member, value = re.fullmatch(r'\{ \$\.(\w+) = "(\d+)" \}', about["filterPattern"]).groups()
+    api = json.loads((world.stack.folder / "template.json").read_text())["Resources"]["HttpApi"]["Properties"]
+    line = json.loads(api["AccessLogSettings"]["Format"])
+    assert (line[member], value) == ("$context.status", "429"), (about, line)
+    transformation = about["metricTransformations"][0]
+    counted = (transformation["metricNamespace"], transformation["metricName"])
+    assert counted in {(alarm["Namespace"], alarm["MetricName"])
+                       for alarm in world.client("cloudwatch").describe_alarms()["MetricAlarms"]}, counted
 
 
 def emitted(lines):
@@ -589,6 +604,7 @@ CHECKS = [
     each_right_is_needed,
     nothing_else_is_allowed,
     the_logs_hold_what_the_alarms_read,
+    a_throttled_request_would_be_counted,
     paused_it_accepts_and_resumed_it_works,
     a_setting_changes_both_functions,
     a_secret_is_rotated,

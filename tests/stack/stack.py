@@ -78,7 +78,7 @@ class Stack:
         scratch.mkdir(exist_ok=True)
         # With AUTH signatures are verified, and every call needs what a policy allows.
         local = {"GATEWAY_PORT": str(port), "AUTH": "true", "MINISTACK_REGION": REGION, "TMPDIR": str(scratch)}
-        command = [sys.executable, "-c", "from ministack.app import main; main()"]
+        command = [sys.executable, "-m", "ministack"]
         self.begin("aws", command, os.environ | local)
         self.begin("desk", [HANDOFF, "serve", "--port", "0", "--color", "never"], os.environ)
         log = self.folder / "desk.log"

@@ -51,8 +51,10 @@ fn every_block_is_rehearsed_or_says_why_not() {
 async fn aws_only_commands_parse() {
     let operator = Operator::new();
     operator
-        .run("for other in cargo sam make curl ask of secret resource; do eval \"$other() { echo taken; }\"; done")
+        .run("for other in cargo sam make curl ask of secret; do eval \"$other() { echo taken; }\"; done")
         .await;
+    // Some ids must look like one.
+    operator.run("resource() { echo 00000000-0000-4000-8000-000000000000; }").await;
     operator
         .run("export STACK=taken APP_ID=A PARAMETERS=/taken/A DEAD=http://taken/1/dead AWS_DEFAULT_REGION=eu-central-1")
         .await;
