@@ -9,11 +9,11 @@ fn every_key_of_the_senders_sample_is_explained() {
     let ended = call(&["preview", &sample("sender-sample")]);
     assert_eq!(ended.code, 0);
     for (key, ways_out) in [
-        ("phone_number", r#"add "aliases": {"phone_number": "phone-number"}"#),
-        ("user_segment", r#"add "aliases": {"user_segment": "user-segment"}"#),
-        ("arbitray_key", r#"add "aliases": {"arbitray_key": "arbitray-key"}"#),
-        ("membershipTier", r#"add "aliases": {"membershipTier": "membership-tier"}"#),
-        ("orderId", r#"add "aliases": {"orderId": "order-id"}"#),
+        ("phone_number", r#"add "phone_number": "phone-number" to the "aliases""#),
+        ("user_segment", r#"add "user_segment": "user-segment" to the "aliases""#),
+        ("arbitray_key", r#"add "arbitray_key": "arbitray-key" to the "aliases""#),
+        ("membershipTier", r#"add "membershipTier": "membership-tier" to the "aliases""#),
+        ("orderId", r#"add "orderId": "order-id" to the "aliases""#),
     ] {
         let why = ended.out.lines().rfind(|line| line.trim_start().starts_with(key)).unwrap();
         assert!(why.contains("Desk can never match it") && why.contains("rename it"), "{why}");
