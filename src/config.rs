@@ -13,6 +13,13 @@ use crate::names::setting;
 /// `SENDBIRD_HOSTS` says otherwise.
 const HOSTS: [&str; 2] = ["sendbird.com", "app.delight.ai"];
 
+/// How many calls a second Desk is assumed to allow (desk-wire section 7), and the most that a
+/// stack may be set to.
+const DESK_RATE: (u16, u16) = (5, 1000);
+/// How many workers SQS starts at the same time at least, which is what a stack has unless it is
+/// set, and at most.
+const WORKERS: (u16, u16) = (2, 1000);
+
 /// All settings of a function, from its environment.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -26,6 +33,9 @@ pub struct Config {
     pub chat: BaseUrl,
     /// Whether anything is written to Desk.
     pub mode: Mode,
+    /// How many calls a second one worker makes to Desk in the long run: its part of what all of
+    /// them make together.
+    pub calls_per_second: f64,
     /// The tracing filter of this crate's own log lines.
     pub log_level: String,
     /// The dimension of this stack's metrics.
@@ -176,6 +186,17 @@ impl Config {
             }
         };
 
+        let mut whole = |name: &str, (default, most): (u16, u16)| {
+            let number = read(name, &default.to_string()).parse::<u16>().ok();
+            let number = number.filter(|number| (1..=most).contains(number));
+            if number.is_none() {
+                problems.push(format!("{name}: must be a whole number from 1 to {most}"));
+            }
+            f64::from(number.unwrap_or(default))
+        };
+        let calls_per_second =
+            whole(setting::DESK_RATE, DESK_RATE) / whole(setting::WORKER_CONCURRENCY, WORKERS);
+
         match (desk, chat, mode) {
             (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
                 let (log_level, stack_name) =
@@ -186,6 +207,7 @@ impl Config {
                     desk,
                     chat,
                     mode,
+                    calls_per_second,
                     log_level,
                     stack_name,
                     prefetch,
@@ -308,6 +330,8 @@ mod tests {
             ("DESK_BASE_URL", "ftp://x"),
             ("MODE", "dry"),
             ("PREFETCH", "maybe"),
+            ("DESK_RATE", "2.5"),
+            ("WORKER_CONCURRENCY", "0"),
         ];
 
         let ConfigError(problems) = config(&settings).unwrap_err();
@@ -322,9 +346,25 @@ mod tests {
                 "DESK_BASE_URL",
                 "SENDBIRD_HOSTS",
                 "MODE",
-                "PREFETCH"
+                "PREFETCH",
+                "DESK_RATE",
+                "WORKER_CONCURRENCY"
             ]
         );
+    }
+
+    #[test]
+    fn workers_share_desks_rate() {
+        let each = |rate: &str, workers: &str| {
+            let settings = [("APP_IDS", "a"), ("DESK_RATE", rate), ("WORKER_CONCURRENCY", workers)];
+            config(&settings).map(|config| config.calls_per_second)
+        };
+        assert_eq!(each("", ""), Ok(2.5));
+        assert_eq!(each("60", "10"), Ok(6.0));
+        assert_eq!(each("1", "1000"), Ok(0.001));
+        for (rate, workers) in [("0", "2"), ("1001", "2"), ("-1", "2"), ("5", "1001"), ("5", "x")] {
+            assert_eq!(each(rate, workers).unwrap_err().0.len(), 1, "{rate} {workers}");
+        }
     }
 
     #[test]

@@ -37,6 +37,10 @@ pub mod setting {
     pub const CHAT_BASE_URL: &str = "CHAT_BASE_URL";
     /// Whether anything is written to Desk.
     pub const MODE: &str = "MODE";
+    /// How many calls a second all workers together make to Desk.
+    pub const DESK_RATE: &str = "DESK_RATE";
+    /// How many workers run at the same time.
+    pub const WORKER_CONCURRENCY: &str = "WORKER_CONCURRENCY";
     /// Which log lines are written.
     pub const LOG_LEVEL: &str = "LOG_LEVEL";
     /// The dimension of the metrics.

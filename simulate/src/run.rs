@@ -44,7 +44,7 @@ pub struct Played {
 const PATIENCE: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 /// How long after that the probes are sent.
 const LATER: Duration = Duration::from_secs(20 * 60);
-/// How many workers run at once: `MaximumConcurrency` of template.yaml.
+/// How many workers run at once: `WorkerConcurrency` of template.yaml.
 const WORKERS: usize = 2;
 /// Lambda's time-outs of the two functions.
 const API_TIMEOUT: Duration = Duration::from_secs(29);

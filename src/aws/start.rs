@@ -30,11 +30,6 @@ const _: () = assert!(
     "a claim has to outlive its invocation"
 );
 
-/// Requests a second to Desk that one worker makes in the long run. Two workers run at once
-/// (`MaximumConcurrency` in template.yaml), and five requests a second are taken for what Desk
-/// allows (desk-wire section 7).
-const CALLS_PER_SECOND: f64 = 2.5;
-
 /// The app of a deployed function, from its environment. Makes no call.
 ///
 /// # Errors
@@ -53,6 +48,7 @@ pub fn deployed_app(environment: impl Fn(&str) -> Option<String>) -> Result<App,
     // To standard output, because CloudWatch takes the records off the log.
     let metrics = Metrics::new(Box::new(Emf::new(config.stack_name.clone(), std::io::stdout())));
     let transport = Box::new(HttpTransport(client));
+    let pace = Some(Pace::new(config.calls_per_second));
 
     Ok(App {
         config,
@@ -62,7 +58,7 @@ pub fn deployed_app(environment: impl Fn(&str) -> Option<String>) -> Result<App,
         claims,
         metrics,
         pause: PAUSE,
-        pace: Some(Pace::new(CALLS_PER_SECOND)),
+        pace,
         health: Health::default(),
         waits_for_desk: true,
     })

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use desk_handoff::api::MAX_BODY;
 use desk_handoff::claims::{LEASE_MARGIN, RECORD_TTL};
+use desk_handoff::config::Config;
+use desk_handoff::names::setting;
 use desk_handoff::worker::backoff;
 
 /// Where API Gateway's HTTP APIs give up.
@@ -364,24 +366,109 @@ fn changed_parameter_makes_new_versions() {
         let description = version_description(&function);
         let read = read(&function);
         let said = |name: &String| description.contains(&format!("${{{name}}}"));
-        assert!(
-            read.len() >= 5 && read.iter().all(said) && said(&"Tracing".into()),
-            "{description}"
-        );
+        // What is of a version and is no variable.
+        let others = ["Tracing", "FunctionMemory"].map(str::to_owned);
+        assert!(read.len() >= 7 && read.iter().chain(&others).all(said), "{description}");
     }
+}
+
+/// A mark that two values share would change a function without a new version.
+#[test]
+fn marks_of_version_description_differ() {
+    let (parameters, mappings) = (Block::section("Parameters"), Block::section("Mappings"));
+    let pairs = [
+        ("Mode", "Modes"),
+        ("LogLevel", "Levels"),
+        ("Tracing", "Traces"),
+        ("SendbirdHosts", "Hosts"),
+    ];
+    for (parameter, mapping) in pairs {
+        let mapping = mappings.under(mapping);
+        let lines = mapping.0.lines().filter_map(|line| line.trim().split_once(": "));
+        let marks: BTreeSet<&str> = lines.map(|(_, mark)| mark).collect();
+        let values = allowed(&parameters.under(parameter));
+        assert_eq!(marks.len(), values.len(), "{parameter}");
+        assert!(marks.iter().all(|mark| mark.len() == 1), "{marks:?}");
+        assert!(values.iter().all(|value| mapping.0.contains(&format!("{value}:"))), "{values:?}");
+    }
+}
+
+fn allowed(parameter: &Block) -> Vec<String> {
+    let values = parameter.value("AllowedValues").trim_matches(['[', ']']);
+    values.split(", ").map(str::to_owned).collect()
+}
+
+/// What each parameter is unless it is set, and between which numbers it may lie.
+#[test]
+fn parameters_are_the_codes_settings() {
+    let parameters = Block::section("Parameters");
+    let range = |name: &str| {
+        let block = parameters.under(name);
+        ["Default", "MinValue", "MaxValue"].map(|key| block.number(key))
+    };
+    assert_eq!([range("DeskRate"), range("WorkerConcurrency")], [[5, 1, 1000], [2, 2, 1000]]);
+    let config = |settings: [String; 3]| {
+        let names = [setting::APP_IDS, setting::DESK_RATE, setting::WORKER_CONCURRENCY];
+        let find = |name: &str| names.iter().position(|known| *known == name);
+        Config::from_lookup(|name| Some(settings[find(name)?].clone()))
+    };
+
+    for (at, name) in [(1, "DeskRate"), (2, "WorkerConcurrency")] {
+        let with = |value: u32| {
+            let mut settings = ["a".to_owned(), String::new(), String::new()];
+            settings[at] = value.to_string();
+            config(settings)
+        };
+        let [default, least, most] = range(name);
+        assert!(with(least).is_ok() && with(most).is_ok() && with(most + 1).is_err(), "{name}");
+        let unset = config(["a".to_owned(), String::new(), String::new()]).unwrap();
+        assert_eq!(with(default).unwrap().calls_per_second, unset.calls_per_second, "{name}");
+    }
+}
+
+/// README names every parameter once, in the template's order, with its default.
+#[test]
+fn readme_lists_the_parameters() {
+    let readme = file("README.md");
+    let (_, table) = readme.split_once("| parameter of the stack | default | meaning |\n").unwrap();
+    let rows = table.split("\n\n").next().unwrap().lines().skip(1);
+    let cell =
+        |row: &str, at: usize| row.split(" | ").nth(at).unwrap().trim_matches('|').to_owned();
+    let listed: Vec<[String; 2]> = rows
+        .map(|row| [cell(row, 0), cell(row, 1)].map(|text| text.trim().replace('`', "")))
+        .collect();
+    let parameters = Block::section("Parameters");
+    let names =
+        parameters.0.lines().filter(|line| line.starts_with("  ") && !line[2..].starts_with(' '));
+    let default = |name: &str| {
+        let block = parameters.under(name);
+        let line = block
+            .0
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Default: ").map(str::to_owned));
+        match line.as_deref().map(|value| value.trim_matches('"')) {
+            None => "required".to_owned(),
+            Some("") => "empty".to_owned(),
+            Some(value) => value.to_owned(),
+        }
+    };
+    let names = names.map(|line| line.trim().trim_end_matches(':').to_owned());
+    let expected: Vec<[String; 2]> = names.map(|name| [name.clone(), default(&name)]).collect();
+
+    assert_eq!(listed, expected);
 }
 
 #[test]
 fn longest_parameters_fit_version_description() {
     let parameters = Block::section("Parameters");
     let description = version_description(&Block::resource("ApiFunction"));
-    // The hosts are there with their mark.
-    let description = description.replace("${SendbirdHosts}", "s");
     let longest = |name: &str| {
         let parameter = parameters.under(name);
         if parameter.0.contains("AllowedValues: [") {
-            let values = parameter.value("AllowedValues").trim_matches(['[', ']']).to_owned();
-            values.split(", ").map(str::len).max().unwrap()
+            // It is there with its mark.
+            1
+        } else if parameter.0.contains("Type: Number") {
+            parameter.value("MaxValue").len()
         } else {
             usize::try_from(parameter.number("MaxLength")).unwrap()
         }

@@ -198,7 +198,9 @@ fn costs_add_up_and_match_template() {
     }
     assert_eq!((tables, sum), (2, 0.0));
     let template = file("template.yaml");
-    assert!(template.contains("MemorySize: 256\n") && costs.contains("256 MB of memory"));
+    let memory = template.split_once("\n  FunctionMemory:\n    Type").unwrap().1;
+    let memory = memory.split_once("Default: ").unwrap().1.split_once('\n').unwrap().0;
+    assert!(costs.contains(&format!("{memory} MB of memory")), "{memory}");
     let watched = template.matches("MetricName: ").count()
         - template.matches("MetricTransformations:").count();
 
