@@ -108,7 +108,7 @@ fn template() -> Value {
         json!({"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}})
     };
     let table = json!({
-        "BillingMode": "PAY_PER_REQUEST", "DeletionProtectionEnabled": true,
+        "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
     });

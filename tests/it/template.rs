@@ -231,16 +231,19 @@ fn table_has_the_codes_key_and_expiry() {
 
 #[test]
 fn only_copies_outlive_the_stack() {
-    // A table that is protected could not be deleted with a stack that was never whole, and would
-    // stop its removal.
-    for (name, deletion) in [("DeadLetterQueue", "RetainExceptOnCreate"), ("ClaimsTable", "Retain")]
-    {
+    let template = Block::section("Resources");
+    let copies = ["DeadLetterQueue", "ClaimsTable"];
+    for name in copies {
         let resource = Block::resource(name);
         assert_eq!(
             (resource.value("DeletionPolicy"), resource.value("UpdateReplacePolicy")),
-            (deletion, "Retain")
+            ("RetainExceptOnCreate", "Retain")
         );
     }
+    // Nothing of a stack that was never whole stays, or stops its removal.
+    assert_eq!(template.0.matches("DeletionPolicy: RetainExceptOnCreate").count(), copies.len());
+    assert!(!template.0.contains("DeletionPolicy: Retain\n"));
+    assert!(!template.0.contains("DeletionProtectionEnabled"));
 }
 
 #[test]
