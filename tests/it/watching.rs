@@ -205,6 +205,62 @@ fn the_alarms_name_the_numbers_that_hold() {
     assert!(alarm("RequestsThrottled").0.contains("above ThrottleRate a second"));
 }
 
+/// Whoever is paged reads one paragraph: how to see, to decide, to act and to undo, with a command
+/// to paste in it or one step away.
+#[test]
+fn every_alarm_says_what_to_do() {
+    let page = file("docs/operations.md");
+    let section = |heading: &str| {
+        let below = page.split_once(&format!("# {heading}\n")).map(|(_, below)| below);
+        let below = below.unwrap_or_else(|| panic!("no {heading}"));
+        below.split("\n#").next().unwrap().to_owned()
+    };
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let headings: Vec<&str> = headings.map(|line| line.trim_start_matches(['#', ' '])).collect();
+    let linked = |text: &str| -> Vec<String> {
+        let anchors = text.split("](#").skip(1).filter_map(|rest| rest.split(')').next());
+        let named = anchors.filter_map(|anchor| {
+            let spelt = |heading: &&&str| {
+                let heading = heading.to_lowercase().replace(' ', "-");
+                heading.replace(['\'', '?'], "") == anchor
+            };
+            headings.iter().find(spelt).copied()
+        });
+        named.map(section).collect()
+    };
+
+    for (name, alarm) in alarms() {
+        let description = alarm.0.split_once("AlarmDescription: >-\n").unwrap().1.trim_start();
+        let severity = description.split('.').next().unwrap().to_owned();
+        let anchor = alarm.0.split_once("operations.md#").unwrap().1.lines().next().unwrap();
+        let heading =
+            headings.iter().find(|heading| heading.to_lowercase().replace(' ', "-") == anchor);
+        let section = section(heading.unwrap_or_else(|| panic!("no {anchor}")));
+        let stated = section.split_once("* **Severity:** ").unwrap().1.lines().next().unwrap();
+        assert_eq!(severity, format!("Severity {stated}"), "{name}");
+        assert!(page.contains(&format!("| {stated} | ")), "{name}: what {severity} means");
+
+        let mut rest = &*section;
+        for step in ["Means", "Noticed", "See", "Decide", "Act", "Undo", "Goes away"] {
+            let found = rest
+                .split_once(&format!("\n* **{step}:** "))
+                .or(rest.split_once(&format!("\n* **{step}:**\n")));
+            let (_, below) =
+                found.unwrap_or_else(|| panic!("{name}: {step} is missing, or not in its place"));
+            let said = below.split("\n* **").next().unwrap();
+            assert!(said.trim().len() > 5, "{name}: {step} says nothing");
+            rest = &rest[rest.len() - below.len() - 1..];
+        }
+
+        let see = section.split_once("**See:**").unwrap().1.split("\n* **").next().unwrap();
+        let command = "<!-- commands: ";
+        assert!(
+            see.contains(command) || linked(see).iter().any(|other| other.contains(command)),
+            "{name}: nothing to paste"
+        );
+    }
+}
+
 #[test]
 fn no_alarm_watches_more_metrics_than_cloudwatch_allows() {
     let alarms = alarms();

@@ -54,10 +54,12 @@ def kebab(name):
 def alarm_problems(name, alarm):
     if alarm["AlarmName"] != {"Fn::Sub": f"${{AWS::StackName}}-{kebab(name)}"}:
         yield "is not called as it is documented"
+    if not re.match(r"Severity [123]\. ", alarm["AlarmDescription"]):
+        yield "does not begin with its severity"
     if not alarm["AlarmDescription"].endswith(f". See docs/operations.md#{kebab(name)}"):
         yield "does not end with where to read on"
-    if alarm.get("AlarmActions") != NOTIFIED or alarm.get("OKActions", NOTIFIED) != NOTIFIED:
-        yield "notifies another than AlarmTopicArn"
+    if alarm.get("AlarmActions") != NOTIFIED or alarm.get("OKActions") != NOTIFIED:
+        yield "does not tell AlarmTopicArn, and nobody else, of its beginning and its end"
     queries = alarm.get("Metrics", [{"MetricStat": {"Metric": alarm}}])
     for metric in [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]:
         dimensions = [dimension["Name"] for dimension in metric.get("Dimensions", [])]

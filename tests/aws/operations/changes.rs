@@ -6,7 +6,7 @@ use crate::bootstrap::{APP, FIELDS, TOKEN};
 use crate::harness::operator::Operator;
 
 /// What is pasted, beside what [`Deployed`] needs.
-pub(super) const PASTED: [&str; 11] = [
+pub(super) const PASTED: [&str; 12] = [
     "answers",
     "application-list",
     "change",
@@ -15,6 +15,7 @@ pub(super) const PASTED: [&str; 11] = [
     "delete-table",
     "failures",
     "fields-get",
+    "fields-undo",
     "rotate-chat",
     "rotate-drop",
     "setting",
@@ -40,6 +41,12 @@ async fn page_changes_settings_fields_and_secrets_only() {
     operator.paste("fields-get", &[]).await;
     let stored = std::fs::read_to_string(operator.file("fields.json")).unwrap();
     assert_eq!(stored.trim(), FIELDS.trim());
+    std::fs::write(operator.file("fields.json"), "{}").unwrap();
+    operator.paste("fields-put", &[]).await;
+    assert_eq!(operator.run("secret fields").await.trim(), "{}");
+    operator.paste("fields-undo", &[]).await;
+    operator.paste("fields-put", &[]).await;
+    assert_eq!(operator.run("secret fields").await.trim(), FIELDS.trim());
     operator.answer("new-secret", "a-chat-token").await;
     operator.paste("rotate-chat", &[]).await;
     assert_eq!(operator.run("secret chat-api-token").await.trim(), "a-chat-token");

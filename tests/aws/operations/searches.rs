@@ -1,6 +1,7 @@
 //! The page's searches in the logs: each member that one names is in a line that the functions
 //! wrote, or AWS.
 
+use desk_handoff::metrics::NAMES;
 use desk_handoff::names::{aws, setting};
 use std::collections::BTreeSet;
 
@@ -17,7 +18,19 @@ use crate::harness::rie::Rie;
 const NOT_OURS: [&str; 6] =
     ["@timestamp", "@message", "@logStream", "type", "record.status", "record.errorType"];
 /// What the language of CloudWatch's searches is made of.
-const LANGUAGE: &str = "and as asc bin by count desc fields filter in ispresent latest like limit max or sort stats sum";
+const LANGUAGE: &str = "and as asc bin by count count_distinct desc fields filter in ispresent latest like limit max min or \
+     sort stats sum";
+
+/// The queries that the template saves.
+fn saved() -> Vec<String> {
+    let template = file("template.yaml");
+    let texts = template.split("      QueryString: |\n").skip(1);
+    let lines = |text: &str| {
+        let lines = text.lines().take_while(|line| line.starts_with("        "));
+        lines.map(str::trim).collect::<Vec<_>>().join(" ")
+    };
+    texts.map(lines).collect()
+}
 
 /// The searches of the page, as they are sent.
 fn searches() -> Vec<String> {
@@ -133,11 +146,19 @@ async fn the_searches_ask_for_what_the_logs_hold() {
     let access = |name: &String| template.contains(&format!("\"{name}\":\"$context."));
     let logged = logged(&log);
     let searches = searches();
-    assert_eq!(searches.len(), 13, "{searches:#?}");
+    assert_eq!(searches.len(), 14, "{searches:#?}");
 
-    for search in searches {
+    let saved = saved();
+    assert_eq!(saved.len(), 4, "{saved:#?}");
+    assert_eq!(file("template.yaml").matches("Type: AWS::Logs::QueryDefinition").count(), 4);
+
+    for search in searches.into_iter().chain(saved) {
         for member in members(&search) {
-            let known = logged.contains(&member) || NOT_OURS.contains(&&*member) || access(&member);
+            // A metric that nothing here brought about is emitted all the same.
+            let known = logged.contains(&member)
+                || NOT_OURS.contains(&&*member)
+                || NAMES.contains(&&*member)
+                || access(&member);
             assert!(known, "{member} is nowhere in\n{log}\n{search}");
         }
     }
