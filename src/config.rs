@@ -186,16 +186,14 @@ impl Config {
             }
         };
 
-        let mut whole = |name: &str, (default, most): (u16, u16)| {
-            let number = read(name, &default.to_string()).parse::<u16>().ok();
-            let number = number.filter(|number| (1..=most).contains(number));
-            if number.is_none() {
-                problems.push(format!("{name}: must be a whole number from 1 to {most}"));
-            }
-            f64::from(number.unwrap_or(default))
+        let mut number = |name: &str, (default, most): (u16, u16)| {
+            let text = read(name, &default.to_string());
+            whole_number(&text, most).map_err(|why| problems.push(format!("{name}: {why}")))
         };
-        let calls_per_second =
-            whole(setting::DESK_RATE, DESK_RATE) / whole(setting::WORKER_CONCURRENCY, WORKERS);
+        // Both are read before one is missed. A share that is not known is never used.
+        let rate = number(setting::DESK_RATE, DESK_RATE).unwrap_or_default();
+        let workers = number(setting::WORKER_CONCURRENCY, WORKERS).unwrap_or_default();
+        let calls_per_second = f64::from(rate) / f64::from(workers);
 
         match (desk, chat, mode) {
             (Some(desk), Some(chat), Some(mode)) if problems.is_empty() => {
@@ -246,6 +244,11 @@ impl Config {
     pub fn parameter_path(&self, app_id: &AppId) -> String {
         format!("{}/{app_id}/", self.parameter_prefix)
     }
+}
+
+fn whole_number(text: &str, most: u16) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from 1 to {most}"))
 }
 
 fn app_ids(text: &str, problems: &mut Vec<String>) -> Vec<AppId> {

@@ -10,7 +10,7 @@ use desk_handoff::config::AppId;
 use crate::settings::APP_ID;
 
 /// An AI agent's handoff to a Sendbird Desk ticket: tried on this machine, with no AWS account and
-/// no Sendbird account, and with `send`, `learn` and `doctor` against what is deployed.
+/// no Sendbird account, and with `send`, `learn`, `doctor` and `report` against what is deployed.
 #[derive(Debug, Parser)]
 #[command(
     name = "handoff",
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Ask your own Desk what nobody documented, with one test ticket
     Probe(Probe),
+    /// List the keys that tickets missed, how often, and what to do
+    Report(Report),
     /// Print the JSON Schema of a fields file, for an editor
     Schema,
     /// Print the OpenAPI document of the API, for an agent platform
@@ -316,6 +318,49 @@ pub(crate) struct Doctor {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example: the keys of the last week, for the support lead who defines the fields
+  cargo handoff report --stack desk-handoff --region eu-central-1 --fields fields.json
+
+Example: the same from records that are at hand already
+  aws logs filter-log-events --log-group-name /aws/lambda/desk-handoff-worker \\
+    --query 'events[].message' --output json > records.json
+  cargo handoff report records.json
+
+Reads the records that the functions write to their logs, through your own `aws`
+command line (logs:FilterLogEvents), or FILE. Shows names and counts: a record holds
+no value. A handoff that was tried several times counts once; trials by the route
+/handoffs/preview do not count. A record names 20 keys at most, 40 characters of each.")]
+pub(crate) struct Report {
+    /// Records in place of those in the logs: lines of a log, or what `aws logs filter-log-events`
+    /// prints as JSON; - reads standard input
+    #[arg(required_unless_present = "stack")]
+    pub(crate) file: Option<PathBuf>,
+    /// The stack whose logs are read; of FILE only its records
+    #[arg(long, value_name = "NAME", value_parser = stack_name)]
+    pub(crate) stack: Option<String>,
+    /// How many days back the logs are read
+    #[arg(long, value_name = "DAYS", default_value_t = 7, conflicts_with = "file",
+        value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) days: u32,
+    /// Only handoffs of this Sendbird application
+    #[arg(long, value_name = "ID", value_parser = app_id)]
+    pub(crate) app_id: Option<AppId>,
+    /// The fields document as it is now: hints are taken from its fields
+    #[command(flatten)]
+    pub(crate) fields: Fields,
+    /// Passed on to `aws`
+    #[arg(long, value_name = "REGION", conflicts_with = "file")]
+    pub(crate) region: Option<String>,
+    /// Passed on to `aws`
+    #[arg(long, value_name = "PROFILE", conflicts_with = "file")]
+    pub(crate) profile: Option<String>,
+    /// Print one JSON document: the keys with outcome, counts, hint and advice
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
 Example: what Dialogflow CX, Amazon Bedrock AgentCore and GPT Actions import
   cargo handoff openapi --url https://abc123.execute-api.eu-central-1.amazonaws.com
 
@@ -408,4 +453,11 @@ pub(crate) struct Fields {
 
 fn app_id(text: &str) -> Result<AppId, &'static str> {
     AppId::parse(text).ok_or("an application id has 1 to 64 letters, digits and dashes")
+}
+
+/// As CloudFormation takes it, so that it is a part of a log group's name and nothing else.
+fn stack_name(text: &str) -> Result<String, &'static str> {
+    let legal = (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    legal.then(|| text.to_owned()).ok_or("a stack's name has letters, digits and dashes")
 }

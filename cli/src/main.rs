@@ -1,5 +1,5 @@
 //! `cargo handoff`: one handoff, or many, on this machine, with no AWS account and no Sendbird
-//! account; and `send`, `learn`, `connect` and `doctor` for what is deployed.
+//! account; and `send`, `learn`, `connect`, `doctor` and `report` for what is deployed.
 //!
 //! The commands pass through the code that ships: receiver and worker of desk-handoff, unchanged,
 //! against the embedded Desk of desk-emulator over real HTTP. What is local is where the settings
@@ -28,7 +28,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Args, Command};
-use crate::commands::{check, connect, doctor, documents, learn, preview, run, send, serve};
+use crate::commands::{
+    check, connect, doctor, documents, learn, preview, report, run, send, serve,
+};
 use crate::error::{CliError, End};
 use crate::output::Out;
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Connect(args) => connect::connect(&args, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &mut out),
         Command::Probe(args) => commands::probe::probe(&args, &mut out),
+        Command::Report(args) => report::report(&args, &mut out),
         Command::Schema => documents::schema(&mut out),
         Command::Openapi(args) => documents::openapi(&args, &mut out),
     };
@@ -94,6 +97,7 @@ fn log_to_stderr(verbose: bool, command: &Command) {
         | Command::Connect(_)
         | Command::Doctor(_)
         | Command::Probe(_)
+        | Command::Report(_)
         | Command::Schema
         | Command::Openapi(_) => return,
     };

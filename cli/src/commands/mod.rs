@@ -7,6 +7,7 @@ pub(crate) mod documents;
 pub(crate) mod learn;
 pub(crate) mod preview;
 pub(crate) mod probe;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod send;
 pub(crate) mod serve;

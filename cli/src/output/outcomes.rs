@@ -96,7 +96,7 @@ pub(crate) fn tell_why(lines: &[Entry], rules: &Rules, out: &mut Out) {
 }
 
 /// A key as it can be seen, also where there is nothing to see, or too much.
-fn visible(key: &str) -> Cow<'_, str> {
+pub(crate) fn visible(key: &str) -> Cow<'_, str> {
     if key.trim().is_empty() {
         return "(blank)".into();
     }

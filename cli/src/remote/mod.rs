@@ -1,6 +1,7 @@
 //! A Desk that is somebody's own, met by the shipped client, and only read.
 
 pub(crate) mod desk_fields;
+pub(crate) mod logs;
 pub(crate) mod ssm;
 pub(crate) mod webhook_setting;
 

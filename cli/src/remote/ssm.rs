@@ -87,7 +87,20 @@ impl Aws<'_> {
         let output = command.output().map_err(|error| not_started(&error))?;
 
         if !output.status.success() {
-            return Err(CliError::Work(self.why(&String::from_utf8_lossy(&output.stderr), path)));
+            let call = Call {
+                service: "SSM",
+                permission: format!("ssm:GetParametersByPath for {path}"),
+                again: self.command(&format!(
+                    "get-parameters-by-path --path {path} --query 'Parameters[].Name'"
+                )),
+            };
+            let said = String::from_utf8_lossy(&output.stderr);
+            if denial_of_decryption(&said) {
+                return Err(CliError::Work(format!(
+                    "AWS lets these credentials list {path}, and not decrypt what is there: they need kms:Decrypt for the key"
+                )));
+            }
+            return Err(CliError::Work(why(&said, &call)));
         }
 
         // The error of the parser may quote what it read.
@@ -169,62 +182,67 @@ impl Aws<'_> {
         format!("aws ssm {words}{}", options.collect::<String>())
     }
 
-    fn options(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn options(&self) -> impl Iterator<Item = &str> {
         let region = self.region.into_iter().flat_map(|region| ["--region", region]);
         region.chain(self.profile.into_iter().flat_map(|profile| ["--profile", profile]))
     }
+}
 
-    /// What went wrong, read from what `aws` said.
-    fn why(&self, said: &str, path: &str) -> String {
-        let names = self
-            .command(&format!("get-parameters-by-path --path {path} --query 'Parameters[].Name'"));
-        let known = |mark: &str| said.contains(mark);
-        let code = said
-            .split_once("An error occurred (")
-            .and_then(|(_, rest)| Some(rest.split_once(')')?.0));
-        // Only what has the form of a code is repeated: all else may be a secret.
-        let code = code.filter(|code| {
-            code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        });
+/// A call of `aws`, for whoever reads that it failed.
+pub(crate) struct Call {
+    /// What is asked.
+    pub(crate) service: &'static str,
+    /// The right that it takes, and for what.
+    pub(crate) permission: String,
+    /// A command that shows what `aws` says, to paste.
+    pub(crate) again: String,
+}
 
-        // A denial names the caller's role, so it is looked at first: such a name may hold any of
-        // the other marks.
-        match code {
-            Some("AccessDeniedException") if known("KMS") || known("ciphertext") => format!(
-                "AWS lets these credentials list {path}, and not decrypt what is there: they need kms:Decrypt for the key"
-            ),
-            Some("AccessDeniedException") => {
-                format!(
-                    "AWS denies access: these credentials need ssm:GetParametersByPath for {path}"
-                )
-            }
-            _ if known("Unable to locate credentials") => NO_CREDENTIALS.to_owned(),
-            _ if known("must specify a region") => {
-                "`aws` knows no region: give the stack's with --region, or set AWS_DEFAULT_REGION"
-                    .to_owned()
-            }
-            _ if known("config profile") && known("could not be found") => {
-                "`aws` has no such profile: `aws configure list-profiles` names them".to_owned()
-            }
-            _ if ["expired", "SSO Token", "SSO session"].into_iter().any(known) => {
-                EXPIRED.to_owned()
-            }
-            _ if known("Could not connect to the endpoint") || known("timeout on endpoint") => {
-                "`aws` cannot reach SSM: is the region right, and the network there?".to_owned()
-            }
-            Some(
-                "UnrecognizedClientException"
-                | "InvalidClientTokenId"
-                | "InvalidSignatureException",
-            ) => {
-                "AWS does not know these credentials: `aws sts get-caller-identity` must work first"
-                    .to_owned()
-            }
-            Some(code) => format!("AWS refused the call with {code}; see what it says: {names}"),
-            None => format!(
-                "`aws` failed, and what it printed is not repeated here; see what it says: {names}"
-            ),
+/// The code of AWS's refusal, if it is one.
+pub(crate) fn refusal(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("An error occurred (")?;
+    let (code, _) = rest.split_once(')')?;
+    // Only what has the form of a code is repeated: all else may be a secret.
+    let is_code = code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_code.then_some(code)
+}
+
+fn denial_of_decryption(said: &str) -> bool {
+    refusal(said) == Some("AccessDeniedException")
+        && (said.contains("KMS") || said.contains("ciphertext"))
+}
+
+/// What went wrong, read from what `aws` said, which may hold anything and is not repeated.
+pub(crate) fn why(said: &str, call: &Call) -> String {
+    let Call { service, permission, again } = call;
+    let known = |mark: &str| said.contains(mark);
+
+    // A denial names the caller's role, so it is looked at first: such a name may hold any of
+    // the other marks.
+    match refusal(said) {
+        Some("AccessDeniedException") => {
+            format!("AWS denies access: these credentials need {permission}")
         }
+        _ if known("Unable to locate credentials") => NO_CREDENTIALS.to_owned(),
+        _ if known("must specify a region") => {
+            "`aws` knows no region: give the stack's with --region, or set AWS_DEFAULT_REGION"
+                .to_owned()
+        }
+        _ if known("config profile") && known("could not be found") => {
+            "`aws` has no such profile: `aws configure list-profiles` names them".to_owned()
+        }
+        _ if ["expired", "SSO Token", "SSO session"].into_iter().any(known) => EXPIRED.to_owned(),
+        _ if known("Could not connect to the endpoint") || known("timeout on endpoint") => {
+            format!("`aws` cannot reach {service}: is the region right, and the network there?")
+        }
+        Some(
+            "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidSignatureException",
+        ) => "AWS does not know these credentials: `aws sts get-caller-identity` must work first"
+            .to_owned(),
+        Some(code) => format!("AWS refused the call with {code}; see what it says: {again}"),
+        None => format!(
+            "`aws` failed, and what it printed is not repeated here; see what it says: {again}"
+        ),
     }
 }
 
@@ -233,10 +251,10 @@ const NO_CREDENTIALS: &str =
 const EXPIRED: &str =
     "the credentials of `aws` have expired: sign in again (`aws sso login`, with your profile)";
 
-fn not_started(error: &std::io::Error) -> CliError {
+pub(crate) fn not_started(error: &std::io::Error) -> CliError {
     CliError::Work(match error.kind() {
         ErrorKind::NotFound => {
-            "there is no `aws` on the PATH: the doctor reads SSM through the AWS command line \
+            "there is no `aws` on the PATH: AWS is asked through its own command line \
              (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html)"
                 .to_owned()
         }

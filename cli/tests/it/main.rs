@@ -10,6 +10,7 @@ mod end_to_end;
 mod learn;
 mod preview;
 mod probe;
+mod report;
 mod run;
 mod send;
 mod serve;

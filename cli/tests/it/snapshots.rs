@@ -34,7 +34,7 @@ fn on_terminal(columns: &str, arguments: &[&str]) -> String {
 fn help_of_every_command() {
     insta::assert_snapshot!("help", printed(&["--help"]));
     let commands = ["run", "serve", "preview", "check", "send", "learn", "connect", "doctor"];
-    for command in commands.into_iter().chain(["probe", "openapi"]) {
+    for command in commands.into_iter().chain(["probe", "report", "openapi"]) {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
     }
 }
@@ -118,6 +118,20 @@ async fn doctor_of_a_sick_application() {
     insta::assert_snapshot!("doctor-pipe", doctor(&[]).await);
     insta::assert_snapshot!("doctor-json", doctor(&["--json"]).await);
     insta::assert_snapshot!("doctor-terminal", doctor(&["--color", "always"]).await);
+}
+
+#[test]
+fn report_of_a_week() {
+    let files = Files::new();
+    let records = files.put("records.log", crate::report::week());
+    let fields = json!({"fields": [{"key": "order-id", "type": "text"}], "deny": ["old"]});
+    let fields = files.put_json("fields.json", &fields);
+    let report: &[&str] = &["report", &records, "--fields", &fields];
+
+    insta::assert_snapshot!("report-pipe", printed(report));
+    insta::assert_snapshot!("report-json", printed(&[report, &["--json"]].concat()));
+    insta::assert_snapshot!("report-terminal", on_terminal("80", report));
+    insta::assert_snapshot!("report-without-fields", printed(&["report", &records]));
 }
 
 #[tokio::test]
