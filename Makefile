@@ -5,6 +5,8 @@ PYTHON ?= python3
 # `make build ARCHITECTURE=arm64 COMPILER=cargo-zigbuild`.
 ARCHITECTURE ?= x86_64
 COMPILER ?= cargo
+# Of `make release`, which needs COMPILER=cargo-zigbuild for arm64.
+ARCHITECTURES ?= x86_64
 
 VENV := $(CURDIR)/.venv
 AWS := $(VENV)/aws
@@ -31,8 +33,9 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test fmt lint doc template unit openapi page page-figures screenshots stack stack-down stack-test style simulate simulate-planted chaos deployed-test fuzz mutants \
-    supply-chain venv build check-build bench bench-gate bench-binaries events pins clean
+.PHONY: help test fmt lint doc template unit openapi page page-figures screenshots stack stack-down stack-test style simulate \
+    simulate-planted chaos deployed-test fuzz mutants supply-chain venv build release check-build bench bench-gate bench-binaries \
+    events pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -134,6 +137,10 @@ build: $(AWS)/installed $(BUILD)/installed ## What `sam deploy` deploys (minutes
 	PATH="$(BUILD)/bin:$$PATH" CARGO_LAMBDA_COMPILER=$(COMPILER) \
 	    $(AWS)/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 	$(PYTHON) tests/template/glibc.py .aws-sam/build/*/bootstrap
+
+release: $(AWS)/installed $(BUILD)/installed ## Zips, templates, checksums and a bill of materials in dist/ (minutes): docs/delivery.md
+	cargo fetch --locked
+	PATH="$(BUILD)/bin:$$PATH" ARCHITECTURES="$(ARCHITECTURES)" COMPILER=$(COMPILER) PYTHON=$(PYTHON) tools/release.sh dist
 
 check-build: build ## The tests under the Runtime Interface Emulator, with what `make build` built
 	DESK_HANDOFF_API=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap \

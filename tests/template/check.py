@@ -3,6 +3,8 @@
   translate    SAM's own translator, once for every value of a parameter that SAM itself decides by, then cfn-lint on the
                plain CloudFormation that it makes (it tries both ways of each condition): finds what is wrong inside
                SAM's properties, which cfn-lint on the source does not; then the alarms and the dashboard (watching.py)
+  packaged     the same of the templates of a release, and that their zips are the same each time
+  samconfig    the environments of samconfig.toml set what the template has
   validate     `sam validate --lint` on the source
   checkov      the security checks; each one skipped has its reason beside it, in the template's metadata
   self-test    plants mistakes in a copy of the template and fails unless `translate` or checkov finds each
@@ -13,9 +15,11 @@ Run it with the virtual environment's Python: `make template`.
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import cfnlint.api
@@ -27,6 +31,8 @@ from samtranslator.yaml_helper import yaml_parse
 import watching
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools"))
+import package  # noqa: E402
 TEMPLATE = ROOT / "template.yaml"
 TOOLS = Path(sys.prefix) / "bin"
 CHECKOV = Path(sys.prefix).parent / "checkov" / "bin" / "checkov"
@@ -127,6 +133,41 @@ def shifting(plain, deployment):
     return [] if groups == (0 if deployment == "AllAtOnce" else 2) else [f"{groups} deployment groups"]
 
 
+def packaged(source):
+    """What a user of a release deploys, one template a processor."""
+    problems = []
+    for architecture in ["x86_64", "arm64"]:
+        text = package.packaged(source, architecture)
+        problems += translate(text)
+        code = re.findall(r"CodeUri: (.*)", text)
+        if code != [f"desk-handoff-{name}-{architecture}.zip" for name in ["api", "worker"]] or "BuildMethod" in text:
+            problems.append(f"{architecture}: the code is in {code}")
+    os.environ["SOURCE_DATE_EPOCH"] = "1764280000"
+    with tempfile.TemporaryDirectory() as folder:
+        zips = [Path(folder) / name for name in ["one.zip", "other.zip"]]
+        for path in zips:
+            package.pack(TEMPLATE, path)
+        if zips[0].read_bytes() != zips[1].read_bytes():
+            problems.append("two zips of the same file differ")
+    return problems
+
+
+def samconfig(source):
+    parameters = yaml_parse(source)["Parameters"]
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    environments = {name: it["deploy"]["parameters"] for name, it in config.items() if name != "version"}
+    problems = [] if set(environments) == {"default", "dev", "staging", "prod"} else [f"environments {set(environments)}"]
+    for name, deploy in environments.items():
+        for pair in deploy.get("parameter_overrides", []):
+            key, value = pair.split("=", 1)
+            known = parameters.get(key)
+            if known is None or value not in map(str, known.get("AllowedValues", [value])):
+                problems.append(f"{name}: {pair}")
+            elif not re.fullmatch(known.get("AllowedPattern", ".*"), value):
+                problems.append(f"{name}: {pair} breaks the parameter's pattern")
+    return problems
+
+
 def run(*command):
     """The output of a command as problems, if it fails."""
     done = subprocess.run(
@@ -163,6 +204,8 @@ def main():
     source = TEMPLATE.read_text()
     checks = {
         "translate": lambda: translate(source),
+        "packaged": lambda: packaged(source),
+        "samconfig": lambda: samconfig(source),
         "validate": lambda: run(TOOLS / "sam", "validate", "--lint", "--template", TEMPLATE),
         "checkov": lambda: checkov(TEMPLATE),
         "self-test": lambda: self_test(source),
