@@ -609,9 +609,10 @@ CHECKS = [
     a_setting_changes_both_functions,
     a_secret_is_rotated,
     a_stack_that_is_whole_passes_its_own_test,
-    broken_code_is_rolled_back_by_version,
     a_failing_deployment_takes_everything_back,
+    # Before the worker is broken, which would have what waits put aside.
     dead_letters_are_redriven,
+    broken_code_is_rolled_back_by_version,
     a_worker_without_its_right_says_so,
     deletion_leaves_what_it_says,
     every_command_was_pasted_or_has_its_reason,
