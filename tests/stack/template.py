@@ -24,6 +24,7 @@ def adapted(source, code, environment, base):
         properties["CodeUri"] = str(code[name])
         properties["Environment"]["Variables"].update(environment)
     leave_out_metric_math(resources)
+    leave_out_queries(resources)
     speak_plain_http(resources)
     authorise_any_path(resources["WorkPolicy"])
     route_everything(resources)
@@ -42,6 +43,12 @@ def leave_out_metric_math(resources):
             if dashboard["Type"] == "AWS::CloudWatch::Dashboard":
                 body = dashboard["Properties"]["DashboardBody"]
                 body["Fn::Sub"] = body["Fn::Sub"].replace(f"${{{name}.Arn}}", name)
+
+
+def leave_out_queries(resources):
+    """Saved queries of Logs Insights, which the local AWS does not have."""
+    for name in [name for name, resource in resources.items() if resource["Type"] == "AWS::Logs::QueryDefinition"]:
+        del resources[name]
 
 
 def speak_plain_http(resources):
