@@ -172,8 +172,9 @@ impl App {
             return;
         }
 
-        // The first ones of the list: which will be asked for first nobody knows.
-        let app_ids = self.config.app_ids.iter().take(PREFETCHED);
+        // The first ones of the list: which will be asked for first nobody knows. Without a list
+        // there is nothing to fetch: the first handoff of each application waits for its parameters.
+        let app_ids = self.config.apps.listed().iter().take(PREFETCHED);
         // Why it failed is in the log.
         let parameters = join_all(app_ids.map(|app_id| self.secrets.get(app_id, now)));
         let connection = match role {

@@ -23,8 +23,8 @@ const WORKERS: (u16, u16) = (2, 1000);
 /// All settings of a function, from its environment.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The Sendbird applications served, in the order given; never empty.
-    pub app_ids: Vec<AppId>,
+    /// The Sendbird applications served.
+    pub apps: Apps,
     /// The SSM path under which each application has a folder, without a trailing slash.
     pub parameter_prefix: String,
     /// Where Desk answers.
@@ -53,6 +53,33 @@ pub struct Deployed {
     pub queue_url: String,
     /// The claims table.
     pub table_name: String,
+}
+
+/// Which Sendbird applications are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Apps {
+    /// These, in the order given; never empty.
+    Listed(Vec<AppId>),
+    /// Every one whose parameters exist.
+    Any,
+}
+
+impl Apps {
+    /// Those that are known by name at start.
+    pub fn listed(&self) -> &[AppId] {
+        match self {
+            Self::Listed(ids) => ids,
+            Self::Any => &[],
+        }
+    }
+
+    /// Whether this one may be served; of any, its parameters say more.
+    pub fn allow(&self, app_id: &AppId) -> bool {
+        match self {
+            Self::Listed(ids) => ids.contains(app_id),
+            Self::Any => true,
+        }
+    }
 }
 
 /// Whether handoffs are carried out or only worked out.
@@ -145,7 +172,10 @@ impl Config {
             value.unwrap_or_else(|| default.to_owned())
         };
 
-        let app_ids = app_ids(&read(setting::APP_IDS, ""), &mut problems);
+        let apps = match read(setting::APP_IDS, "").as_str() {
+            "*" => Apps::Any,
+            list => Apps::Listed(app_ids(list, &mut problems)),
+        };
         let parameter_prefix =
             read(setting::PARAMETER_PREFIX, "/desk-handoff").trim_end_matches('/').to_owned();
 
@@ -200,7 +230,7 @@ impl Config {
                 let (log_level, stack_name) =
                     (read(setting::LOG_LEVEL, "info"), read(setting::STACK_NAME, "desk-handoff"));
                 Ok(Self {
-                    app_ids,
+                    apps,
                     parameter_prefix,
                     desk,
                     chat,
@@ -242,8 +272,13 @@ impl Config {
 
     /// The SSM path that holds one application's parameters, with a trailing slash.
     pub fn parameter_path(&self, app_id: &AppId) -> String {
-        format!("{}/{app_id}/", self.parameter_prefix)
+        parameter_path(&self.parameter_prefix, app_id)
     }
+}
+
+/// As [`Config::parameter_path`], below a prefix.
+pub fn parameter_path(prefix: &str, app_id: &AppId) -> String {
+    format!("{prefix}/{app_id}/")
 }
 
 fn whole_number(text: &str, most: u16) -> Result<u16, String> {
@@ -298,11 +333,12 @@ mod tests {
     #[test]
     fn only_the_application_ids_are_required() {
         let config = config(&[("APP_IDS", "APP-1, app2")]).unwrap();
-        assert_eq!(config.app_ids, [AppId("APP-1".into()), AppId("app2".into())]);
+        let app_ids = config.apps.listed();
+        assert_eq!(app_ids, [AppId("APP-1".into()), AppId("app2".into())]);
         assert_eq!(config.mode, Mode::Live);
-        assert_eq!(config.parameter_path(&config.app_ids[0]), "/desk-handoff/APP-1/");
+        assert_eq!(config.parameter_path(&app_ids[0]), "/desk-handoff/APP-1/");
         assert_eq!(
-            config.desk.for_app(&config.app_ids[1]),
+            config.desk.for_app(&app_ids[1]),
             "https://desk-api-app2.sendbird.com/platform/v1"
         );
     }
@@ -390,6 +426,17 @@ mod tests {
         let ConfigError(problems) = read(&["APP_IDS", "QUEUE_URL"]).unwrap_err();
 
         assert_eq!(problems, ["TABLE_NAME: is required"]);
+    }
+
+    #[test]
+    fn star_alone_serves_any_application() {
+        let apps = |text: &str| config(&[("APP_IDS", text)]).map(|config| config.apps);
+        assert_eq!(apps(" * "), Ok(Apps::Any));
+        assert!(Apps::Any.listed().is_empty() && Apps::Any.allow(&AppId("a".into())));
+        assert!(!apps("a").unwrap().allow(&AppId("b".into())));
+        for mixed in ["*,a", "a,*", "**", "a*"] {
+            assert!(apps(mixed).is_err(), "{mixed}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::handoff::message::{DecodeError, Message};
 use crate::metrics::{self, Record, Route, WorkStatus};
 use crate::process::ProcessError;
 use crate::report::Report;
+use crate::secrets::SecretsError;
 
 /// The pause before the second delivery of a message that may recover; doubled every time.
 pub const FIRST_BACKOFF: Duration = Duration::from_secs(30);
@@ -42,8 +43,8 @@ pub enum MessageError {
     #[error("the application is not served here")]
     UnknownApplication,
     /// The application's parameters are unavailable.
-    #[error(transparent)]
-    Unavailable(#[from] crate::secrets::Unavailable),
+    #[error("the application's parameters are unavailable")]
+    Unavailable,
     /// The invocation is about to end.
     #[error("the invocation is about to end")]
     NoTime,
@@ -55,6 +56,15 @@ pub enum MessageError {
     PreviewOnly,
 }
 
+impl From<SecretsError> for MessageError {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Unknown => Self::UnknownApplication,
+            SecretsError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
 impl MessageError {
     fn status(&self) -> WorkStatus {
         match self {
@@ -63,7 +73,7 @@ impl MessageError {
             Self::PreviewOnly => WorkStatus::Done(crate::report::Status::Preview),
             Self::BadMessage(_)
             | Self::UnknownApplication
-            | Self::Unavailable(_)
+            | Self::Unavailable
             | Self::Job(JobError::NotConfigured(_)) => WorkStatus::Failed,
         }
     }
@@ -158,7 +168,7 @@ async fn carry_out(
     let sent = sent.and_then(|since| i64::try_from(since.as_millis()).ok());
     let is_repeated = receive_count(message) > 1;
     let message = Message::parse(message.body.as_deref().unwrap_or_default(), sent)?;
-    let app_id = message.app_id().filter(|app_id| app.config.app_ids.contains(app_id));
+    let app_id = message.app_id().filter(|app_id| app.config.apps.allow(app_id));
     let app_id = app_id.ok_or(MessageError::UnknownApplication)?;
     record.about(&app_id, &message.handoff);
     let mode = app.config.mode;
@@ -210,7 +220,7 @@ fn pause(error: &MessageError, receive_count: u32) -> Duration {
         // The delivery counted, though nothing was tried: at once again and again, it would soon be
         // the last.
         MessageError::NoTime
-        | MessageError::Unavailable(_)
+        | MessageError::Unavailable
         | MessageError::Job(JobError::NotConfigured(_)) => backoff,
     }
 }

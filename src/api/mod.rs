@@ -21,12 +21,13 @@ use self::json::json_response;
 use self::problem::Problem;
 use crate::app::{App, Invocation, Job, Origin};
 use crate::auth::authenticate;
-use crate::config::{AppId, Mode};
+use crate::config::{AppId, Apps, Mode};
 use crate::handoff::message::Message;
 use crate::handoff::{self, Event, Handoff};
 use crate::metrics::{self, Record, Route, WorkStatus};
 use crate::names;
 use crate::report::{self, Action, Report};
+use crate::secrets::SecretsError;
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -104,7 +105,7 @@ async fn hand_over(
 ) -> Result<Response<Body>, Problem> {
     // Before anything is hashed or read: nobody knows yet who is asking.
     let body = within_limit(request.body())?;
-    let app_id = application(&app.config.app_ids, request.uri().query())?;
+    let app_id = &*application(&app.config.apps, request.uri().query())?;
     let credentials = app.secrets.get(app_id, invocation.now).await?;
     let body = authenticate(body, request.headers(), &credentials.keys, invocation.now).map_err(
         |reason| {
@@ -163,7 +164,8 @@ async fn hand_over(
     Ok(json_response(status, &report))
 }
 
-/// Alive, and every application has what a handoff needs. What is missing is for the log only.
+/// Alive, and every application has what a handoff needs: those of the list, or, where any is
+/// served, those that this process has met. What is missing is for the log only.
 async fn health(app: &App, invocation: &Invocation) -> Result<Response<Body>, Problem> {
     if !app.health.may_check(invocation.now) {
         return Err(Problem::NotReady);
@@ -184,8 +186,15 @@ fn describe(uri: &Uri) -> Response<Body> {
 }
 
 async fn check_health(app: &App, invocation: &Invocation) -> Result<(), Problem> {
-    for app_id in &app.config.app_ids {
-        let credentials = app.secrets.get(app_id, invocation.now).await?;
+    let met = app.secrets.met();
+    // Of one of the two there are none.
+    for app_id in app.config.apps.listed().iter().chain(&met) {
+        let credentials = match app.secrets.get(app_id, invocation.now).await {
+            Ok(credentials) => credentials,
+            // Its parameters were taken away since: it is not served any more, and misses nothing.
+            Err(SecretsError::Unknown) => continue,
+            Err(error @ SecretsError::Unavailable) => return Err(error.into()),
+        };
         if let Some(missing) = credentials.missing() {
             tracing::error!(%app_id, missing, "not configured");
             return Err(Problem::NotReady);
@@ -195,17 +204,18 @@ async fn check_health(app: &App, invocation: &Invocation) -> Result<(), Problem>
 }
 
 /// The one application, or the one that the query names.
-fn application<'a>(served: &'a [AppId], query: Option<&str>) -> Result<&'a AppId, Problem> {
+fn application<'a>(served: &'a Apps, query: Option<&str>) -> Result<Cow<'a, AppId>, Problem> {
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let named: Option<Cow<'_, str>> =
         pairs.find(|(name, _)| name == "app_id").map(|(_, value)| value);
 
-    match (named, served) {
-        (Some(named), served) => {
-            served.iter().find(|app_id| app_id.as_str() == named).ok_or(Problem::UnknownApplication)
-        }
+    match (named, served.listed()) {
+        (Some(named), _) => AppId::parse(&named)
+            .filter(|app_id| served.allow(app_id))
+            .map(Cow::Owned)
+            .ok_or(Problem::UnknownApplication),
         // With one application a URL without a query is enough.
-        (None, [only]) => Ok(only),
+        (None, [only]) => Ok(Cow::Borrowed(only)),
         (None, _) => Err(Problem::NoApplication),
     }
 }

@@ -11,7 +11,7 @@ use crate::handoff::BadBody;
 use crate::json_reader::ReadError;
 use crate::metrics::{Refusal, WorkStatus};
 use crate::process::ProcessError;
-use crate::secrets::Unavailable;
+use crate::secrets::SecretsError;
 use crate::store::StoreError;
 
 /// How long a caller should wait before it tries again, at most, where Desk did not say.
@@ -34,9 +34,12 @@ pub(super) enum Problem {
     Failed(ProcessError),
 }
 
-impl From<Unavailable> for Problem {
-    fn from(_: Unavailable) -> Self {
-        Self::Unavailable
+impl From<SecretsError> for Problem {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Unknown => Self::UnknownApplication,
+            SecretsError::Unavailable => Self::Unavailable,
+        }
     }
 }
 

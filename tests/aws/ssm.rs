@@ -2,11 +2,13 @@
 //! other's.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
 
 use desk_handoff::aws::ssm::Ssm;
+use desk_handoff::config::{AppId, Config};
 use desk_handoff::http_client;
-use desk_handoff::names::parameter;
-use desk_handoff::secrets::ParameterStore as _;
+use desk_handoff::names::{parameter, setting};
+use desk_handoff::secrets::{ParameterStore as _, Secrets, SecretsError};
 use secrecy::ExposeSecret as _;
 
 use crate::harness::moto;
@@ -51,6 +53,39 @@ async fn more_parameters_than_fit_a_page_are_all_read() {
         put(&format!("/read-pages/APP-1/p{n}"), "x").await;
     }
     assert_eq!(read(moto::endpoint(), "/read-pages/APP-1/").await.unwrap().len(), 23);
+}
+
+/// Where any application is served, each costs one call, and a stranger one a minute.
+#[tokio::test]
+async fn two_hundred_applications_are_read_once_each() {
+    let client = http_client::new().unwrap();
+    for n in 0..200 {
+        let name = format!("/read-many/APP-{n}/desk-api-token");
+        put_parameter(&client, &name, &format!("token-{n}")).await;
+    }
+    let config = Config::from_lookup(|name| match name {
+        setting::APP_IDS => Some("*".to_owned()),
+        setting::PARAMETER_PREFIX => Some("/read-many".to_owned()),
+        _ => None,
+    });
+    let ssm = Ssm::new(&environment(moto::endpoint()), shared());
+    let secrets = Secrets::new(Box::new(ssm), &config.unwrap());
+    let (now, began) = (SystemTime::now(), Instant::now());
+    let mut read = Duration::ZERO;
+    for round in 0..2 {
+        for n in 0..200 {
+            let app_id = AppId::parse(&format!("APP-{n}")).unwrap();
+            let credentials = secrets.get(&app_id, now).await.unwrap();
+            assert_eq!(credentials.desk_tokens[0].expose_secret(), format!("token-{n}"));
+        }
+        if round == 0 {
+            read = began.elapsed();
+        }
+    }
+    let kept = began.elapsed() - read;
+    assert!(kept < read / 10, "the second round asks nobody: {read:?}, then {kept:?}");
+    let unknown = secrets.get(&AppId::parse("APP-200").unwrap(), now).await.err();
+    assert_eq!((unknown, secrets.met().len()), (Some(SecretsError::Unknown), 200));
 }
 
 #[tokio::test]

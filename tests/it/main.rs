@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod applications;
 mod claims;
 #[path = "../claims_contract.rs"]
 mod claims_contract;

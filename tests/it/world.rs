@@ -36,7 +36,7 @@ pub(crate) const CANARY: &str = "canary7f3a";
 pub(crate) const APP: &str = "DEMO-APP-0001";
 /// The published local-only secret that events/ is signed with.
 pub(crate) const SIGNING_SECRET: &str = "local-only-signing-secret";
-const DESK_TOKEN: &str = "desk-token-canary7f3a";
+pub(crate) const DESK_TOKEN: &str = "desk-token-canary7f3a";
 
 static LOG: OnceLock<Lines> = OnceLock::new();
 

@@ -123,7 +123,7 @@ impl Local {
         let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         // Read once more, for the page: the shipped code hands its reading to nobody.
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());
-        let handoff = match understand(request.body(), &self.app.config.app_ids[0], key) {
+        let handoff = match understand(request.body(), &self.app.config.apps.listed()[0], key) {
             Ok(Event::Handoff(handoff)) => Some(handoff),
             Ok(Event::Ignored(_)) | Err(_) => None,
         };

@@ -48,7 +48,7 @@ pub(crate) async fn recent_tickets(
     let secrets = Secrets::new(Box::new(Parameters::default()), config);
     let (now, deadline) = (SystemTime::now(), Instant::now() + PATIENCE);
     // Every config of this program is made for one application.
-    let app_id = &config.app_ids[0];
+    let app_id = &config.apps.listed()[0];
     let transport = HttpTransport(client);
     let connection = Connection {
         transport: &transport,
