@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::house_rules::{root, sources};
 
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "CONTRIBUTING.md",
     "ARCHITECTURE.md",
@@ -18,11 +18,17 @@ const DOCUMENTS: [&str; 12] = [
     "docs/security.md",
     "docs/performance.md",
     "docs/desk-wire.md",
+    "docs/delivery.md",
 ];
 
 /// What reads settings beside the code.
-const SCRIPTS: [&str; 4] =
-    ["template.yaml", "Makefile", "docs/operations.md", "tests/page/browser.py"];
+const SCRIPTS: [&str; 5] = [
+    "template.yaml",
+    "Makefile",
+    "docs/operations.md",
+    "tests/page/browser.py",
+    "tools/release.sh",
+];
 
 /// What a document may name, as the repository has it.
 struct Repository {

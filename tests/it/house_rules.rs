@@ -144,6 +144,34 @@ fn template_sets_what_configuration_reads() {
     assert_eq!(documented, read);
 }
 
+/// What a workflow does beside the script, nobody could try before a tag is there.
+#[test]
+fn release_workflow_runs_the_one_script() {
+    let file = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    let workflow = file(".github/workflows/release.yml");
+    let runs: Vec<&str> =
+        workflow.lines().filter_map(|line| line.trim().strip_prefix("run: ")).collect();
+    let programs: Vec<&str> = runs.iter().filter_map(|run| run.split(' ').next()).collect();
+    assert_eq!(programs, ["rustup", "make", "gh"], "{runs:?}");
+    let makefile = file("Makefile");
+    let target = makefile.split_once("\nrelease: ").unwrap().1.split("\n\n").next().unwrap();
+    assert!(target.contains("tools/release.sh dist"), "{target}");
+
+    // What docs/delivery.md lists is what the script makes.
+    let page = file("docs/delivery.md");
+    let script = file("tools/release.sh");
+    for made in [
+        "template-$architecture.yaml",
+        "desk-handoff-$name-$architecture.zip",
+        "desk-handoff.cdx.json",
+        "SHA256SUMS",
+    ] {
+        assert!(script.contains(made), "{made}");
+        let shown = made.replace("$architecture", "x86_64").replace("$name", "api");
+        assert!(page.contains(&shown), "{shown}");
+    }
+}
+
 #[test]
 fn payload_version_is_the_codes() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
