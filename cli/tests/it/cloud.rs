@@ -72,6 +72,21 @@ impl Cloud {
         described["Parameters"][0]["KeyId"].clone()
     }
 
+    /// Puts lines into a log group of the stack of this name, as a function does.
+    pub(crate) async fn log(group: &str, lines: &[String], at: u128) {
+        let client = http_client::new().unwrap();
+        let stream = json!({"logGroupName": group, "logStreamName": "one"});
+        let events = lines.iter().map(|line| json!({"timestamp": at, "message": line}));
+        let mut put = stream.clone();
+        put["logEvents"] = events.collect();
+        let group = json!({"logGroupName": group});
+        for (action, input) in
+            [("CreateLogGroup", group), ("CreateLogStream", stream), ("PutLogEvents", put)]
+        {
+            call(&client, &format!("Logs_20140328.{action}"), &input).await;
+        }
+    }
+
     async fn ssm(&self, action: &str, name: &str, mut parts: Value) -> Value {
         parts["Name"] = format!("{}/APP-1/{name}", self.prefix).into();
         call(&http_client::new().unwrap(), &format!("AmazonSSM.{action}"), &parts).await

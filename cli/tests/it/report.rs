@@ -1,11 +1,12 @@
 //! `report`: the missed keys of the functions' records, from a file and through `aws`.
 
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::cloud::{CANARY, stand_in};
-use crate::support::{Ended, Files, call, call_with, ended, handoff};
+use crate::cloud::{CANARY, Cloud, REGION, at_moto, stand_in};
+use crate::support::{Ended, Files, call, call_with, ended, handoff, meanwhile};
 
 /// 2026-11-20, noon, in UTC.
 const FRIDAY: u64 = 1_795_176_000_000;
@@ -140,11 +141,34 @@ fn aws_is_asked_for_both_functions() {
     }
     assert!(calls[0].ends_with("--region eu-central-1 --profile ours"), "{calls:?}");
     let since = calls[0].split("--start-time ").nth(1).unwrap().split(' ').next().unwrap();
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let back = now - since.parse::<u128>().unwrap();
 
     assert!((2 * u128::from(DAY)..2 * u128::from(DAY) + 600_000).contains(&back), "{back}");
+}
+
+/// moto passes over the filter pattern: what is no record is left out all the same.
+#[tokio::test]
+async fn real_aws_reads_both_log_groups() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let at = u64::try_from(now).unwrap();
+    let worker: Vec<String> = (0..150)
+        .map(|n| record(&format!("e-{n}"), at, "orderId invalid-key").to_string())
+        .collect();
+    let api = [record("direct", at, "mood unmatched").to_string(), "START RequestId: x".to_owned()];
+    Cloud::log("/aws/lambda/desk-handoff-worker", &worker, now).await;
+    Cloud::log("/aws/lambda/desk-handoff-api", &api, now).await;
+
+    let mut command = at_moto(handoff());
+    command.args(["report", "--stack", "desk-handoff", "--region", REGION, "--json"]);
+    let report = meanwhile(command).await.json();
+    assert_eq!(report["handoffs"], 151);
+    assert_eq!(row(&report, "orderId")["handoffs"], 150);
+    let mut command = at_moto(handoff());
+    command.args(["report", "--stack", "no-such-stack", "--region", REGION]);
+    let ended = meanwhile(command).await;
+
+    assert!(ended.err.contains("there is no log group /aws/lambda/no-such-stack-api"), "{ended:?}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub(crate) async fn call(client: &reqwest::Client, target: &str, input: &Value) 
     let service = match target.split_once('.').unwrap().0 {
         "AmazonSQS" => "sqs",
         "AmazonSSM" => "ssm",
+        "Logs_20140328" => "logs",
         _ => "dynamodb",
     };
     let scope = format!("test/20260101/{REGION}/{service}/aws4_request");
