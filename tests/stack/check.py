@@ -13,7 +13,7 @@ import http.client
 import json
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -42,9 +42,8 @@ NEW_SECRET = "the-secret-after-the-rotation"
 class World:
     """What the checks share."""
 
-    def __init__(self, folder):
-        self.stack = Stack(folder)
-        self.stack.start()
+    def __init__(self, stack):
+        self.stack = stack
         self.code = local.bootstraps(self.stack.folder / "code")
         self.operator = Operator(self.stack, local.TOOLS)
         self.number = 0
@@ -567,10 +566,14 @@ def every_command_was_pasted_or_has_its_reason(world):
 
 def main():
     failed, passed = [], 0
+    began = time.monotonic()
+    # What is up ends, however this does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as folder:
-        began = time.monotonic()
-        world = World(folder)
+        stack = Stack(folder)
         try:
+            stack.start()
+            world = World(stack)
             for check in CHECKS:
                 start = time.monotonic()
                 try:
@@ -583,10 +586,12 @@ def main():
                     passed += 1
                     print(f"stack {check.__name__}: ok, {time.monotonic() - start:.1f} s", flush=True)
         finally:
-            world.operator.leave()
-            world.stack.stop()
+            stack.stop()
             if failed:
-                shutil.copytree(folder, local.TARGET / "stack-failed", dirs_exist_ok=True)
+                logs = local.TARGET / "stack-failed"
+                shutil.rmtree(logs, ignore_errors=True)
+                shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("code", "scratch"))
+                print(f"the logs are in {logs.relative_to(ROOT) if logs.is_relative_to(ROOT) else logs}")
         print(f"stack: {passed} passed, {len(failed)} failed in {time.monotonic() - began:.0f} s")
     sys.exit(bool(failed))
 

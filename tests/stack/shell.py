@@ -70,7 +70,3 @@ class Operator:
                 return "".join(said).strip(), line.removeprefix(END).strip()
             said.append(line)
         raise AssertionError(f"the shell has ended: {''.join(said)}{self.errors.read_text()[-2000:]}")
-
-    def leave(self):
-        self.shell.stdin.close()
-        self.shell.wait()

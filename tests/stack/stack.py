@@ -76,8 +76,10 @@ class Stack:
         self.about = {"endpoint": f"http://127.0.0.1:{port}"}
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
-        # With AUTH signatures are verified, and every call needs what a policy allows.
-        local = {"GATEWAY_PORT": str(port), "AUTH": "true", "MINISTACK_REGION": REGION, "TMPDIR": str(scratch)}
+        # Its keys are known to everybody, so nobody else may reach it. With AUTH signatures are verified, and every call needs
+        # what a policy allows.
+        local = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
+                 "AUTH": "true", "MINISTACK_REGION": REGION, "TMPDIR": str(scratch)}
         command = [sys.executable, "-m", "ministack"]
         self.begin("aws", command, os.environ | local)
         self.begin("desk", [HANDOFF, "serve", "--port", "0", "--color", "never"], os.environ)
@@ -250,8 +252,8 @@ Paste this once:
 Hand over, and look what the stack says of itself:
   cargo handoff send events/second-handoff.json --url '{HandoffsUrl}' --secret-env SIGNING_SECRET
   cargo handoff doctor --app-id {app} --region {region} --desk-url {desk}
-  aws logs tail {WorkerLogGroup} --since 1h
-The commands of docs/operations.md work with APP_ID={app} in this shell. `make stack-down` ends it all."""
+  aws logs filter-log-events --log-group-name {WorkerLogGroup} --query 'events[].message' --output text
+With APP_ID={app} the commands of docs/operations.md work in this shell. `make stack-down` ends it all."""
 
 
 def down():
