@@ -380,16 +380,19 @@ def broken_code_is_rolled_back_by_version(world):
     assert world.request("GET", "/healthz")[0] == 200
     operator.paste("versions")
     operator.paste("version-left", THE_VERSION_LEFT_BEHIND=bad)
-    assert bad not in [line.split("\t")[0] for line in operator.paste("versions").splitlines()[1:]]
+    left = world.client("lambda").list_versions_by_function(FunctionName=world.resource("ApiFunction"))["Versions"]
+    assert bad not in [version["Version"] for version in left]
+
+
+def fail(template):
+    """Changes the api, and lets the worker fail: only while it is deployed is it found that nothing has this ARN."""
+    template["Resources"]["ApiFunction"]["Properties"]["Environment"]["Variables"]["LOG_LEVEL"] = "trace"
+    template["Resources"]["WorkerFunction"]["Properties"]["Layers"] = ["arn:aws:lambda:eu-central-1:000000000000:layer:none:1"]
 
 
 def a_failing_deployment_takes_everything_back(world):
-    def change(template):
-        template["Resources"]["ApiFunction"]["Properties"]["Environment"]["Variables"]["LOG_LEVEL"] = "trace"
-        # Only while it is deployed is it found that nothing has this ARN.
-        template["Resources"]["WorkerFunction"]["Properties"]["Layers"] = ["arn:aws:lambda:eu-central-1:000000000000:layer:none:1"]
     version = world.version()
-    ended_well, said = world.deploy(change=change)
+    ended_well, said = world.deploy(change=fail)
     assert not ended_well, said[-2000:]
     status = world.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]["StackStatus"]
     assert status == "UPDATE_ROLLBACK_COMPLETE", status
@@ -539,6 +542,17 @@ def deletion_leaves_what_it_says(world):
     assert [name(url) for url in queues] == [name(world.outputs["DeadLetterQueueUrl"])], queues
     tables = world.client("dynamodb").list_tables()["TableNames"]
     assert tables == [world.outputs["TableName"]], tables
+    nothing_is_left(world)
+    operator.paste("delete-dead-letters")
+    operator.paste("delete-table")
+    operator.paste("delete-parameters")
+    assert world.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert world.client("dynamodb").list_tables()["TableNames"] == []
+    assert world.client("ssm").describe_parameters()["Parameters"] == []
+
+
+def nothing_is_left(world):
+    """But for queues and tables."""
     for service, ask, key in [
         ("lambda", "list_functions", "Functions"), ("lambda", "list_event_source_mappings", "EventSourceMappings"),
         ("apigatewayv2", "get_apis", "Items"), ("iam", "list_roles", "Roles"), ("logs", "describe_log_groups", "logGroups"),
@@ -546,12 +560,16 @@ def deletion_leaves_what_it_says(world):
     ]:
         left = getattr(world.client(service), ask)()[key]
         assert left == [], (service, left)
-    operator.paste("delete-dead-letters")
-    operator.paste("delete-table")
-    operator.paste("delete-parameters")
+
+
+def a_first_deployment_that_fails_leaves_nothing(world):
+    ended_well, said = world.deploy(change=fail)
+    assert not ended_well, said[-2000:]
+    status = world.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]["StackStatus"]
+    assert status == "ROLLBACK_COMPLETE", status
     assert world.client("sqs").list_queues().get("QueueUrls", []) == []
     assert world.client("dynamodb").list_tables()["TableNames"] == []
-    assert world.client("ssm").describe_parameters()["Parameters"] == []
+    nothing_is_left(world)
 
 
 def every_command_was_pasted_or_has_its_reason(world):
@@ -620,6 +638,7 @@ CHECKS = [
     broken_code_is_rolled_back_by_version,
     a_worker_without_its_right_says_so,
     deletion_leaves_what_it_says,
+    a_first_deployment_that_fails_leaves_nothing,
     every_command_was_pasted_or_has_its_reason,
 ]
 
