@@ -36,6 +36,7 @@ PAUSE = 30 + 30
 UNPROVOKED = "StaleSecrets"
 # Where there is no curl.
 CURL = "import sys, urllib.request as u; a = u.urlopen(sys.argv[1]); print(a.status); print(a.read().decode())"
+ADDED = "DEMO-APP-0002"
 NEW_SECRET = "the-secret-after-the-rotation"
 
 
@@ -48,6 +49,7 @@ class World:
         self.operator = Operator(self.stack, local.TOOLS)
         self.number = 0
         self.secret = SIGNING_SECRET
+        self.apps = APP
         # How many letters there will be, when each has had its time.
         self.dead = 1
         self.alarms = [resource["Properties"] for resource in yaml_parse((ROOT / "template.yaml").read_text())["Resources"].values()
@@ -94,7 +96,7 @@ class World:
             template["Resources"]["HandoffQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] = MAX_RECEIVE_COUNT
             change(template)
 
-        done = self.stack.deploy(self.stack.adapt(code or self.code, changed))
+        done = self.stack.deploy(self.stack.adapt(code or self.code, changed), f"AppIds={self.apps}")
         return done.returncode == 0, done.stdout + done.stderr
 
     def client(self, service, **keys):
@@ -115,16 +117,18 @@ class World:
         content = json.dumps(body).encode()
         secret = (secret or self.secret).encode()
         headers["x-sendbird-signature"] = hmac.new(secret, content, hashlib.sha256).hexdigest()
-        status, _, answer = self.request("POST", route, content, headers)
+        # Where several are served, every sender must say which it is.
+        query = f"?app_id={body['app_id']}" if "," in self.apps else ""
+        status, _, answer = self.request("POST", route + query, content, headers)
         return status, answer
 
-    def handoff(self, conversation, context=None):
+    def handoff(self, conversation, context=None, app=APP):
         """The body of another event of this conversation."""
         self.number += 1
         conversation = {"id": conversation, "user_id": f"user-{conversation}", "channel_url": f"ch_{conversation}",
                         "ai_agent_context": {"context": {"order-id": "A-1"} if context is None else context}}
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{self.number:03}Z"
-        return {"id": f"event-{self.number}", "app_id": APP, "category": "handoff",
+        return {"id": f"event-{self.number}", "app_id": app, "category": "handoff",
                 "data": {"conversation": conversation, "handoff_at": at}}
 
     def tickets(self, conversation):
@@ -333,6 +337,7 @@ def a_secret_is_rotated(world):
     for secret in (SIGNING_SECRET, NEW_SECRET):
         assert world.hand_over(world.handoff("rotated"), secret=secret)[0] == 200, secret
     operator.paste("rotate-drop")
+    # A change, so that the functions start anew: five minutes later they would read it by themselves.
     operator.run("SETTING=LogLevel VALUE=info")
     # Without the right to read its parameters, the new version has nothing to verify a request with.
     with world.without("ApiRole", "ssm:GetParametersByPath"):
@@ -346,6 +351,29 @@ def a_secret_is_rotated(world):
     operator.paste("rotate-undo")
     assert operator.run("secret signing-secret").splitlines() == [NEW_SECRET, SIGNING_SECRET]
     world.ticket("rotated")
+
+
+def an_application_is_added(world):
+    operator = world.operator
+    operator.run('HERE=$PWD; cd "$HOME"')
+    operator.paste("fields-get")
+    operator.paste("application", **{"YOUR_NEW_APPLICATION_ID": ADDED})
+    for block, secret in [("application-desk", local.DESK_TOKEN), ("application-signing", NEW_SECRET),
+                          ("rotate-chat", local.CHAT_TOKEN)]:
+        operator.paste("new-secret", typed=secret)
+        operator.paste(block)
+    operator.paste("fields-put")
+    assert "No error" in operator.paste("doctor")
+    operator.paste("application-list")
+    operator.paste("change")
+    operator.run(f'APP_ID={APP}; cd "$HERE"')
+    operator.paste("setup")
+    status, answer = world.hand_over(world.handoff("unnamed"))
+    assert (status, answer["type"].rsplit(":", 1)[1]) == (400, "no-application"), answer
+    world.apps = f"{APP},{ADDED}"
+    for conversation, app in [("added", ADDED), ("there-already", APP)]:
+        assert world.hand_over(world.handoff(conversation, app=app))[0] == 200
+        world.ticket(conversation)
 
 
 def a_stack_that_is_whole_passes_its_own_test(world):
@@ -546,6 +574,9 @@ def deletion_leaves_what_it_says(world):
     operator.paste("delete-dead-letters")
     operator.paste("delete-table")
     operator.paste("delete-parameters")
+    # Of each application.
+    operator.run(f"PARAMETERS=/{NAME}/{ADDED}")
+    operator.paste("delete-parameters")
     assert world.client("sqs").list_queues().get("QueueUrls", []) == []
     assert world.client("dynamodb").list_tables()["TableNames"] == []
     assert world.client("ssm").describe_parameters()["Parameters"] == []
@@ -631,6 +662,7 @@ CHECKS = [
     paused_it_accepts_and_resumed_it_works,
     a_setting_changes_both_functions,
     a_secret_is_rotated,
+    an_application_is_added,
     a_stack_that_is_whole_passes_its_own_test,
     a_failing_deployment_takes_everything_back,
     # Before the worker is broken, which would have what waits put aside.
