@@ -118,7 +118,8 @@ fn is_path(word: &str) -> bool {
         && !first.is_empty()
         && is_plain
         && root().join(first).is_dir()
-        && first != "target"
+        // What is built or installed is there on some machines only.
+        && !["target", ".venv"].contains(&first)
 }
 
 fn is_setting(word: &str) -> bool {
