@@ -279,6 +279,22 @@ def a_fields_file_is_corrected_with_the_page_alone(test):
     expect(page.locator("#part-ticket")).to_contain_text("phone-number")
 
 
+def buttons_put_keys_right(test):
+    page = test.open("/page/try?sample=sender-sample")
+    rows = lambda key: page.locator("#result tr", has=page.get_by_role("rowheader", name=key, exact=True))
+    test.press("Add this alias", rows("membershipTier"))
+    expect(rows("membershipTier")).not_to_contain_text("invalid-key")
+    test.press("Add the field and the alias", rows("phone_number"))
+    expect(rows("phone_number")).to_contain_text("written")
+    test.press("Never send it", rows("user_segment"))
+    expect(rows("user_segment")).to_contain_text("denied")
+    test.press("Use this fields document")
+    test.said("This fields document holds from now on.")
+    document = json.loads(test.serve.request("GET", "/page/fields")[2])
+    assert {"key": "phone-number", "type": "text"} in document["fields"]
+    assert document["aliases"]["phone_number"] == "phone-number" and "user_segment" in document["deny"]
+
+
 def a_bare_context_can_be_sent(test):
     page = test.open("/page/try")
     page.get_by_label(re.compile("^Body")).fill('{"order-id": "A-1", "password": "hunter2-canary"}')

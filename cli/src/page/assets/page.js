@@ -248,6 +248,24 @@ async function preview() {
 }
 for (const text of document.querySelectorAll("[data-edit]")) text.addEventListener("input", preview);
 
+// A button beside a key changes the fields document, as the reader would by hand.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fix]");
+  if (!button) return;
+  const editor = document.getElementById("fields-text");
+  const fields = JSON.parse(editor.value);
+  const {alias, field, deny} = button.dataset;
+  if (field && fields.fields && !fields.fields.some((listed) => listed.key === field)) {
+    fields.fields.push({key: field, type: "text"});
+  }
+  if (alias) fields.aliases = {...fields.aliases, [alias]: field};
+  if (deny) fields.deny = [...(fields.deny ?? []), deny];
+  editor.value = JSON.stringify(fields, null, 2);
+  say(`${button.textContent.trim()}: done in the fields document. It is used when you send or save.`);
+  editor.dispatchEvent(new Event("input", {bubbles: true}));
+  editor.focus();
+});
+
 // Keys.
 const places = {h: "/", t: "/page/try", d: "/page/desk", u: "/page/tour"};
 let afterG = false;

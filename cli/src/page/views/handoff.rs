@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::local::journal::{Entry, Happened, State};
 use crate::output::explain::{advice, meaning, target};
 use crate::page::samples::pretty;
-use crate::page::views::{Live, around, missing, parts, timeline};
+use crate::page::views::{Live, around, fixes, missing, parts, timeline};
 use crate::page::{Page, views};
 use crate::settings::{SIGNATURE, SIGNING_SECRET};
 
@@ -142,6 +142,7 @@ pub(crate) fn table(
                             None if told == Told::Foreseen => "would be written to a new ticket",
                             None => (meaning(line.outcome).0),
                         }
+                        @if told == Told::Foreseen { (fixes::buttons(line, rules)) }
                     }
                 } } }
             }

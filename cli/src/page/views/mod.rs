@@ -3,6 +3,7 @@
 pub(crate) mod desk;
 pub(crate) mod documents;
 pub(crate) mod editor;
+mod fixes;
 pub(crate) mod handoff;
 pub(crate) mod list;
 pub(crate) mod parts;
