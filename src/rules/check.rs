@@ -2,7 +2,7 @@
 //!
 //! Pure. The document holds and is used as it stands; an error is what [`Rules::parse`] refuses.
 
-use super::{BuiltIn, Field, Rules, Source, Title, TitlePart, WhenMissing};
+use super::{BuiltIn, Field, Rules, Source, Title, TitlePart};
 use crate::fields::MAX_FIELDS;
 use crate::json_reader::{ReadError, join};
 
@@ -37,8 +37,7 @@ impl Rules {
         if self.ticket.title.can_be_empty() {
             warn("ticket.title", "is empty where a handoff says none of its places".to_owned());
         }
-        if self.ticket.when_missing == WhenMissing::Create && self.ticket.opening_message.is_none()
-        {
+        if self.ticket.makes_tickets() && self.ticket.opening_message.is_none() {
             warn(OPENING_MESSAGE, INVISIBLE.to_owned());
         }
 
@@ -120,9 +119,14 @@ mod tests {
     #[test]
     fn ticket_without_an_opening_message_is_invisible() {
         assert_eq!(warned(serde_json::json!({})), ["ticket.opening_message"]);
-        for when in ["wait", "leave"] {
-            let document = serde_json::json!({"ticket": {"when_missing": when}});
-            assert_eq!(warned(document), Vec::<String>::new(), "nothing is made with {when}");
+        let leave = serde_json::json!({"ticket": {"when_missing": "leave"}});
+        assert_eq!(warned(leave), ["ticket.opening_message"], "a closed one has a successor");
+        for ticket in [
+            serde_json::json!({"when_missing": "wait"}),
+            serde_json::json!({"when_missing": "leave", "when_closed": "leave"}),
+        ] {
+            let document = serde_json::json!({"ticket": ticket});
+            assert_eq!(warned(document), Vec::<String>::new(), "nothing is made");
         }
     }
 

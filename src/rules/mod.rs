@@ -214,6 +214,15 @@ impl Default for TicketRules {
 }
 
 impl TicketRules {
+    /// Whether a ticket may be made under these rules: for a conversation without one, or for one
+    /// whose ticket is closed.
+    pub fn makes_tickets(&self) -> bool {
+        match (self.when_missing, self.when_closed) {
+            (WhenMissing::Create, _) | (WhenMissing::Leave, WhenClosed::Create) => true,
+            (WhenMissing::Wait, _) | (WhenMissing::Leave, WhenClosed::Leave) => false,
+        }
+    }
+
     /// Whether priority or team comes from this context key.
     pub fn draws_on(&self, key: &str) -> bool {
         let named = |source: &Source| matches!(source, Source::Context(name) if name == key);

@@ -234,6 +234,19 @@ mod tests {
 
     /// Desk may make its ticket in the last moment.
     #[test]
+    fn rules_know_when_tickets_are_made() {
+        for when_missing in [WhenMissing::Create, WhenMissing::Wait, WhenMissing::Leave] {
+            for when_closed in [WhenClosed::Create, WhenClosed::Leave] {
+                let rules = TicketRules { when_missing, when_closed, ..TicketRules::default() };
+                let is_made = [false, true]
+                    .into_iter()
+                    .any(|closed| without_ticket(&rules, closed) == WithoutTicket::Create);
+                assert_eq!(rules.makes_tickets(), is_made, "{when_missing:?} {when_closed:?}");
+            }
+        }
+    }
+
+    #[test]
     fn grace_is_no_millisecond_shorter() {
         assert_eq!(grace_left(999, 15, 15_998), Some(1));
         assert_eq!(grace_left(999, 15, 15_999), None);

@@ -1,4 +1,4 @@
-//! `doctor`: what it finds in SSM and at Desk, and that what it says mends it.
+//! `doctor`: what it finds in SSM and at Desk, and that what it says fixes it.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -30,7 +30,7 @@ fn about<'e>(ended: &'e Ended, level: &str) -> Vec<&'e str> {
 }
 
 #[tokio::test]
-async fn a_healthy_application_needs_no_mending() {
+async fn healthy_application_needs_no_fix() {
     let cloud = Cloud::new("/doctor-healthy").await;
     cloud.put_all(FIELDS).await;
     cloud.desk.seed_ticket(ticket(&[("order-id", CANARY), ("cart-items", "3")]));
@@ -102,10 +102,10 @@ async fn unfitting_fields_document_is_reported_key_by_key() {
     ];
     assert_eq!(about(&ended, "error"), errors);
     assert_eq!(about(&ended, "warning"), warnings);
-    let mends =
+    let fixes =
         ended.out.matches("cargo handoff check fields.json && aws ssm put-parameter").count();
 
-    assert_eq!(mends, 1, "what mends several findings is told once: {ended:?}");
+    assert_eq!(fixes, 1, "what fixes several findings is shown once: {ended:?}");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn paste(printed: &str) -> Ended {
 }
 
 #[tokio::test]
-async fn the_commands_that_it_prints_mend_what_it_found() {
+async fn printed_commands_fix_what_was_found() {
     let cloud = Cloud::new("/doctor-fix").await;
     cloud.put("String", "desk-api-token", &format!("{TOKEN}\n")).await;
     cloud.put("SecureString", "signing-secret", &format!("{SIGNING}\n{SIGNING}")).await;
