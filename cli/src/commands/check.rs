@@ -58,11 +58,7 @@ fn examine<'t>(text: &str, places: &Places<'t>) -> (Option<Rules>, Vec<Finding<'
         let place = Some(places.find(&path));
         Finding { is_error, place, path, message }
     };
-    let repeated = places.repeated.iter().map(|path| {
-        let message = "is there twice, and only the last one counts".to_owned();
-        finding(true, ReadError { path: path.clone(), message })
-    });
-    let mut findings: Vec<_> = repeated.collect();
+    let mut findings: Vec<_> = places.repetitions().map(|error| finding(true, error)).collect();
     let rules = Rules::parse(text)
         .map_err(|errors| findings.extend(errors.into_iter().map(|error| finding(true, error))))
         .ok();

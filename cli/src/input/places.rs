@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use desk_handoff::json_reader::join;
+use desk_handoff::json_reader::{ReadError, join};
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
@@ -15,8 +15,8 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 pub(crate) struct Places<'t> {
     text: &'t str,
     ranges: HashMap<String, Range<usize>>,
-    /// Paths of properties that stand twice in one object, where JSON keeps the last one.
-    pub(crate) repeated: Vec<String>,
+    /// Paths of properties that stand twice in one object.
+    repeated: Vec<String>,
 }
 
 /// A place in a text.
@@ -43,6 +43,14 @@ impl<'t> Places<'t> {
             places.visit("", &value, range.start..range.end);
         }
         places
+    }
+
+    /// What stands twice in one object: JSON would keep the last one in silence.
+    pub(crate) fn repetitions(&self) -> impl Iterator<Item = ReadError> {
+        let message = "is there twice, and only the last one counts";
+        self.repeated
+            .iter()
+            .map(move |path| ReadError { path: path.clone(), message: message.to_owned() })
     }
 
     /// Where this path stands, or the nearest thing around it that is there.

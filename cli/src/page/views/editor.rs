@@ -131,12 +131,9 @@ fn result(page: &Page, body: &str, fields: &str) -> Markup {
 /// The rules of a document in which nothing stands twice: JSON would keep the last one in silence.
 pub(crate) fn fields_of(text: &str) -> Result<Rules, Vec<ReadError>> {
     let rules = Rules::parse(text)?;
-    let twice = |path: &String| ReadError { path: path.clone(), message: TWICE.to_owned() };
-    let repeated: Vec<ReadError> = Places::of(text).repeated.iter().map(twice).collect();
+    let repeated: Vec<ReadError> = Places::of(text).repetitions().collect();
     if repeated.is_empty() { Ok(rules) } else { Err(repeated) }
 }
-
-const TWICE: &str = "is there twice, and only the last one would count: make one of the two";
 
 /// The handoff in a body, or what is wrong with it; `None` for an event that is no handoff.
 fn read(page: &Page, body: &str) -> Result<Option<Box<Handoff>>, Vec<(String, String)>> {
