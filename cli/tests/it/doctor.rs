@@ -63,6 +63,7 @@ async fn application_without_parameters_lists_what_is_missing() {
         assert!(line.starts_with(start), "{ended:?}");
     }
     assert_eq!(about(&ended, "error").len(), starts.len(), "{ended:?}");
+    assert!(about(&ended, "error")[2].contains("the master API token is not needed"), "{ended:?}");
     assert!(ended.out.contains(
         "cargo handoff learn --app-id APP-1 --token-env DESK_API_TOKEN > fields.json && "
     ));

@@ -73,7 +73,9 @@ fn missing(stored: &[Stored], credentials: &Credentials, fix: &Fixes<'_>) -> Vec
     }
     if ![SIGNING_SECRET, BEARER_TOKEN, STANDARD_WEBHOOKS_SECRET].into_iter().any(has) {
         let what = format!(
-            "is missing, and so are {BEARER_TOKEN} and {STANDARD_WEBHOOKS_SECRET}: every request is refused"
+            "is missing, and so are {BEARER_TOKEN} and {STANDARD_WEBHOOKS_SECRET}: every request is refused. \
+             {SIGNING_SECRET} is the signature_secret of the AI agent's webhook (`connect` stores it), {BEARER_TOKEN} \
+             what a tool sends; the master API token is not needed and is not to be stored"
         );
         findings.push(Finding::error(SIGNING_SECRET, what, fix.secret(SIGNING_SECRET)));
     }
