@@ -155,7 +155,7 @@ bench-gate: bench-binaries ## The count of instructions up to the first poll, he
 
 # One by one: built together, each would get the features of the others too.
 bench-binaries:
-	for package in desk-handoff desk-handoff-bench-empty desk-handoff-bench; do \
+	for package in desk-handoff desk-handoff-bench-empty desk-handoff-bench-floor desk-handoff-bench; do \
 	    cargo build --locked --release --package $$package --bins || exit 1; \
 	done
 	for name in api worker empty-api empty-worker; do \

@@ -12,6 +12,8 @@ pub(crate) struct Binaries {
     pub(crate) worker: PathBuf,
     pub(crate) empty_api: PathBuf,
     pub(crate) empty_worker: PathBuf,
+    /// Makes the calls of the direct routes and of the webhook, and decides nothing.
+    pub(crate) floor_api: PathBuf,
 }
 
 /// How often things are measured.
@@ -25,9 +27,15 @@ pub(crate) struct Sizes {
 impl Binaries {
     pub(crate) fn beside_this_one() -> Result<Self> {
         let this = std::env::current_exe()?;
-        let [api, worker, empty_api, empty_worker] =
-            ["api", "worker", "empty-api", "empty-worker"].map(|name| this.with_file_name(name));
-        Ok(Self { api, worker, empty_api, empty_worker })
+        let names = ["api", "worker", "empty-api", "empty-worker", "floor-api"];
+        let [api, worker, empty_api, empty_worker, floor_api] =
+            names.map(|name| this.with_file_name(name));
+        Ok(Self { api, worker, empty_api, empty_worker, floor_api })
+    }
+
+    /// The bootstrap that makes the calls of a route and nothing else, if there is one.
+    pub(crate) fn floor(&self, route: Route) -> Option<&Path> {
+        Route::OF_FLOOR.contains(&route).then_some(self.floor_api.as_path())
     }
 
     /// The function that an event is for, and the empty one beside it.

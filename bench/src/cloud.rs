@@ -19,8 +19,8 @@ use tokio::runtime::Handle;
 
 use crate::events::{APP, SECRET};
 
-/// The claims by their key: what is remembered and what is done.
-type Items = Arc<Mutex<HashMap<String, (Value, Value)>>>;
+/// What is remembered of each customer, by the item's key.
+type Items = Arc<Mutex<HashMap<String, Value>>>;
 
 /// Starts it and gives its address.
 pub(crate) fn start(servers: &Handle) -> std::io::Result<String> {
@@ -62,19 +62,17 @@ fn parameters() -> Value {
     json!({"Parameters": all.map(parameter)})
 }
 
-/// A claim is answered with what is remembered; a completion is remembered.
+/// A claim is answered with the item as it was; what is given back is kept.
 fn update(items: &Items, request: &Value) -> Value {
     let key = request["Key"]["pk"]["S"].as_str().unwrap_or_default();
     let mut items = items.lock().expect("no holder panics");
-    let values = &request["ExpressionAttributeValues"];
+    let before = items.get(key).cloned();
 
-    if let (Some(record), Some(done)) = (values.get(":record"), values.get(":done")) {
-        items.insert(key.to_owned(), (record.clone(), done.clone()));
+    if let Some(customer) = request["ExpressionAttributeValues"].get(":customer") {
+        items.insert(key.to_owned(), customer.clone());
     }
-    match items.get(key) {
-        Some((record, done)) => {
-            json!({"Attributes": {"pk": {"S": key}, "record": record, "done": done}})
-        }
+    match before {
+        Some(customer) => json!({"Attributes": {"pk": {"S": key}, "customer": customer}}),
         None => json!({}),
     }
 }

@@ -12,13 +12,17 @@ use crate::function::{Cost, Function, Prefetch, World};
 /// A start of one kind: which binary, with or without prefetching.
 type Kind<'a> = (&'a str, &'a std::path::Path, Prefetch);
 
-pub(crate) fn report(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound>> {
+pub(crate) fn report(
+    world: &World,
+    binaries: &Binaries,
+    sizes: &Sizes,
+) -> Result<Vec<Bound<'static>>> {
     let mut bounds = first_polls(world, binaries, sizes)?;
     bounds.extend(first_answers(world, binaries, sizes)?);
     Ok(bounds)
 }
 
-fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound>> {
+fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound<'static>>> {
     let kinds: [Kind<'_>; 6] = [
         ("empty-api", &binaries.empty_api, Prefetch::Off),
         ("api", &binaries.api, Prefetch::Off),
@@ -58,7 +62,7 @@ fn first_polls(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<
     ])
 }
 
-fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound>> {
+fn first_answers(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound<'static>>> {
     println!(
         "\n### Exec to first answer, {} starts each, everything local, Desk at 0 ms\n",
         sizes.starts

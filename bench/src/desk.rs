@@ -2,9 +2,8 @@
 //! took itself.
 //!
 //! The embedded Desk of the tests keeps a log and rules of its own, which would be timed with the
-//! functions. What a conversation finds here is in its channel's name: `known-7` is ticket 7 with
-//! what was last written to it, `there-…` has a ticket that nobody has written to, any other has
-//! none.
+//! functions. Here every user has one conversation and at most one ticket, and all three have one
+//! name and one number ([`Person`]).
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -20,10 +19,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use crate::events::USER;
-
-/// The ticket of every conversation but the known ones.
-const OTHER: u64 = 1000;
+use crate::events::Person;
 
 /// A Desk that is up as long as the process.
 #[derive(Debug, Clone)]
@@ -36,6 +32,7 @@ pub(crate) struct Desk {
 struct Shared {
     delay: AtomicU64,
     calls: Mutex<Vec<(Instant, Instant)>>,
+    /// Fields by the number of their ticket.
     written: Mutex<HashMap<u64, Map<String, Value>>>,
 }
 
@@ -90,42 +87,52 @@ async fn answer(
 impl Shared {
     fn work(&self, method: &Method, uri: &Uri, body: &Value) -> Value {
         let parts: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
+        let asked = || asked_for(uri.query().unwrap_or_default());
         match (method.as_str(), parts.as_slice()) {
-            ("GET", ["tickets"]) => self.list(uri.query().unwrap_or_default()),
-            ("POST", ["tickets"]) => ticket(OTHER, "created", &sent(body)),
-            ("GET", ["tickets", id]) => self.view(id.parse().unwrap_or(OTHER)),
-            ("PATCH", ["tickets", id, "custom_fields"]) => {
-                self.write(id.parse().unwrap_or(OTHER), &sent(body))
+            ("GET", ["tickets"]) => page(asked().and_then(|person| self.listed(person))),
+            ("POST", ["tickets"]) => {
+                let person = body["customerId"].as_u64().and_then(Person::numbered);
+                person.map_or(Value::Null, |person| self.write(person, &sent(body)))
             }
-            ("GET", ["customers"]) => json!({"count": 1, "results": [customer()]}),
+            ("GET", ["tickets", id]) => self.of(id, |person| self.view(person)),
+            ("PATCH", ["tickets", id, "custom_fields"]) => {
+                self.of(id, |person| self.write(person, &sent(body)))
+            }
+            ("GET", ["customers"]) => page(asked().map(customer)),
             _ => json!({"detail": "Not found."}),
         }
     }
 
-    fn list(&self, query: &str) -> Value {
-        let channel = query.split('&').find_map(|pair| pair.strip_prefix("channel_url="));
-        let found = match channel.map(|channel| (channel, channel.split_once('-'))) {
-            Some((_, Some(("known", id)))) => Some(self.view(id.parse().unwrap_or(OTHER))),
-            Some((channel, Some(("there", _)))) => Some(ticket(OTHER, channel, &Map::new())),
-            _ => None,
+    fn of(&self, id: &str, answer: impl Fn(Person) -> Value) -> Value {
+        id.parse().ok().and_then(Person::numbered).map_or(Value::Null, answer)
+    }
+
+    fn listed(&self, person: Person) -> Option<Value> {
+        let is_there = match person {
+            Person::Known(_) | Person::There(_) => true,
+            Person::New(_) => {
+                self.written.lock().expect("no holder panics").contains_key(&person.number())
+            }
         };
-        json!({"count": usize::from(found.is_some()), "next": null, "previous": null, "results": Vec::from_iter(found)})
+        is_there.then(|| self.view(person))
     }
 
-    fn view(&self, id: u64) -> Value {
+    fn view(&self, person: Person) -> Value {
         let written = self.written.lock().expect("no holder panics");
-        ticket(id, &format!("known-{id}"), written.get(&id).unwrap_or(&Map::new()))
+        ticket(person, written.get(&person.number()).unwrap_or(&Map::new()))
     }
 
-    fn write(&self, id: u64, fields: &Map<String, Value>) -> Value {
-        if id == OTHER {
-            return ticket(id, "there", fields);
-        }
+    fn write(&self, person: Person, fields: &Map<String, Value>) -> Value {
         let mut written = self.written.lock().expect("no holder panics");
-        let all = written.entry(id).or_default();
+        let all = written.entry(person.number()).or_default();
         all.extend(fields.clone());
-        ticket(id, &format!("known-{id}"), all)
+        ticket(person, all)
     }
+}
+
+/// Whose tickets or which customer a query asks for.
+fn asked_for(query: &str) -> Option<Person> {
+    query.split('&').find_map(|pair| pair.strip_prefix("sendbird_id=")).and_then(Person::named)
 }
 
 /// The custom fields of a call: a text that holds an object.
@@ -134,18 +141,28 @@ fn sent(body: &Value) -> Map<String, Value> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-fn customer() -> Value {
-    json!({"id": 5_556_923, "sendbirdId": USER, "channelType": "SENDBIRD", "displayName": "Customer", "project": 105})
+fn page(found: Option<Value>) -> Value {
+    json!({"count": usize::from(found.is_some()), "next": null, "previous": null, "results": Vec::from_iter(found)})
 }
 
-fn ticket(id: u64, channel: &str, fields: &Map<String, Value>) -> Value {
+fn customer(person: Person) -> Value {
+    json!({"id": person.number(), "sendbirdId": person.name(), "channelType": "SENDBIRD", "displayName": "Customer", "project": 105})
+}
+
+fn ticket(person: Person, fields: &Map<String, Value>) -> Value {
     let fields: Vec<Value> =
         fields.iter().map(|(key, value)| json!({"id": 1, "key": key, "value": value})).collect();
+    // A ticket that is made gets a channel of its own.
+    let channel = match person {
+        Person::Known(_) | Person::There(_) => person.name(),
+        Person::New(_) => format!("ticket-of-{}", person.name()),
+    };
     json!({
-        "id": id, "project": 105, "channelName": "AI handoff 2647", "channelUrl": channel,
+        "id": person.number(), "project": 105, "channelName": person.title(), "channelUrl": channel,
         "createdAt": "2025-07-30T08:35:33.000000Z", "issuedAt": "2025-07-30T08:35:34.000000Z", "closedAt": null,
-        "customer": customer(), "group": {"id": 7, "key": "vip", "name": "VIP"}, "status": "UNASSIGNED",
+        "customer": customer(person), "group": {"id": 7, "key": "vip", "name": "VIP"}, "status": "UNASSIGNED",
         "status2": "PENDING", "closeStatus": "NOT_CLOSED", "closeComment": "", "recentAssignment": null, "info": "{}",
-        "priority": "HIGH", "messageCount": 3, "lastMessage": "", "customFields": fields, "relatedChannels": "[]",
+        "priority": "HIGH", "messageCount": 3, "lastMessage": "", "customFields": fields,
+        "relatedChannels": json!([{"channel_url": person.name()}]).to_string(),
     })
 }

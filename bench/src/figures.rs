@@ -47,17 +47,23 @@ impl fmt::Display for Figures {
     }
 }
 
-/// A figure that issue and page name a limit for.
+/// A figure that has a limit.
 #[derive(Debug)]
-pub(crate) struct Bound {
-    pub(crate) name: &'static str,
+pub(crate) struct Bound<'a> {
+    pub(crate) name: &'a str,
     pub(crate) figure: f64,
     pub(crate) most: f64,
 }
 
-impl fmt::Display for Bound {
+impl Bound<'_> {
+    pub(crate) fn is_met(&self) -> bool {
+        self.figure <= self.most
+    }
+}
+
+impl fmt::Display for Bound<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let result = if self.figure <= self.most { "met" } else { "**missed**" };
+        let result = if self.is_met() { "met" } else { "**missed**" };
         write!(f, "| {} | {:.2} | {} | {result} |", self.name, self.figure, self.most)
     }
 }

@@ -164,7 +164,7 @@ impl Drop for Function {
 }
 
 /// A wrong answer would be a fast one: nothing of this run would be worth anything.
-fn check(route: Option<Route>, answer: &Result<Bytes, String>) {
+pub(crate) fn check(route: Option<Route>, answer: &Result<Bytes, String>) {
     let body = answer.as_ref().unwrap_or_else(|failure| panic!("{failure}"));
     let text = String::from_utf8_lossy(body);
     if let Some(route) = route {

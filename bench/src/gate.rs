@@ -1,5 +1,7 @@
-//! Instructions from exec to the first poll, counted by valgrind's callgrind: a figure that a busy
-//! machine does not move.
+//! Instructions, counted by valgrind's callgrind: figures that a busy machine does not move. From
+//! exec to the first poll, and of a warm invocation beside the floor's.
+//!
+//! The kernel's part is in none of them.
 
 use std::io::{Error, Result};
 use std::path::Path;
@@ -9,16 +11,55 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::binaries::Binaries;
-use crate::function::{Prefetch, World};
+use crate::events::Route;
+use crate::figures::Bound;
+use crate::function::{self, Prefetch, World};
 use crate::lambda::Runtime;
 
 /// The most instructions of a start without prefetching.
 const MOST: u64 = 2_000_000;
-/// How often each is counted.
+/// How often each start is counted.
 const TIMES: usize = 3;
+/// The most instructions of a warm invocation, as a multiple of the floor's.
+const MOST_OF_FLOOR: f64 = 1.3;
+/// Invocations before the counted ones, and of these.
+const WARM_UP: usize = 30;
+const COUNTED: usize = 200;
+/// No event at all.
+const NONE: (Route, usize) = (Route::Webhook, 0);
 
-/// Prints the counts; whether both functions keep within the limit every time.
+/// Prints the counts; whether both functions keep within the limits every time.
 pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
+    let starts = starts_hold(world, binaries)?;
+    let invocations = invocations_hold(world, binaries)?;
+    Ok(starts && invocations)
+}
+
+fn invocations_hold(world: &World, binaries: &Binaries) -> Result<bool> {
+    println!("\n| warm invocation | ratio | at most | |\n| --- | --- | --- | --- |");
+    let mut holds = true;
+
+    for route in Route::OF_FLOOR {
+        let [ours, floor] = [&binaries.api, &binaries.floor_api]
+            .map(|binary| instructions_of_invocation(world, binary, route));
+        let (ours, floor) = (ours?, floor?);
+        let name = route.name();
+        let counts = format!("{name}, {ours:.0} instructions beside {floor:.0} of the floor");
+        let bound = Bound { name: &counts, figure: ours / floor, most: MOST_OF_FLOOR };
+        println!("{bound}");
+        holds &= bound.is_met();
+    }
+
+    Ok(holds)
+}
+
+fn instructions_of_invocation(world: &World, binary: &Path, route: Route) -> Result<f64> {
+    let warm_up = count(world, binary, Prefetch::On, (route, WARM_UP))?;
+    let all = count(world, binary, Prefetch::On, (route, WARM_UP + COUNTED))?;
+    Ok(all.saturating_sub(warm_up) as f64 / COUNTED as f64)
+}
+
+fn starts_hold(world: &World, binaries: &Binaries) -> Result<bool> {
     let gated =
         [("api", &binaries.api, Prefetch::Off), ("worker", &binaries.worker, Prefetch::Off)];
     let shown = [
@@ -31,8 +72,9 @@ pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
     let mut holds = true;
 
     for (place, (name, binary, prefetch)) in gated.into_iter().chain(shown).enumerate() {
-        let counts =
-            (0..TIMES).map(|_| count(world, binary, prefetch)).collect::<Result<Vec<u64>>>()?;
+        let counts = (0..TIMES)
+            .map(|_| count(world, binary, prefetch, NONE))
+            .collect::<Result<Vec<u64>>>()?;
         let is_gated = place < gated.len();
         let texts: Vec<String> = counts.iter().map(u64::to_string).collect();
         println!(
@@ -46,7 +88,13 @@ pub(crate) fn holds(world: &World, binaries: &Binaries) -> Result<bool> {
     Ok(holds)
 }
 
-fn count(world: &World, binary: &Path, prefetch: Prefetch) -> Result<u64> {
+/// Of a process that starts, answers so many events of a kind and waits for the next one.
+fn count(
+    world: &World,
+    binary: &Path,
+    prefetch: Prefetch,
+    (route, events): (Route, usize),
+) -> Result<u64> {
     let runtime = Runtime::start(&world.servers)?;
     let output =
         std::env::temp_dir().join(format!("desk-handoff-bench-{}.callgrind", std::process::id()));
@@ -61,6 +109,11 @@ fn count(world: &World, binary: &Path, prefetch: Prefetch) -> Result<u64> {
         Error::other(format!("valgrind does not start ({error}); it is a package of its own"))
     })?;
     runtime.poll();
+    for _ in 0..events {
+        runtime.hand_out(route.event());
+        function::check(Some(route), &runtime.answer().body);
+        runtime.poll();
+    }
     // It waits for an event now and runs no instruction until the signal.
     kill(
         Pid::from_raw(valgrind.id().try_into().expect("a process id is an i32")),

@@ -16,15 +16,20 @@ use crate::function::{Cost, Function, Prefetch, World};
 /// Invocations before anything is measured.
 const WARM_UP: usize = 30;
 
-pub(crate) fn report(world: &World, binaries: &Binaries, sizes: &Sizes) -> Result<Vec<Bound>> {
+pub(crate) fn report(
+    world: &World,
+    binaries: &Binaries,
+    sizes: &Sizes,
+) -> Result<Vec<Bound<'static>>> {
     let mut bounds = Vec::new();
     for (delay, count) in [(0, sizes.invocations), (20, sizes.slow_invocations)] {
         println!("\n### Warm invocations, {count} each, Desk at {delay} ms\n");
         println!(
             "| route | ms, median | p99 | ratio to empty, median (min–max) | Desk calls | beside Desk's time, ms, median | \
-             p99 | CPU s per 1000 handoffs | of it beyond empty |"
+             p99 | CPU s per 1000 handoffs | of it beyond empty | CPU, ratio to the floor | ms, ratio to the floor, median \
+             (min–max) |"
         );
-        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         world.desk.delay(delay);
         for route in Route::OF_API.into_iter().chain(Route::OF_WORKER) {
             bounds.extend(route_report(world, binaries, route, delay, count)?);
@@ -41,6 +46,7 @@ pub(crate) fn report(world: &World, binaries: &Binaries, sizes: &Sizes) -> Resul
 struct Series {
     ours: Vec<Cost>,
     empty: Vec<Cost>,
+    floor: Vec<Cost>,
     beside: Vec<Duration>,
     calls: usize,
 }
@@ -51,10 +57,17 @@ fn series(world: &World, binaries: &Binaries, route: Route, count: usize) -> Res
     let (ours, empty) = (ours?, empty?);
     ours.runtime.poll();
     empty.runtime.poll();
+    let floor = binaries.floor(route).map(|binary| Function::start(world, binary, Prefetch::On));
+    let floor = floor.transpose()?;
+    if let Some(floor) = &floor {
+        floor.runtime.poll();
+    }
     let mut series = Series::default();
 
     for number in 0..WARM_UP + count {
         let before = empty.invoke(None, route.event())?;
+        let floor = floor.as_ref().map(|floor| floor.invoke(Some(route), route.event_of_floor()));
+        let floor = floor.transpose()?;
         // Taken to begin anew: what came before is not of this invocation.
         world.desk.busy();
         let cost = ours.invoke(Some(route), route.event())?;
@@ -62,6 +75,7 @@ fn series(world: &World, binaries: &Binaries, route: Route, count: usize) -> Res
         if number >= WARM_UP {
             series.ours.push(cost);
             series.empty.push(before);
+            series.floor.extend(floor);
             series.beside.push(cost.wall.saturating_sub(busy));
             series.calls += calls;
         }
@@ -76,17 +90,22 @@ fn route_report(
     route: Route,
     delay: u64,
     count: usize,
-) -> Result<Option<Bound>> {
-    let Series { ours, empty, beside, calls } = series(world, binaries, route, count)?;
-    let [wall, wall_empty] =
-        [&ours, &empty].map(|costs| Figures::of_times(costs.iter().map(|cost| cost.wall)));
+) -> Result<Option<Bound<'static>>> {
+    let Series { ours, empty, floor, beside, calls } = series(world, binaries, route, count)?;
+    let [wall, wall_empty, wall_floor] =
+        [&ours, &empty, &floor].map(|costs| Figures::of_times(costs.iter().map(|cost| cost.wall)));
     // Milliseconds an invocation are seconds a thousand.
-    let [cpu, cpu_empty] = [&ours, &empty].map(|costs| {
+    let [cpu, cpu_empty, cpu_floor] = [&ours, &empty, &floor].map(|costs| {
         Figures::of_times(costs.iter().map(|cost| cost.cpu)).mean() / route.handoffs() as f64
     });
+    let over_floor = if floor.is_empty() {
+        "– | –".to_owned()
+    } else {
+        format!("{:.2} | {}", cpu / cpu_floor, wall.over(&wall_floor))
+    };
     let beside = Figures::of_times(beside);
     println!(
-        "| {} | {:.2} | {:.2} | {} | {} | {:.2} | {:.2} | {cpu:.3} | {:.3} |",
+        "| {} | {:.2} | {:.2} | {} | {} | {:.2} | {:.2} | {cpu:.3} | {:.3} | {over_floor} |",
         route.name(),
         wall.median(),
         wall.p99(),
@@ -101,6 +120,11 @@ fn route_report(
         (Route::Webhook, 0) => {
             Some(Bound { name: "warm webhook, CPU ms a request", figure: cpu, most: 0.5 })
         }
+        (Route::UpdateKnown, 0) => Some(Bound {
+            name: "warm update of a known conversation, CPU, ratio to the floor",
+            figure: cpu / cpu_floor,
+            most: 1.3,
+        }),
         (Route::UpdateKnown, 20) => {
             let name = "warm update of a known conversation, ms beside Desk's time";
             Some(Bound { name, figure: beside.median(), most: 3.0 })
@@ -110,7 +134,7 @@ fn route_report(
 }
 
 /// The most resident memory after every route, the largest body among the requests.
-fn memory(world: &World, binaries: &Binaries) -> Result<Vec<Bound>> {
+fn memory(world: &World, binaries: &Binaries) -> Result<Vec<Bound<'static>>> {
     let api = Function::start(world, &binaries.api, Prefetch::On)?;
     let worker = Function::start(world, &binaries.worker, Prefetch::On)?;
     let [empty_api, empty_worker] = [&binaries.empty_api, &binaries.empty_worker]
