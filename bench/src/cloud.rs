@@ -7,12 +7,14 @@
 use desk_handoff::names::parameter;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -40,7 +42,7 @@ async fn answer(
         headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let answer = match target {
         "AmazonSSM.GetParametersByPath" => parameters(),
-        "AmazonSQS.SendMessage" => json!({"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}),
+        "AmazonSQS.SendMessage" => taken(&serde_json::from_slice(&body).unwrap_or_default()),
         "DynamoDB_20120810.UpdateItem" => {
             update(&items, &serde_json::from_slice(&body).unwrap_or_default())
         }
@@ -48,7 +50,21 @@ async fn answer(
         _ => return (StatusCode::NOT_FOUND, String::new()),
     };
 
+    CALLS.fetch_add(1, Ordering::Relaxed);
     (StatusCode::OK, answer.to_string())
+}
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many calls there were since this was asked last, whoever was called.
+pub(crate) fn calls() -> usize {
+    CALLS.swap(0, Ordering::Relaxed)
+}
+
+/// With the digest that some SDKs compare.
+fn taken(request: &Value) -> Value {
+    let digest = Md5::digest(request["MessageBody"].as_str().unwrap_or_default());
+    json!({"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274", "MD5OfMessageBody": hex::encode(digest)})
 }
 
 fn parameters() -> Value {

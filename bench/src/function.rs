@@ -74,6 +74,8 @@ impl World {
             (setting::DESK_BASE_URL, self.desk.url.clone()),
             (setting::CHAT_BASE_URL, self.desk.url.clone()),
             (setting::PREFETCH, prefetch.to_owned()),
+            // The most there is: a worker that holds itself back is not slow.
+            (setting::DESK_RATE, "1000".to_owned()),
         ]
         .into()
     }

@@ -2,6 +2,8 @@
 //! nothing, in one run and by turns: `make bench`, and `make bench-gate` for the count of
 //! instructions at start.
 //!
+//! * [`peers`] measures ours beside the same software in Python and in Node, which `make peers`
+//!   installs.
 //! * [`lambda`] is the Runtime API, [`cloud`] AWS and [`desk`] Desk: small stand-ins that answer at
 //!   once, on a thread of their own; [`events`] makes what the functions are asked.
 //! * [`function`] is a process under measurement; [`cold`] and [`warm`] measure it, [`gate`] counts
@@ -20,6 +22,7 @@ mod figures;
 mod function;
 mod gate;
 mod lambda;
+mod peers;
 mod warm;
 
 use std::io::{Error, Result};
@@ -33,6 +36,8 @@ use crate::function::World;
 
 /// The most that a zip may have, in bytes.
 const MOST_ZIPPED: u64 = 4_000_000;
+const WHOLE: Sizes = Sizes { starts: 100, invocations: 500, slow_invocations: 100 };
+const QUICK: Sizes = Sizes { starts: 10, invocations: 50, slow_invocations: 10 };
 
 fn main() -> Result<ExitCode> {
     let servers =
@@ -42,17 +47,16 @@ fn main() -> Result<ExitCode> {
     let binaries = Binaries::beside_this_one()?;
 
     match std::env::args().nth(1).as_deref() {
-        None => bench(
-            &world,
-            &binaries,
-            Sizes { starts: 100, invocations: 500, slow_invocations: 100 },
-        )?,
-        Some("quick") => {
-            bench(&world, &binaries, Sizes { starts: 10, invocations: 50, slow_invocations: 10 })?
+        None => {
+            bench(&world, &binaries, WHOLE)?;
+            peers::report(&world.servers, &binaries, &WHOLE)?;
         }
+        Some("quick") => bench(&world, &binaries, QUICK)?,
+        Some("peers") => peers::report(&world.servers, &binaries, &WHOLE)?,
+        Some("peers-quick") => peers::report(&world.servers, &binaries, &QUICK)?,
         Some("gate") if gate::holds(&world, &binaries)? => {}
         Some("gate") => return Ok(ExitCode::FAILURE),
-        Some(_) => return Err(Error::other("desk-handoff-bench [quick|gate]")),
+        Some(_) => return Err(Error::other("desk-handoff-bench [quick|gate|peers|peers-quick]")),
     }
 
     Ok(ExitCode::SUCCESS)
