@@ -21,22 +21,14 @@ pub enum Call {
     PatchFields,
     /// `PATCH /tickets/{id}/close`
     CloseTicket,
-    /// `PATCH /tickets/{id}/cancel`
-    CancelTicket,
     /// `POST /tickets/transfer_to_group`
     TransferToGroup,
     /// `GET /customers`
     ListCustomers,
-    /// `GET /customers/{id}`
-    ViewCustomer,
     /// `POST /customers`
     CreateCustomer,
-    /// `PATCH /customers/{id}/custom_fields`
-    PatchCustomerFields,
     /// `GET /groups`
     ListGroups,
-    /// `GET /groups/{id}`
-    ViewGroup,
     /// Chat's `POST /group_channels/{channel_url}/messages`
     PostMessage,
     /// Chat's `GET /ai_agent/settings/webhook`
@@ -58,14 +50,10 @@ impl Call {
             | Self::UpdateTicket
             | Self::PatchFields
             | Self::CloseTicket
-            | Self::CancelTicket
             | Self::TransferToGroup
             | Self::ListCustomers
-            | Self::ViewCustomer
             | Self::CreateCustomer
-            | Self::PatchCustomerFields
-            | Self::ListGroups
-            | Self::ViewGroup => false,
+            | Self::ListGroups => false,
         }
     }
 }
@@ -107,13 +95,9 @@ fn desk<'a>(method: &str, segments: &[&'a str]) -> Option<(Call, &'a str)> {
         ("PATCH", ["tickets", id]) => (Call::UpdateTicket, id),
         ("PATCH", ["tickets", id, "custom_fields"]) => (Call::PatchFields, id),
         ("PATCH", ["tickets", id, "close"]) => (Call::CloseTicket, id),
-        ("PATCH", ["tickets", id, "cancel"]) => (Call::CancelTicket, id),
         ("GET", ["customers"]) => (Call::ListCustomers, ""),
         ("POST", ["customers"]) => (Call::CreateCustomer, ""),
-        ("GET", ["customers", id]) => (Call::ViewCustomer, id),
-        ("PATCH", ["customers", id, "custom_fields"]) => (Call::PatchCustomerFields, id),
         ("GET", ["groups"]) => (Call::ListGroups, ""),
-        ("GET", ["groups", id]) => (Call::ViewGroup, id),
         _ => return None,
     })
 }

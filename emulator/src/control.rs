@@ -162,7 +162,7 @@ impl Emulator {
 
     /// Somebody changes the ticket fields in the dashboard: from now on there are these.
     pub fn define_fields(&self, fields: Vec<FieldDefinition>) {
-        self.state().define_fields(fields);
+        self.state().fields = fields;
     }
 
     /// A human agent gives the ticket another title.
@@ -171,13 +171,7 @@ impl Emulator {
         self.state().ticket_mut(id).title = title.into();
     }
 
-    /// The customer writes in the ticket's channel for the first time: it is pending.
-    #[track_caller]
-    pub fn first_customer_message(&self, id: u64) {
-        self.customer_message(id, "Hello?");
-    }
-
-    /// The customer writes this in the ticket's channel.
+    /// The customer writes this in the ticket's channel; a new ticket is pending then.
     #[track_caller]
     pub fn customer_message(&self, id: u64, text: &str) {
         let mut state = self.state();

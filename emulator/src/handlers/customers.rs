@@ -1,10 +1,8 @@
-//! The customer calls: list, view, create, field values. A customer is a Chat user whom Desk knows;
-//! whether a Chat user exists is the state's to say. A customer is never removed.
+//! The customer calls: list and create. A customer is a Chat user whom Desk knows; whether a Chat
+//! user exists is the state's to say. A customer is never removed.
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::call::Route;
 use crate::choices::ExistingCustomer;
 use crate::handlers::page::page;
 use crate::http::reply::Reply;
@@ -23,12 +21,6 @@ pub(crate) fn list(state: &State, request: &ApiRequest) -> Outcome {
         .values()
         .filter(|customer| wanted.is_none_or(|wanted| customer.sendbird_id == *wanted));
     Ok(page(state, request, &parameters, found.map(Customer::json).collect()))
-}
-
-pub(crate) fn view(state: &State, route: &Route) -> Outcome {
-    let customer =
-        route.id().and_then(|id| state.customers.get(&id)).ok_or_else(Refusal::not_found)?;
-    Ok(Reply::ok(&customer.json()))
 }
 
 #[derive(Deserialize)]
@@ -58,21 +50,4 @@ pub(crate) fn create(state: &mut State, request: &ApiRequest) -> Outcome {
 
     let id = state.customer(&new.sendbird_id);
     Ok(Reply::json(state.behaviour.create_status, &state.customers[&id].json()))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FieldChanges {
-    custom_fields: Value,
-}
-
-pub(crate) fn patch_fields(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
-    let id =
-        route.id().filter(|id| state.customers.contains_key(id)).ok_or_else(Refusal::not_found)?;
-    let changes: FieldChanges = request.json()?;
-    let merged =
-        state.customer_rules().merged(&state.customers[&id].fields, &changes.custom_fields)?;
-    let customer = state.customers.get_mut(&id).ok_or_else(Refusal::not_found)?;
-    customer.fields = merged;
-    Ok(Reply::ok(&customer.json()))
 }

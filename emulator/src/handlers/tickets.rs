@@ -1,6 +1,6 @@
-//! The ticket calls: list, view, create, update, field values, close, cancel, transfer. Each takes
-//! the state as its own for as long as it works, and either does all it was asked to or refuses and
-//! does nothing. Properties of a body that are not named here have no effect, as on a live Desk.
+//! The ticket calls: list, view, create, update, field values, close, transfer. Each takes the state
+//! as its own for as long as it works, and either does all it was asked to or refuses and does
+//! nothing. Properties of a body that are not named here have no effect, as on a live Desk.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::http::request::{ApiRequest, Parameters};
 use crate::model::fields::Values;
 use crate::model::group::Group;
 use crate::model::state::State;
-use crate::model::ticket::{ACTIVE, CLOSED, INITIALIZED, PENDING, PRIORITIES, STATUSES, Ticket};
+use crate::model::ticket::{CLOSED, INITIALIZED, PENDING, PRIORITIES, STATUSES, Ticket};
 use crate::refusal::Refusal;
 
 type Outcome = Result<Reply, Refusal>;
@@ -244,17 +244,6 @@ pub(crate) fn close(state: &mut State, route: &Route, request: &ApiRequest) -> O
     }
 
     state.ticket_mut(id).close(closing.close_comment, closing.close_message);
-    Ok(Reply::ok(&state.show(&state.tickets[&id])))
-}
-
-pub(crate) fn cancel(state: &mut State, route: &Route) -> Outcome {
-    let id = changeable(state, route)?;
-    let ticket = state.ticket_mut(id);
-    // Only an agent can be taken off a ticket.
-    if ticket.status != ACTIVE {
-        return Err(Refusal::invalid("The ticket is not assigned."));
-    }
-    ticket.cancel();
     Ok(Reply::ok(&state.show(&state.tickets[&id])))
 }
 

@@ -14,10 +14,11 @@ pub(crate) fn with_wrong_ticket(state: &State, call: Call, right: Reply) -> Repl
             let wrong = other_than(state, &right);
             Reply::ok(&json!({"count": 1, "next": null, "previous": null, "results": [wrong]}))
         }
-        Call::ViewTicket | Call::CreateTicket | Call::UpdateTicket | Call::PatchFields => {
-            Reply::ok(&other_than(state, &right))
-        }
-        Call::CloseTicket | Call::CancelTicket => Reply::ok(&other_than(state, &right)),
+        Call::ViewTicket
+        | Call::CreateTicket
+        | Call::UpdateTicket
+        | Call::PatchFields
+        | Call::CloseTicket => Reply::ok(&other_than(state, &right)),
         _ => right,
     }
 }

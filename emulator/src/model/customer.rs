@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::model::fields::Values;
 use crate::model::{PROJECT, clock};
 
 #[derive(Debug, Clone)]
@@ -10,13 +9,11 @@ pub(crate) struct Customer {
     pub(crate) id: u64,
     pub(crate) sendbird_id: String,
     pub(crate) created_at: String,
-    pub(crate) fields: Values,
 }
 
 impl Customer {
     pub(crate) fn new(id: u64, sendbird_id: String) -> Self {
-        let created_at = clock::now();
-        Self { id, sendbird_id, created_at, fields: Values::default() }
+        Self { id, sendbird_id, created_at: clock::now() }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -24,7 +21,7 @@ impl Customer {
         json!({
             "id": self.id, "sendbirdId": self.sendbird_id, "channelType": "SENDBIRD", "project": PROJECT,
             "createdAt": self.created_at, "displayName": self.sendbird_id, "photoThumbnailUrl": "",
-            "customFields": self.fields.json(self.id),
+            "customFields": [],
         })
     }
 }

@@ -45,7 +45,7 @@ pub enum FieldKind {
     Dropdown(Vec<String>),
 }
 
-/// The values of one ticket or customer, in the order they came.
+/// The values of one ticket, in the order they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Values(Vec<(String, String)>);
 
@@ -71,9 +71,9 @@ impl Values {
         self.0.retain(|(known, _)| known != key);
     }
 
-    /// As the API shows them; their ids follow from their owner's.
-    pub(crate) fn json(&self, owner: u64) -> Value {
-        let shown = (owner * 100..)
+    /// As the API shows them; their ids follow from the ticket's.
+    pub(crate) fn json(&self, ticket: u64) -> Value {
+        let shown = (ticket * 100..)
             .zip(&self.0)
             .map(|(id, (key, value))| json!({"id": id, "key": key, "value": value}));
         shown.collect()

@@ -13,8 +13,6 @@ pub struct Setup {
     pub chat_token: String,
     /// The ticket fields that are defined.
     pub fields: Vec<FieldDefinition>,
-    /// The customer fields that are defined.
-    pub customer_fields: Vec<FieldDefinition>,
     /// The teams.
     pub groups: Vec<Group>,
     /// What it does where a live Desk may do this or that.
@@ -28,7 +26,6 @@ impl Default for Setup {
             desk_token: "emulator-desk-token".to_owned(),
             chat_token: "emulator-chat-token".to_owned(),
             fields: Vec::new(),
-            customer_fields: Vec::new(),
             groups: vec![
                 Group::default_team(),
                 Group::new("VIP", "vip"),

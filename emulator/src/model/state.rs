@@ -39,8 +39,7 @@ pub(crate) struct State {
     pub(crate) faults: Vec<Fault>,
     pub(crate) log: Log,
     pub(crate) rate: Rate,
-    fields: Vec<FieldDefinition>,
-    customer_fields: Vec<FieldDefinition>,
+    pub(crate) fields: Vec<FieldDefinition>,
     lookups: u64,
 }
 
@@ -61,21 +60,12 @@ impl State {
             log: Log::default(),
             rate: Rate::default(),
             fields: setup.fields,
-            customer_fields: setup.customer_fields,
             lookups: 0,
         }
     }
 
-    pub(crate) fn define_fields(&mut self, fields: Vec<FieldDefinition>) {
-        self.fields = fields;
-    }
-
     pub(crate) fn ticket_rules(&self) -> Rules<'_> {
         Rules { definitions: &self.fields, behaviour: &self.behaviour }
-    }
-
-    pub(crate) fn customer_rules(&self) -> Rules<'_> {
-        Rules { definitions: &self.customer_fields, behaviour: &self.behaviour }
     }
 
     /// Counts a list or view of tickets, and says how many there were before it.

@@ -117,29 +117,19 @@ impl Ticket {
         });
     }
 
-    /// Takes it from its agent and puts it before all of them again.
-    pub(crate) fn cancel(&mut self) {
-        PENDING.clone_into(&mut self.status);
-        self.end_assignment();
-    }
-
     pub(crate) fn close(&mut self, comment: String, message: String) {
         CLOSED.clone_into(&mut self.status);
         self.closed_at = Some(clock::now());
         (self.close_comment, self.close_message) = (comment, message);
-        self.end_assignment();
+        if let Some(ended) = self.assignment.get_mut("endedAt") {
+            *ended = clock::now().into();
+        }
     }
 
     /// A human agent opens it again.
     pub(crate) fn reopen(&mut self) {
         PENDING.clone_into(&mut self.status);
         self.closed_at = None;
-    }
-
-    fn end_assignment(&mut self) {
-        if let Some(ended) = self.assignment.get_mut("endedAt") {
-            *ended = clock::now().into();
-        }
     }
 
     pub(crate) fn is_assigned_to(&self, agent: &str) -> bool {

@@ -64,7 +64,7 @@ async fn strangers_message_is_refused_as_chat_does() {
 async fn the_customer_may_write_without_anybody_asking() {
     let world = world().await;
     let id = world.create("AI handoff").await;
-    world.desk.first_customer_message(id);
+    world.desk.customer_message(id, "Hello?");
     assert_eq!(world.desk.ticket(id).unwrap()["status2"], "PENDING");
     assert!(world.desk.messages().is_empty());
 }

@@ -149,7 +149,7 @@ async fn first_message_makes_pending_active_or_nothing() {
         let world = world().await;
         world.desk.set_behaviour(|behaviour| behaviour.first_message = first);
         let ticket = world.create("new").await;
-        world.desk.first_customer_message(ticket);
+        world.desk.customer_message(ticket, "Hello?");
         assert_eq!(world.desk.ticket(ticket).unwrap()["status2"], status);
     }
 }
