@@ -2,7 +2,10 @@
 //! paths, with and without a trailing slash, and no other: a path that is only guessed at anywhere
 //! is no route here, so that a client which relies on it is found.
 
+use std::borrow::Cow;
+
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 /// One call of the API, to aim a [`Fault`](crate::Fault) at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,27 +116,10 @@ fn chat<'a>(method: &str, segments: &[&'a str]) -> Option<(Call, &'a str)> {
     }
 }
 
-/// A path segment with its `%xx` resolved; one that cannot be is left as it is.
+/// A path segment with its `%xx` resolved; one that is no text then is left as it is.
 fn decoded(segment: &str) -> String {
-    let bytes = segment.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-
-    while at < bytes.len() {
-        let escaped = segment.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-
-    String::from_utf8(out).unwrap_or_else(|_| segment.to_owned())
+    let decoded = percent_decode_str(segment).decode_utf8();
+    decoded.map_or_else(|_| segment.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -31,22 +31,17 @@ impl ApiRequest {
         let (parts, body) = request.into_parts();
         // Without a limit: that a client sends too much must be seen in the log.
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        Self {
-            method: parts.method,
-            uri: parts.uri,
-            headers: parts.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
+        Self::whole(http::Request::from_parts(parts, body))
     }
 
     /// One that is there as a whole.
-    pub(crate) fn whole(request: http::Request<Vec<u8>>) -> Self {
+    pub(crate) fn whole(request: http::Request<impl AsRef<[u8]>>) -> Self {
         let (parts, body) = request.into_parts();
         Self {
             method: parts.method,
             uri: parts.uri,
             headers: parts.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
+            body: String::from_utf8_lossy(body.as_ref()).into_owned(),
         }
     }
 

@@ -84,7 +84,7 @@ impl State {
         };
         let group = self.groups.iter().position(Group::is_default);
         let listed = Instant::now().checked_add(self.behaviour.listed_after);
-        Ticket { group, listed, ..Ticket::new(id, customer, title, visible) }
+        Ticket { group, visible, listed, ..Ticket::new(id, customer, title) }
     }
 
     /// The ticket with this id.

@@ -24,7 +24,7 @@ pub(crate) const PRIORITIES: [&str; 4] = ["LOW", "MEDIUM", "HIGH", "URGENT"];
 /// The one human agent, who takes every ticket that is assigned.
 const AGENT: u64 = 31;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ticket {
     pub(crate) id: u64,
     pub(crate) title: String,
@@ -51,37 +51,26 @@ pub(crate) struct Ticket {
 
 /// From when on a ticket is in lists and views: after both, so many lookups and this moment, which
 /// may be never.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Visible {
     pub(crate) lookups: u64,
     pub(crate) at: Option<Instant>,
 }
 
 impl Ticket {
-    pub(crate) fn new(id: u64, customer: u64, title: String, visible: Visible) -> Self {
+    pub(crate) fn new(id: u64, customer: u64, title: String) -> Self {
         Self {
             id,
+            customer,
             title,
             channel_url: format!(
                 "sendbird_group_channel_{id}_{:08x}",
                 id.wrapping_mul(2_654_435_761) & 0xffff_ffff
             ),
-            customer,
             status: INITIALIZED.to_owned(),
             priority: "MEDIUM".to_owned(),
-            group: None,
-            related: Vec::new(),
-            fields: Values::default(),
             created_at: clock::now(),
-            issued_at: None,
-            closed_at: None,
-            close_comment: String::new(),
-            close_message: String::new(),
-            message_count: 0,
-            last_message: String::new(),
-            assignment: Value::Null,
-            visible,
-            listed: None,
+            ..Self::default()
         }
     }
 
