@@ -2,7 +2,8 @@
 //!
 //! Pure. Values are in it in a preview only (README, "Answers").
 
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use crate::fields::{Entry, Outcome};
 use crate::handoff::Handoff;
@@ -198,36 +199,22 @@ fn lower_first(text: &str) -> String {
 
 /// As it is answered: with its message after the action.
 impl Serialize for Report {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Answer {
-            status: self.status,
-            action: self.action,
-            message: self.message(),
-            event_id: &self.event_id,
-            conversation: &self.conversation,
-            ticket: self.ticket.as_ref(),
-            fields: &self.fields,
-            other_open_tickets: &self.other_open_tickets,
-            desk_calls: self.desk_calls,
-            opening_message: self.opening_message,
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_struct("Report", 10)?;
+        answer.serialize_field("status", &self.status)?;
+        answer.serialize_field("action", &self.action)?;
+        answer.serialize_field("message", &self.message())?;
+        answer.serialize_field("event_id", &self.event_id)?;
+        answer.serialize_field("conversation", &self.conversation)?;
+        answer.serialize_field("ticket", &self.ticket)?;
+        answer.serialize_field("fields", &self.fields)?;
+        answer.serialize_field("other_open_tickets", &self.other_open_tickets)?;
+        answer.serialize_field("desk_calls", &self.desk_calls)?;
+        if let Some(opening_message) = self.opening_message {
+            answer.serialize_field("opening_message", &opening_message)?;
         }
-        .serialize(serializer)
+        answer.end()
     }
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    status: Status,
-    action: Action,
-    message: String,
-    event_id: &'a str,
-    conversation: &'a ConversationReport,
-    ticket: Option<&'a TicketReport>,
-    fields: &'a [Entry],
-    other_open_tickets: &'a [u64],
-    desk_calls: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    opening_message: Option<OpeningMessage>,
 }
 
 impl From<&Ticket> for TicketReport {
