@@ -25,6 +25,7 @@ pub use self::pace::Pace;
 pub use self::transport::MAX_ANSWER;
 use self::transport::{Transport, TransportError};
 pub use self::wire::NewTicket;
+use self::wire::Page;
 
 use crate::config::{AppId, Config};
 use crate::fields::FieldValue;
@@ -93,24 +94,6 @@ struct Call {
     chat: bool,
 }
 
-/// One page of tickets.
-struct TicketPage {
-    /// How many there are in all, if Desk says so.
-    count: Option<u64>,
-    /// How many came.
-    received: u64,
-    /// Desk says that no page follows.
-    has_no_next: bool,
-    /// Those that could be read.
-    tickets: Vec<Ticket>,
-}
-
-impl TicketPage {
-    fn is_last(&self, offset: u64) -> bool {
-        wire::is_last(self.count, self.received, self.has_no_next, offset)
-    }
-}
-
 impl<'a> Desk<'a> {
     /// `None` if the application has no Desk token.
     pub fn new(connection: Connection<'a>, credentials: &Credentials) -> Option<Self> {
@@ -166,7 +149,7 @@ impl<'a> Desk<'a> {
         let first = self.tickets("tickets of customer", &by_user, PAGE, 0).await?;
         let is_complete = first.is_last(0);
 
-        let mut found = first.tickets;
+        let mut found = first.items;
         if !is_complete {
             // All states at once: one after the other would take six round trips.
             // Each by its name, because Desk has no filter for whatever is open.
@@ -199,7 +182,7 @@ impl<'a> Desk<'a> {
             let is_last = page.is_last(offset);
             // By what came, not by what was asked for: Desk's own limit may be lower.
             offset += page.received;
-            found.extend(page.tickets);
+            found.extend(page.items);
             if is_last {
                 return Ok(found);
             }
@@ -220,13 +203,13 @@ impl<'a> Desk<'a> {
         let name = "recent tickets";
         let first = self.tickets(name, &[], PAGE, 0).await?;
         let (count, received) = (first.count, first.received);
-        let mut found = first.tickets;
+        let mut found = first.items;
 
         if let Some(count) = count.filter(|count| *count > received) {
             // By what came, because Desk's page may be smaller than what was asked for; never back
             // into the first page.
             let offset = count.saturating_sub(received).max(received);
-            found.extend(self.tickets(name, &[], PAGE, offset).await?.tickets);
+            found.extend(self.tickets(name, &[], PAGE, offset).await?.items);
         }
         found.sort_unstable_by_key(|ticket| Reverse(ticket.id));
         found.truncate(PAGE as usize);
@@ -241,16 +224,14 @@ impl<'a> Desk<'a> {
     pub async fn teams(&self) -> Result<Vec<String>, DeskError> {
         let name = "teams";
         let path = format!("/groups?{}", query(&[("limit", "500")]));
-        let (status, value) = self.json(Call::get(name, path)).await?;
-        let page =
-            wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        let key = |team: &Value| team.get("key")?.as_str().map(str::to_owned);
+        let page = self.page(name, path, key).await?;
 
         if !page.is_last(0) {
-            return Err(DeskError::invalid_response(name, Some(status)));
+            return Err(DeskError::invalid_response(name, None));
         }
 
-        let key = |team: &Value| team.get("key").and_then(Value::as_str).map(str::to_owned);
-        Ok(page.results.iter().filter_map(key).collect())
+        Ok(page.items)
     }
 
     /// Desk's number of the customer, or `None` if Desk does not know the user yet: `GET
@@ -259,15 +240,14 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// Any failure.
     pub async fn customer(&self, user_id: &str) -> Result<Option<u64>, DeskError> {
-        let name = "find customer";
         let query = query(&[("sendbird_id", user_id), ("limit", "10")]);
-        let (status, value) = self.json(Call::get(name, format!("/customers?{query}"))).await?;
-        let page =
-            wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
         // The first one may be anybody, if Desk ignores the filter.
-        let ours =
-            page.results.iter().find(|customer| wire::sendbird_id(customer) == Some(user_id));
-        Ok(ours.and_then(|customer| customer.get("id")).and_then(Value::as_u64))
+        let ours = |customer: &Value| {
+            let id = customer.get("id")?.as_u64();
+            id.filter(|_| wire::sendbird_id(customer) == Some(user_id))
+        };
+        let page = self.page("find customer", format!("/customers?{query}"), ours).await?;
+        Ok(page.items.first().copied())
     }
 
     /// Makes the user a customer: `POST /customers`. Never repeated; the caller looks first.
@@ -416,19 +396,20 @@ impl<'a> Desk<'a> {
         filter: &[(&str, &str)],
         limit: u64,
         offset: u64,
-    ) -> Result<TicketPage, DeskError> {
+    ) -> Result<Page<Ticket>, DeskError> {
         let page = [("limit", &*limit.to_string()), ("offset", &*offset.to_string())];
         let path = format!("/tickets?{}", query(&[filter, &page].concat()));
-        let (status, value) = self.json(Call::get(name, path)).await?;
-        let page =
-            wire::page(&value).ok_or_else(|| DeskError::invalid_response(name, Some(status)))?;
+        self.page(name, path, wire::ticket).await
+    }
 
-        Ok(TicketPage {
-            count: page.count,
-            received: page.results.len() as u64,
-            has_no_next: page.has_no_next,
-            tickets: page.results.iter().filter_map(wire::ticket).collect(),
-        })
+    async fn page<T>(
+        &self,
+        name: &'static str,
+        path: String,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Page<T>, DeskError> {
+        let (status, value) = self.json(Call::get(name, path)).await?;
+        wire::page(&value, read).ok_or_else(|| DeskError::invalid_response(name, Some(status)))
     }
 
     /// A ticket, if the answer shows one; it must be the one asked for.

@@ -14,33 +14,37 @@ use crate::rules::{Priority, TeamKey};
 use crate::ticket::{StoredText, Ticket};
 
 /// One page of a list.
-pub(super) struct Page<'a> {
+pub(super) struct Page<T> {
     /// How many there are in all, if Desk says so.
     pub(super) count: Option<u64>,
+    /// How many came.
+    pub(super) received: u64,
     /// Desk says that no page follows.
-    pub(super) has_no_next: bool,
-    pub(super) results: &'a [Value],
+    has_no_next: bool,
+    /// Those that could be read.
+    pub(super) items: Vec<T>,
 }
 
-impl Page<'_> {
-    /// Whether nothing follows a page that begins here.
+impl<T> Page<T> {
+    /// Whether nothing follows a page that begins here: Desk says so, or all came that there are,
+    /// or none came any more.
     pub(super) fn is_last(&self, offset: u64) -> bool {
-        is_last(self.count, self.results.len() as u64, self.has_no_next, offset)
+        // A count decides before `next`: how Desk pages is not known (desk-wire section 9, question
+        // 14).
+        let counted = self.count.is_some_and(|count| offset + self.received >= count);
+        self.received == 0 || counted || (self.has_no_next && self.count.is_none())
     }
 }
 
-/// Whether nothing follows: Desk says so, or all came that there are, or none came any more.
-pub(super) fn is_last(count: Option<u64>, received: u64, has_no_next: bool, offset: u64) -> bool {
-    // A count decides before `next`: how Desk pages is not known (desk-wire section 9, question
-    // 14).
-    let counted = count.is_some_and(|count| offset + received >= count);
-    received == 0 || counted || (has_no_next && count.is_none())
-}
-
-pub(super) fn page(value: &Value) -> Option<Page<'_>> {
+/// A page of what `read` makes of each entry.
+pub(super) fn page<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Page<T>> {
     let results = value.get("results")?.as_array()?;
-    let has_no_next = value.get("next").is_some_and(Value::is_null);
-    Some(Page { count: value.get("count").and_then(Value::as_u64), has_no_next, results })
+    Some(Page {
+        count: value.get("count").and_then(Value::as_u64),
+        received: results.len() as u64,
+        has_no_next: value.get("next").is_some_and(Value::is_null),
+        items: results.iter().filter_map(read).collect(),
+    })
 }
 
 pub(super) fn ticket(value: &Value) -> Option<Ticket> {
@@ -219,13 +223,12 @@ mod tests {
 
     #[test]
     fn page_has_results_and_maybe_a_count() {
-        let (counted, bare) = (json!({"count": 3, "results": [{}, {}]}), json!({"results": []}));
-        let (counted, bare) = (page(&counted).unwrap(), page(&bare).unwrap());
-        assert_eq!(
-            (counted.count, counted.results.len(), bare.count, bare.results.len()),
-            (Some(3), 2, None, 0)
-        );
-        assert!(page(&json!({"count": 0})).is_none() && page(&json!([])).is_none());
+        let read = |value: &Value| page(value, ticket);
+        let counted = read(&json!({"count": 3, "results": [{"id": 1}, {}]})).unwrap();
+        let bare = read(&json!({"results": []})).unwrap();
+        assert_eq!((counted.count, counted.received, counted.items.len()), (Some(3), 2, 1));
+        assert_eq!((bare.count, bare.received), (None, 0));
+        assert!(read(&json!({"count": 0})).is_none() && read(&json!([])).is_none());
     }
 
     #[test]
@@ -298,7 +301,7 @@ mod tests {
         #[test]
         fn no_answer_makes_it_panic(text in r#"[\{\}\[\]":,a-zA-Z0-9]{0,60}"#) {
             if let Ok(value) = serde_json::from_str::<Value>(&text) {
-                let _ = (ticket(&value), page(&value).is_some());
+                let _ = (ticket(&value), page(&value, ticket).is_some());
             }
         }
     }
