@@ -5,18 +5,17 @@
 //! finds the handoff again (ids, outcomes, names of missed keys), which makes no metric. Formatting
 //! is metrique's.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use metrique_writer_core::format::Format as _;
 use metrique_writer_core::unit::{Count, WithUnit};
 use metrique_writer_core::{Entry, EntryWriter};
 use metrique_writer_format_emf::Emf as Format;
 
-use crate::metrics::{
-    DIMENSIONS, NAMESPACE, REFUSAL_DIMENSIONS, Record, Refusals, Sink, field_metric,
-};
+use crate::metrics::{DIMENSIONS, NAMESPACE, REFUSAL_DIMENSIONS, Record, Refusals, Sink};
 
 /// Writes records as lines.
 pub struct Emf<W> {
@@ -80,14 +79,14 @@ impl Entry for RecordLine<'_> {
         properties(writer, record);
         count(writer, record.status.metric(), 1);
         for (outcome, number) in &record.outcomes {
-            count(writer, field_metric(*outcome), *number);
+            // Each is counted under its own name: `FieldUnmatched`.
+            count(writer, format!("Field{outcome:?}"), *number);
         }
         count(writer, "WithoutField", record.is_without_field().into());
         count(writer, "DeskCalls", record.desk_calls.into());
-        let desk_time = (record.desk_calls > 0).then_some(record.desk_time);
-        time(writer, "DeskTime", desk_time);
-        time(writer, "Duration", Some(record.duration));
-        time(writer, "QueueDelay", record.queue_delay);
+        writer.value("DeskTime", &(record.desk_calls > 0).then_some(record.desk_time));
+        writer.value("Duration", &record.duration);
+        writer.value("QueueDelay", &record.queue_delay);
         count(writer, "ColdStart", record.cold_start.into());
         count(writer, "StaleSecrets", record.stale_secrets);
         count(writer, "Remarks", record.remarks.len() as u64);
@@ -141,12 +140,8 @@ fn properties<'a>(writer: &mut impl EntryWriter<'a>, record: &'a Record) {
 }
 
 /// Nothing is no data point: CloudWatch is paid for by the metric.
-fn count<'a>(writer: &mut impl EntryWriter<'a>, name: &'static str, number: u64) {
+fn count<'a>(writer: &mut impl EntryWriter<'a>, name: impl Into<Cow<'a, str>>, number: u64) {
     if number > 0 {
         writer.value(name, &WithUnit::<u64, Count>::from(number));
     }
-}
-
-fn time<'a>(writer: &mut impl EntryWriter<'a>, name: &'static str, time: Option<Duration>) {
-    writer.value(name, &time);
 }

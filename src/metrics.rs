@@ -24,47 +24,6 @@ pub const NAMESPACE: &str = "DeskHandoff";
 pub const DIMENSIONS: [&str; 2] = ["Stack", "Route"];
 /// The dimension of the metrics of [`Refusals`].
 pub const REFUSAL_DIMENSIONS: [&str; 1] = ["Stack"];
-/// Every metric that there is.
-pub const NAMES: [&str; 38] = [
-    "Queued",
-    "Ignored",
-    "Created",
-    "Updated",
-    "Unchanged",
-    "Duplicate",
-    "Left",
-    "Previewed",
-    "Postponed",
-    "Failed",
-    "FieldWritten",
-    "FieldTruncated",
-    "FieldUnchanged",
-    "FieldKept",
-    "FieldUnmatched",
-    "FieldInvalidKey",
-    "FieldWrongType",
-    "FieldNotAnOption",
-    "FieldNotScalar",
-    "FieldEmpty",
-    "FieldDenied",
-    "FieldSuperseded",
-    "FieldOverLimit",
-    "FieldRejected",
-    "FieldLeft",
-    "WithoutField",
-    "Remarks",
-    "OtherOpenTickets",
-    "OpeningMessageMissing",
-    "DeskCalls",
-    "DeskTime",
-    "Duration",
-    "QueueDelay",
-    "ColdStart",
-    "StaleSecrets",
-    "RefusedSignature",
-    "RefusedBody",
-    "RefusedRequest",
-];
 /// How often at most the refusals are emitted.
 pub const REFUSALS_EVERY: Duration = Duration::from_secs(60);
 /// How many keys a record names, and how much of each.
@@ -130,27 +89,6 @@ impl WorkStatus {
             Self::Postponed => "Postponed",
             Self::Failed => "Failed",
         }
-    }
-}
-
-/// The metric that counts an outcome.
-pub fn field_metric(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Written => "FieldWritten",
-        Outcome::Truncated => "FieldTruncated",
-        Outcome::Unchanged => "FieldUnchanged",
-        Outcome::Kept => "FieldKept",
-        Outcome::Unmatched => "FieldUnmatched",
-        Outcome::InvalidKey => "FieldInvalidKey",
-        Outcome::WrongType => "FieldWrongType",
-        Outcome::NotAnOption => "FieldNotAnOption",
-        Outcome::NotScalar => "FieldNotScalar",
-        Outcome::Empty => "FieldEmpty",
-        Outcome::Denied => "FieldDenied",
-        Outcome::Superseded => "FieldSuperseded",
-        Outcome::OverLimit => "FieldOverLimit",
-        Outcome::Rejected => "FieldRejected",
-        Outcome::Left => "FieldLeft",
     }
 }
 
@@ -283,7 +221,7 @@ impl Record {
             !matches!(outcome, Outcome::Denied | Outcome::Empty | Outcome::Superseded)
         };
         let mut outcomes = self.outcomes.keys().filter(|outcome| said(outcome)).peekable();
-        outcomes.peek().is_some() && outcomes.all(|outcome| is_missed(*outcome))
+        outcomes.peek().is_some() && outcomes.all(|outcome| outcome.is_missed())
     }
 }
 
@@ -299,32 +237,10 @@ pub fn span(request_id: &str) -> Span {
     )
 }
 
-/// Whether an outcome means that a value is missing on the ticket.
-fn is_missed(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Unmatched
-        | Outcome::InvalidKey
-        | Outcome::WrongType
-        | Outcome::NotAnOption
-        | Outcome::NotScalar
-        | Outcome::OverLimit
-        | Outcome::Rejected => true,
-        Outcome::Written
-        | Outcome::Truncated
-        | Outcome::Unchanged
-        | Outcome::Kept
-        | Outcome::Empty
-        | Outcome::Denied
-        | Outcome::Superseded
-        | Outcome::Left => false,
-    }
-}
-
 fn name(entry: &Entry) -> String {
     // A key is the sender's to choose, and may be of any length.
     let key: String = entry.key.chars().take(NAMED_CHARACTERS).collect();
-    let outcome = serde_json::to_string(&entry.outcome).unwrap_or_default();
-    format!("{key} {}", outcome.trim_matches('"'))
+    format!("{key} {}", entry.outcome)
 }
 
 /// Why a request was refused before it became work.

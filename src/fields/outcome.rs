@@ -47,6 +47,34 @@ impl Outcome {
     pub fn is_filled(self) -> bool {
         matches!(self, Self::Written | Self::Truncated | Self::Unchanged)
     }
+
+    /// Whether the human agent looks for the value in vain, against the sender's will.
+    pub fn is_missed(self) -> bool {
+        match self {
+            Self::Unmatched
+            | Self::InvalidKey
+            | Self::WrongType
+            | Self::NotAnOption
+            | Self::NotScalar
+            | Self::OverLimit
+            | Self::Rejected => true,
+            Self::Written
+            | Self::Truncated
+            | Self::Unchanged
+            | Self::Kept
+            | Self::Empty
+            | Self::Denied
+            | Self::Superseded
+            | Self::Left => false,
+        }
+    }
+}
+
+/// As every answer spells it.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// One line of the result.
@@ -76,23 +104,8 @@ pub struct Entry {
 impl Entry {
     /// Whether the human agent looks for the value in vain, against the sender's will.
     pub fn is_missed(&self) -> bool {
-        match self.outcome {
-            Outcome::Unmatched
-            | Outcome::InvalidKey
-            | Outcome::WrongType
-            | Outcome::NotAnOption
-            | Outcome::NotScalar
-            | Outcome::OverLimit
-            | Outcome::Rejected => true,
-            Outcome::Superseded => !self.agrees,
-            Outcome::Written
-            | Outcome::Truncated
-            | Outcome::Unchanged
-            | Outcome::Kept
-            | Outcome::Empty
-            | Outcome::Denied
-            | Outcome::Left => false,
-        }
+        // That a better source said the same is nothing that anybody misses.
+        self.outcome.is_missed() || (self.outcome == Outcome::Superseded && !self.agrees)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The receiver's answer, read back as any caller would read it: from its JSON.
 
-use desk_handoff::fields::{Entry, Outcome};
+use desk_handoff::fields::Entry;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -108,13 +108,4 @@ pub(crate) fn ignored(answer: &Value) -> Option<&str> {
     (answer.get("status")?.as_str()? == "ignored")
         .then(|| answer.get("category")?.as_str())
         .flatten()
-}
-
-/// The name of an outcome, as it stands in the answer.
-pub(crate) fn outcome_name(outcome: Outcome) -> String {
-    // By way of its JSON, so that it is spelt as in every answer.
-    serde_json::to_value(outcome)
-        .ok()
-        .and_then(|name| name.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use desk_handoff::fields::{Entry, Private};
 use desk_handoff::rules::Rules;
 
-use crate::output::answer::outcome_name;
 use crate::output::explain::{Tone, WITHOUT_FIELDS, advice, meaning, target};
 use crate::output::{Out, cell, toned};
 
@@ -42,12 +41,7 @@ pub(crate) fn show(heading: &str, lines: &[Entry], rules: &Rules, out: &mut Out,
 
 fn row(line: &Entry, field: &str, said: &str) -> Vec<comfy_table::Cell> {
     let (_, tone) = meaning(line.outcome);
-    vec![
-        cell(visible(&line.key)),
-        toned(&outcome_name(line.outcome), tone),
-        cell(field),
-        cell(said),
-    ]
+    vec![cell(visible(&line.key)), toned(&line.outcome.to_string(), tone), cell(field), cell(said)]
 }
 
 /// The same for an answer from elsewhere, whose rules are not known here. Of a preview, which has

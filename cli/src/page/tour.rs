@@ -108,7 +108,7 @@ fn body(conversation: &str, context: &Value) -> Vec<u8> {
 fn outcome(entry: &Entry, key: &str) -> String {
     let lines = parts::lines(entry);
     let line = lines.iter().find(|line| line.key == key);
-    line.map(|line| crate::output::answer::outcome_name(line.outcome)).unwrap_or_default()
+    line.map(|line| line.outcome.to_string()).unwrap_or_default()
 }
 
 impl Page {

@@ -18,7 +18,6 @@ use crate::args;
 use crate::error::{CliError, End};
 use crate::input::fields::Fields;
 use crate::input::file;
-use crate::output::answer::outcome_name;
 use crate::output::explain::meaning;
 use crate::output::outcomes::visible;
 use crate::output::words::counted;
@@ -234,7 +233,7 @@ fn advice(outcome: Outcome, hint: &Hint) -> String {
 fn cells(row: &Row) -> Vec<comfy_table::Cell> {
     vec![
         cell(visible(&row.key)),
-        toned(&outcome_name(row.outcome), meaning(row.outcome).1),
+        toned(&row.outcome.to_string(), meaning(row.outcome).1),
         cell(row.handoffs),
         cell(row.days),
         cell(row.hint.as_deref().unwrap_or_default()),

@@ -7,7 +7,6 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::local::journal::Entry;
-use crate::output::answer::outcome_name;
 use crate::page::Page;
 use crate::page::views::{Live, around, parts};
 
@@ -50,7 +49,7 @@ impl Filter {
                 "missed" => {
                     parts::tone_name(crate::output::explain::meaning(line.outcome).1) == "bad"
                 }
-                wanted => outcome_name(line.outcome) == wanted,
+                wanted => line.outcome.to_string() == wanted,
             })
     }
 

@@ -8,7 +8,6 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::local::journal::{Entry, State};
-use crate::output::answer::outcome_name;
 use crate::output::explain::{Tone, meaning};
 
 /// A time: UTC as it is sent, which the script shows as the reader's own.
@@ -51,7 +50,7 @@ pub(crate) fn badge(state: &State) -> Markup {
 /// An outcome, as the page shows it.
 pub(crate) fn outcome(line: &Line) -> Markup {
     let (_, tone) = meaning(line.outcome);
-    html! { span.badge.(tone_name(tone)) { (outcome_name(line.outcome)) } }
+    html! { span.badge.(tone_name(tone)) { (line.outcome) } }
 }
 
 pub(crate) fn tone_name(tone: Tone) -> &'static str {
