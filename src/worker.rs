@@ -6,7 +6,7 @@
 //! cannot be done comes again until the queue moves it to the dead-letter queue, within minutes if
 //! Desk refuses it for good, after hours if it may recover.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use tokio::time::Instant;
@@ -39,12 +39,9 @@ pub enum MessageError {
     /// It is none of ours.
     #[error(transparent)]
     BadMessage(#[from] DecodeError),
-    /// Its application is not served here.
-    #[error("the application is not served here")]
-    UnknownApplication,
-    /// The application's parameters are unavailable.
-    #[error("the application's parameters are unavailable")]
-    Unavailable,
+    /// There are no credentials for its application.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The invocation is about to end.
     #[error("the invocation is about to end")]
     NoTime,
@@ -56,25 +53,15 @@ pub enum MessageError {
     PreviewOnly,
 }
 
-impl From<SecretsError> for MessageError {
-    fn from(error: SecretsError) -> Self {
-        match error {
-            SecretsError::Unknown => Self::UnknownApplication,
-            SecretsError::Unavailable => Self::Unavailable,
-        }
-    }
-}
-
 impl MessageError {
     fn status(&self) -> WorkStatus {
         match self {
             Self::NoTime => WorkStatus::Postponed,
             Self::Job(JobError::Failed(error)) => error.into(),
             Self::PreviewOnly => WorkStatus::Done(crate::report::Status::Preview),
-            Self::BadMessage(_)
-            | Self::UnknownApplication
-            | Self::Unavailable
-            | Self::Job(JobError::NotConfigured(_)) => WorkStatus::Failed,
+            Self::BadMessage(_) | Self::Secrets(_) | Self::Job(JobError::NotConfigured(_)) => {
+                WorkStatus::Failed
+            }
         }
     }
 }
@@ -154,7 +141,10 @@ fn record(message: &SqsMessage, invocation: &Invocation) -> Record {
     let mut record = Record::new(Route::Queue, &invocation.request_id, invocation.now);
     record.receive_count = Some(receive_count(message));
     // No delay rather than a wrong one, if the queue's clock is ahead of ours.
-    record.queue_delay = sent(message).and_then(|sent| invocation.now.duration_since(sent).ok());
+    record.queue_delay = sent(message)
+        // SQS's number comes as a text of any size, and a sum past the end of time would panic.
+        .and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis)))
+        .and_then(|sent| invocation.now.duration_since(sent).ok());
     record
 }
 
@@ -164,12 +154,11 @@ async fn carry_out(
     invocation: &Invocation,
     record: &mut Record,
 ) -> Result<Report, MessageError> {
-    let sent = sent(message).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    let sent = sent.and_then(|since| i64::try_from(since.as_millis()).ok());
+    let sent = sent(message).and_then(|millis| i64::try_from(millis).ok());
     let is_repeated = receive_count(message) > 1;
     let message = Message::parse(message.body.as_deref().unwrap_or_default(), sent)?;
     let app_id = message.app_id().filter(|app_id| app.config.apps.allow(app_id));
-    let app_id = app_id.ok_or(MessageError::UnknownApplication)?;
+    let app_id = app_id.ok_or(SecretsError::Unknown)?;
     record.about(&app_id, &message.handoff);
     let mode = app.config.mode;
     // Before any look: the first delivery has said everything, and each look costs calls to Desk.
@@ -215,12 +204,12 @@ fn pause(error: &MessageError, receive_count: u32) -> Duration {
             | ProcessError::NotYet
             | ProcessError::Unsettled => backoff,
         },
-        MessageError::BadMessage(_) | MessageError::UnknownApplication => FINAL_PAUSE,
+        MessageError::BadMessage(_) | MessageError::Secrets(SecretsError::Unknown) => FINAL_PAUSE,
         MessageError::PreviewOnly => PREVIEW_PAUSE,
         // The delivery counted, though nothing was tried: at once again and again, it would soon be
         // the last.
         MessageError::NoTime
-        | MessageError::Unavailable
+        | MessageError::Secrets(SecretsError::Unavailable)
         | MessageError::Job(JobError::NotConfigured(_)) => backoff,
     }
 }
@@ -243,11 +232,9 @@ fn receive_count(message: &SqsMessage) -> u32 {
         .unwrap_or(1)
 }
 
-/// When it was put on the queue: SQS gives milliseconds since 1970.
-fn sent(message: &SqsMessage) -> Option<SystemTime> {
-    let millis = message.attributes.get("SentTimestamp")?.parse().ok()?;
-    // SQS's number comes as a text of any size, and a sum past the end of time would panic.
-    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+/// When it was put on the queue, in milliseconds since 1970.
+fn sent(message: &SqsMessage) -> Option<u64> {
+    message.attributes.get("SentTimestamp")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -266,6 +253,6 @@ mod tests {
         let under_way = MessageError::Job(JobError::Failed(ProcessError::InProgress(7)));
         assert_eq!(pause(&under_way, 3), Duration::from_secs(7));
         assert_eq!(pause(&MessageError::NoTime, 3), Duration::from_secs(120));
-        assert_eq!(pause(&MessageError::UnknownApplication, 3), FINAL_PAUSE);
+        assert_eq!(pause(&SecretsError::Unknown.into(), 3), FINAL_PAUSE);
     }
 }
