@@ -522,16 +522,11 @@ impl<'a> Writer<'a> {
             }
         }
 
-        let wanted_priority = matched.priority.map(Priority::as_str);
-        if *priority == Outcome::Kept
-            && wanted_priority.is_some_and(|wanted| self.ticket.priority.as_deref() == Some(wanted))
-        {
+        let is_held = |wanted: Option<Sent>| wanted.is_some_and(|sent| sent.is_held(&self.ticket));
+        if *priority == Outcome::Kept && is_held(matched.priority.map(Sent::Priority)) {
             *priority = Outcome::Unchanged;
         }
-        let wanted_team = matched.team.as_ref().map(TeamKey::as_str);
-        if *team == Outcome::Kept
-            && wanted_team.is_some_and(|wanted| self.ticket.team.as_deref() == Some(wanted))
-        {
+        if *team == Outcome::Kept && is_held(matched.team.clone().map(Sent::Team)) {
             *team = Outcome::Unchanged;
         }
     }
