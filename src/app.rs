@@ -12,6 +12,7 @@ use crate::config::{AppId, Config, Mode};
 use crate::desk::transport::Transport;
 use crate::desk::{Connection, Desk, Pace};
 use crate::handoff::Handoff;
+use crate::handoff::order::millis;
 use crate::metrics::{Metrics, Record};
 use crate::process::{self, ProcessError, Task};
 use crate::queue::Queue;
@@ -141,19 +142,16 @@ impl Invocation {
     /// One that begins at this moment, which is `now`, and may take so long.
     pub fn new(request_id: impl Into<String>, now: SystemTime, time: Duration) -> Self {
         let began = Instant::now();
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             request_id: request_id.into(),
             now,
-            received: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            received: millis(now),
             began,
             deadline: began + time,
             ends: now + time + LEASE_MARGIN,
         }
     }
-}
 
-impl Invocation {
     /// The same, of a request that API Gateway received at this time, in milliseconds since 1970; 0
     /// if it did not say.
     #[must_use]

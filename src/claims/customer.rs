@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::RECORD_TTL;
-use crate::handoff::Stamp;
+use crate::handoff::{Handoff, Stamp};
 use crate::ticket::find::Names;
 use crate::ticket::merge::{Marks, Recognise};
 
@@ -189,6 +189,13 @@ pub struct Subject<'a> {
     pub event_id: &'a str,
     /// Its order.
     pub stamp: Stamp,
+}
+
+impl<'a> Subject<'a> {
+    /// A handoff of the conversation of these names.
+    pub fn of(names: &'a Names, handoff: &'a Handoff) -> Self {
+        Self { names, event_id: &handoff.event_id, stamp: handoff.stamp() }
+    }
 }
 
 const EVENT: &str = "$event";

@@ -9,6 +9,8 @@
 //! clock, and newer than a direct handoff in between by its receipt. That does no harm, because
 //! each field is compared with its own last writer only.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -44,6 +46,12 @@ impl Stamp {
             (Some(_) | None, Some(_) | None) => self.received < other.received,
         }
     }
+}
+
+/// Milliseconds since 1970, as receipts are counted.
+pub fn millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Microseconds since 1970, if the text is a time (RFC 3339).

@@ -1,6 +1,7 @@
 //! Finds the conversation's ticket, and settles what was in doubt about it.
 
 use super::{ProcessError, Work};
+use crate::claims::customer::Subject;
 use crate::desk::{Desk, DeskError};
 use crate::rules::FieldKind;
 use crate::ticket::Ticket;
@@ -188,7 +189,7 @@ impl<'a> Work<'a> {
         let remembered = &self.customer.conversation(&self.names).tickets;
         let is_new = remembered.iter().all(|ticket| ticket.id != shown.id);
         let mut known = self.known(shown.id);
-        let may_have_made = self.customer.may_have_made(self.subject());
+        let may_have_made = self.customer.may_have_made(Subject::of(&self.names, self.handoff));
 
         // Our tickets carry this title: it is taken for the one whose create was not answered.
         if is_new && may_have_made && matcher.is_titled(shown) {

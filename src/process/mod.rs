@@ -13,12 +13,13 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::claims::customer::{KnownTicket, Subject};
+use crate::claims::customer::KnownTicket;
 use crate::claims::{self, Attempt, ClaimRequest, ClaimResult, Claims, Customer, item_key};
 use crate::config::AppId;
 use crate::desk::{Desk, DeskError};
 use crate::fields::{FieldOutcomes, Matched, Outcome, match_fields};
 use crate::handoff::Handoff;
+use crate::handoff::order::millis;
 use crate::metrics;
 use crate::report::{Action, Report, Status, TicketReport};
 use crate::rules::Rules;
@@ -297,17 +298,6 @@ impl<'a> Work<'a> {
         )
     }
 
-    fn subject(&self) -> Subject<'_> {
-        self.subject_of(&self.names)
-    }
-
-    fn subject_of<'n>(&self, names: &'n Names) -> Subject<'n>
-    where
-        'a: 'n,
-    {
-        Subject { names, event_id: &self.handoff.event_id, stamp: self.handoff.stamp() }
-    }
-
     fn channel(&self) -> Option<&str> {
         // A handoff that names its conversation by the id alone gets the channel that an earlier
         // one named.
@@ -315,9 +305,7 @@ impl<'a> Work<'a> {
     }
 
     fn millis_now(&self) -> i64 {
-        let now = self.clock.map(|(now, began)| now + began.elapsed());
-        let since = now.and_then(|now| now.duration_since(SystemTime::UNIX_EPOCH).ok());
-        i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+        self.clock.map_or(0, |(now, began)| millis(now + began.elapsed()))
     }
 
     fn seconds_now(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::look::Found;
 use super::{Ended, ProcessError, Work, wanted};
 use crate::apply::{self, Created, RELATED, Stop, Written};
-use crate::claims::customer::Opening;
+use crate::claims::customer::{Opening, Subject};
 use crate::desk::{DeskError, ErrorKind, NewTicket};
 use crate::fields::Outcome;
 use crate::report::{Action, OpeningMessage, Report, Status};
@@ -167,8 +167,7 @@ impl Work<'_> {
         let now = self.seconds_now();
         let values = wanted(self.matched).into_iter().map(|(field, text)| (field.to_owned(), text));
         let values: BTreeMap<String, String> = values.collect();
-        let names = self.names.clone();
-        self.customer.doubt_create(self.subject_of(&names), values, now);
+        self.customer.doubt_create(Subject::of(&self.names, self.handoff), values, now);
     }
 
     /// The new ticket starts with what its creation wrote.
@@ -242,8 +241,8 @@ impl Work<'_> {
             .doubtful
             .iter()
             .map(|(field, text)| (field.clone(), spelling(text, self.is_integer(field))));
-        let (doubtful, names) = (doubtful.collect(), self.names.clone());
-        self.customer.doubt_writes(self.subject_of(&names), id, doubtful);
+        let doubtful = doubtful.collect();
+        self.customer.doubt_writes(Subject::of(&self.names, self.handoff), id, doubtful);
     }
 
     /// A ticket that nobody has written on is invisible to agents (desk-wire section 3.3): the

@@ -21,6 +21,7 @@ use desk_handoff::auth::{Keys, authenticate, sign};
 use desk_handoff::claims::Memory;
 use desk_handoff::config::{AppId, Config};
 use desk_handoff::desk::transport::HttpTransport;
+use desk_handoff::handoff::order::millis;
 use desk_handoff::handoff::{self, BadBody, Event};
 use desk_handoff::metrics::Metrics;
 use desk_handoff::secrets::{self, CHAT_API_TOKEN, DESK_API_TOKEN, Secrets};
@@ -188,13 +189,7 @@ pub(crate) fn understand(
         HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE), signature(body))]);
     let body =
         authenticate(body, &headers, &keys, SystemTime::now()).expect("it was signed just now");
-    handoff::parse(body, app_id, idempotency_key, now_in_millis())
-}
-
-/// Milliseconds since 1970.
-fn now_in_millis() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    handoff::parse(body, app_id, idempotency_key, millis(SystemTime::now()))
 }
 
 /// The end of what the queue holds already, from an earlier request.
