@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::claims::{Claims, LEASE_MARGIN, item_key};
 use crate::config::{AppId, Config, Mode};
 use crate::desk::transport::Transport;
-use crate::desk::{Connection, Desk, Pace};
+use crate::desk::{Connection, Desk, ErrorKind, Pace};
 use crate::handoff::Handoff;
 use crate::handoff::order::millis;
 use crate::metrics::{Metrics, Record};
@@ -136,6 +136,24 @@ pub enum JobError {
     /// It was begun and failed.
     #[error(transparent)]
     Failed(#[from] ProcessError),
+}
+
+impl JobError {
+    /// Whether a later try may succeed, so that the queue can make it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NotConfigured(_) => false,
+            Self::Failed(ProcessError::Desk(error)) => error.kind != ErrorKind::Refused,
+            Self::Failed(
+                ProcessError::Claims(_)
+                | ProcessError::InProgress(_)
+                | ProcessError::NotYet
+                | ProcessError::Grace(_)
+                | ProcessError::CreateInDoubt(_)
+                | ProcessError::Unsettled,
+            ) => true,
+        }
+    }
 }
 
 impl Invocation {

@@ -116,7 +116,8 @@ async fn hand_over(
         },
     )?;
     let key = idempotency_key(request.headers());
-    let handoff = match handoff::parse(body, app_id, key.as_deref(), invocation.received)? {
+    let read = handoff::parse(body, app_id, key.as_deref(), invocation.received);
+    let handoff = match read.map_err(Problem::BadBody)? {
         Event::Handoff(handoff) => *handoff,
         Event::Ignored(category) => {
             // A success, because the webhook may be set to send every category and would repeat a
@@ -140,17 +141,18 @@ async fn hand_over(
 
     let origin = Origin::Direct;
     let job = Job { app_id, credentials: &credentials, handoff: &handoff, mode, origin };
-    let report = match app.work(job, invocation, record).await.map_err(Problem::from) {
+    let report = match app.work(job, invocation, record).await {
         Ok(report) => report,
         // In preview mode nothing is to be carried out, so the queue has nothing to do.
-        Err(problem) if mode == Mode::Live && problem.may_pass() => {
+        Err(error) if mode == Mode::Live && error.may_pass() => {
+            let problem = Problem::from(error);
             // The queue can try for hours; the caller, often a tool in a conversation, cannot.
             tracing::warn!(problem = problem.summary(), "not done yet; the queue takes it");
             let queued = queue_direct(app, app_id, handoff, record).await;
             // If the queue does not take it either, the caller hears why it was not done.
             return queued.map_err(|_| problem);
         }
-        Err(problem) => return Err(problem),
+        Err(error) => return Err(error.into()),
     };
     let status = match report.status {
         report::Status::Created => StatusCode::CREATED,

@@ -43,12 +43,6 @@ impl From<SecretsError> for Problem {
     }
 }
 
-impl From<BadBody> for Problem {
-    fn from(bad: BadBody) -> Self {
-        Self::BadBody(bad)
-    }
-}
-
 impl From<JobError> for Problem {
     fn from(error: JobError) -> Self {
         match error {
@@ -132,32 +126,6 @@ impl Problem {
         }
     }
 
-    /// Whether a later try may succeed, so that the queue can make it.
-    pub(super) fn may_pass(&self) -> bool {
-        match self {
-            Self::Failed(ProcessError::Desk(error)) => error.kind != ErrorKind::Refused,
-            Self::Failed(
-                ProcessError::Claims(_)
-                | ProcessError::InProgress(_)
-                | ProcessError::NotYet
-                | ProcessError::Grace(_)
-                | ProcessError::CreateInDoubt(_)
-                | ProcessError::Unsettled,
-            ) => true,
-            Self::NoSuchRoute
-            | Self::WrongMethod { .. }
-            | Self::TooLarge
-            | Self::NoApplication
-            | Self::UnknownApplication
-            | Self::Unauthenticated
-            | Self::BadBody(_)
-            | Self::Unavailable
-            | Self::NotReady
-            | Self::NotConfigured(_)
-            | Self::NotQueued(_) => false,
-        }
-    }
-
     /// Whether it is ours or Desk's fault, rather than the caller's.
     pub(super) fn is_fault(&self) -> bool {
         self.details().status.is_server_error()
@@ -209,12 +177,6 @@ impl Problem {
     }
 
     fn details(&self) -> ProblemDetails {
-        let describe = |status, name, title, detail: &str| ProblemDetails {
-            status,
-            name,
-            title,
-            detail: detail.to_owned(),
-        };
         match self {
             Self::NoSuchRoute => describe(
                 StatusCode::NOT_FOUND,
@@ -226,7 +188,7 @@ impl Problem {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "wrong-method",
                 "This route takes another method",
-                &format!("This route takes {allowed} only."),
+                format!("This route takes {allowed} only."),
             ),
             Self::TooLarge => describe(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -256,7 +218,7 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "bad-body",
                 "The body cannot be used",
-                &bad.to_string(),
+                bad.to_string(),
             ),
             Self::Unavailable => describe(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -280,7 +242,7 @@ impl Problem {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "not-configured",
                 "The service is not configured",
-                &format!(
+                format!(
                     "The application's parameter {what} is missing or not usable; the operator's log says more."
                 ),
             ),
@@ -289,13 +251,16 @@ impl Problem {
     }
 }
 
+fn describe(
+    status: StatusCode,
+    name: &'static str,
+    title: &'static str,
+    detail: impl Into<String>,
+) -> ProblemDetails {
+    ProblemDetails { status, name, title, detail: detail.into() }
+}
+
 fn failed(error: &ProcessError) -> ProblemDetails {
-    let describe = |status, name, title, detail: &str| ProblemDetails {
-        status,
-        name,
-        title,
-        detail: detail.to_owned(),
-    };
     match error {
         ProcessError::NotYet => describe(
             StatusCode::GATEWAY_TIMEOUT,
@@ -351,15 +316,11 @@ fn desk_failed(error: &DeskError) -> ProblemDetails {
         }
     };
 
-    let advice = match error.kind {
-        ErrorKind::Refused => "Sending the same again does not help.",
-        ErrorKind::Unauthorized
-        | ErrorKind::RateLimited
-        | ErrorKind::Unavailable
-        | ErrorKind::TimedOut
-        | ErrorKind::Unreachable
-        | ErrorKind::CallLimit => "Trying again is safe: it never makes a second ticket.",
+    let advice = if error.kind == ErrorKind::Refused {
+        "Sending the same again does not help."
+    } else {
+        "Trying again is safe: it never makes a second ticket."
     };
 
-    ProblemDetails { status, name, title, detail: format!("{error}. {advice}") }
+    describe(status, name, title, format!("{error}. {advice}"))
 }
