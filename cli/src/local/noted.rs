@@ -108,7 +108,8 @@ impl Queue for NotedQueue {
         receipt_handle: &'a str,
         seconds: u32,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.change_visibility(receipt_handle, seconds)
+        let pause = Duration::from_secs(seconds.into());
+        Box::pin(std::future::ready(self.inner.put_off(receipt_handle, pause)))
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::store::{BoxFuture, StoreError};
+use desk_handoff::queue::QueueEntry;
+use desk_handoff::store::StoreError;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -70,6 +70,11 @@ impl MemoryQueue {
         is_known
     }
 
+    /// Lets the message that was received with this handle come again after so long.
+    pub(crate) fn put_off(&self, receipt_handle: &str, pause: Duration) -> Result<(), StoreError> {
+        self.with(|line| line.put_off(receipt_handle, Instant::now() + pause))
+    }
+
     /// What is not done yet, in the order of its arrival.
     pub(crate) fn waiting(&self) -> Vec<Waiting> {
         let now = Instant::now();
@@ -113,23 +118,6 @@ impl MemoryQueue {
 
     fn with<T>(&self, work: impl FnOnce(&mut Line) -> T) -> T {
         work(&mut self.0.line.lock().expect("no holder of the queue panics"))
-    }
-}
-
-impl Queue for MemoryQueue {
-    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.put(entry, None);
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    fn change_visibility<'a>(
-        &'a self,
-        receipt_handle: &'a str,
-        seconds: u32,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let until = Instant::now() + Duration::from_secs(seconds.into());
-        let answer = self.with(|line| line.postpone(receipt_handle, until));
-        Box::pin(std::future::ready(answer))
     }
 }
 
@@ -223,7 +211,7 @@ impl Line {
         put_off.filter(|until| *until > now).min()
     }
 
-    fn postpone(&mut self, receipt_handle: &str, until: Instant) -> Result<(), StoreError> {
+    fn put_off(&mut self, receipt_handle: &str, until: Instant) -> Result<(), StoreError> {
         let mut in_flight =
             self.messages.iter_mut().filter(|message| message.state == State::InFlight);
         let message = in_flight.find(|message| message.receipt_handle() == receipt_handle);
@@ -381,7 +369,7 @@ mod tests {
         let now = Instant::now();
         let mut line = line(&[("a", "1"), ("a", "2")], now);
         let batch = line.receive(now);
-        line.postpone(handle(&batch), now + MINUTE).unwrap();
+        line.put_off(handle(&batch), now + MINUTE).unwrap();
         line.settle(&batch, &failed(&batch, &[0]));
         line.send(&entry("b", "1"), None, now);
         assert_eq!(
@@ -400,11 +388,11 @@ mod tests {
         let mut line = line(&[("a", "1")], now);
         let batch = line.receive(now);
         line.settle(&batch, &failed(&batch, &[0]));
-        assert!(line.postpone(handle(&batch), now + MINUTE).is_err());
+        assert!(line.put_off(handle(&batch), now + MINUTE).is_err());
         line.receive(now);
 
         assert!(
-            line.postpone(handle(&batch), now + MINUTE).is_err(),
+            line.put_off(handle(&batch), now + MINUTE).is_err(),
             "the handle is that of an earlier receipt"
         );
     }
@@ -466,7 +454,7 @@ mod tests {
         assert!(queue.waiting()[0].in_flight);
 
         let later = Instant::now() + MINUTE;
-        queue.with(|line| line.postpone(handle(&batch), later)).unwrap();
+        queue.with(|line| line.put_off(handle(&batch), later)).unwrap();
         let waiting = &queue.waiting()[0];
         assert!(!waiting.in_flight && waiting.next > MINUTE / 2, "{waiting:?}");
         queue.hurry();
@@ -478,15 +466,15 @@ mod tests {
         let queue = MemoryQueue::default();
         let put_off = async {
             let batch = queue.next().await;
-            queue.change_visibility(handle(&batch), 0).await.unwrap();
+            queue.put_off(handle(&batch), Duration::ZERO).unwrap();
             queue.settle(&batch, &failed(&batch, &[0]));
             let again = queue.next().await;
             queue.settle(&again, &SqsBatchResponse::default());
             count(&again).to_owned()
         };
 
-        let sent = entry("a", "1");
-        let (count, sent) = tokio::join!(put_off, queue.send(&sent));
-        assert_eq!((count.as_str(), sent, queue.left()), ("2", Ok(()), (0, 0)));
+        let sent = async { queue.put(&entry("a", "1"), None) };
+        let (count, is_known) = tokio::join!(put_off, sent);
+        assert_eq!((count.as_str(), is_known, queue.left()), ("2", false, (0, 0)));
     }
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use desk_handoff::app::JobError;
 use desk_handoff::process::ProcessError;
-use desk_handoff::queue::Queue as _;
 use desk_handoff::report::Report;
 use desk_handoff::worker::{MAX_BACKOFF, MessageError, backoff, work};
 
@@ -64,7 +63,7 @@ impl Local {
                 failure.item_identifier = message.clone();
                 answer.batch_item_failures.push(failure);
                 // Before the batch is settled: only what is in flight can be put off.
-                again = self.put_off(record, error).await;
+                again = self.put_off(record, error);
             }
             let tried = Tried { message, result, again };
             if let Some(origin) = origin {
@@ -103,14 +102,13 @@ impl Local {
     }
 
     /// For how long, unless the message came for the last time.
-    async fn put_off(&self, record: &SqsMessage, error: &MessageError) -> Option<Duration> {
+    fn put_off(&self, record: &SqsMessage, error: &MessageError) -> Option<Duration> {
         let receipts = receipts(record)?;
         if receipts >= MAX_RECEIPTS {
             return None;
         }
         let pause = pause(error, receipts);
-        let seconds = u32::try_from(pause.as_secs()).ok()?;
-        self.queue.change_visibility(record.receipt_handle.as_deref()?, seconds).await.ok()?;
+        self.queue.put_off(record.receipt_handle.as_deref()?, pause).ok()?;
         Some(pause)
     }
 }
