@@ -1,7 +1,5 @@
 //! CloudWatch's logs by the operator's own `aws` command line, as [`crate::remote::ssm`] reads SSM.
 
-use std::process::{Command, Stdio};
-
 use crate::error::CliError;
 use crate::remote::ssm::{Aws, Call, not_started, quoted, refusal, why};
 
@@ -29,9 +27,7 @@ impl Aws<'_> {
             "--output",
             "json",
         ];
-        let mut command = Command::new("aws");
-        command.args(words).args(self.options()).stdin(Stdio::null());
-        let output = command.output().map_err(|error| not_started(&error))?;
+        let output = self.call(words.iter().copied()).map_err(|error| not_started(&error))?;
 
         let said = String::from_utf8_lossy(&output.stderr);
         if output.status.success() {

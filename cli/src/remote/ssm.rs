@@ -5,8 +5,8 @@
 //! are told apart by what `aws` says.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write as _};
-use std::process::{Command, Stdio};
+use std::io::{self, ErrorKind, Write as _};
+use std::process::{Command, Output, Stdio};
 
 use desk_handoff::secrets::Parameter;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -72,19 +72,9 @@ impl Aws<'_> {
     /// Every parameter directly under `path` (which ends with a slash), decrypted, by name. `aws`
     /// turns the pages.
     pub(crate) fn parameters(&self, path: &str) -> Result<Vec<Stored>, CliError> {
-        let mut command = Command::new("aws");
-        command.args([
-            "ssm",
-            "get-parameters-by-path",
-            "--path",
-            path,
-            "--with-decryption",
-            "--output",
-            "json",
-        ]);
-        // An `aws` that asks for something would wait where nobody sees its question.
-        command.args(self.options()).stdin(Stdio::null());
-        let output = command.output().map_err(|error| not_started(&error))?;
+        let words = "ssm get-parameters-by-path --with-decryption --output json --path";
+        let output = self.call(words.split(' ').chain([path]));
+        let output = output.map_err(|error| not_started(&error))?;
 
         if !output.status.success() {
             let call = Call {
@@ -121,17 +111,8 @@ impl Aws<'_> {
     /// if it cannot be learnt.
     pub(crate) fn customer_keys(&self, path: &str) -> Option<BTreeMap<String, String>> {
         let filter = format!("Key=Path,Values={}", path.trim_end_matches('/'));
-        let mut command = Command::new("aws");
-        command.args([
-            "ssm",
-            "describe-parameters",
-            "--parameter-filters",
-            &filter,
-            "--output",
-            "json",
-        ]);
-
-        let output = command.args(self.options()).stdin(Stdio::null()).output().ok()?;
+        let words = "ssm describe-parameters --output json --parameter-filters";
+        let output = self.call(words.split(' ').chain([filter.as_str()])).ok()?;
         let listing: Descriptions =
             serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())?;
         let own = |described: Described| {
@@ -174,6 +155,12 @@ impl Aws<'_> {
         } else {
             format!("`aws` could not store {name}, and what it printed is not repeated here")
         }))
+    }
+
+    /// What `aws` says to these words. One that asks for something would wait where nobody sees its
+    /// question, so it is given no input.
+    pub(crate) fn call<'w>(&self, words: impl Iterator<Item = &'w str>) -> io::Result<Output> {
+        Command::new("aws").args(words).args(self.options()).stdin(Stdio::null()).output()
     }
 
     /// A command to paste: the words, with this region and profile.
@@ -251,7 +238,7 @@ const NO_CREDENTIALS: &str =
 const EXPIRED: &str =
     "the credentials of `aws` have expired: sign in again (`aws sso login`, with your profile)";
 
-pub(crate) fn not_started(error: &std::io::Error) -> CliError {
+pub(crate) fn not_started(error: &io::Error) -> CliError {
     CliError::Work(match error.kind() {
         ErrorKind::NotFound => {
             "there is no `aws` on the PATH: AWS is asked through its own command line \
