@@ -3,7 +3,7 @@
 //! Pure. Values are in it in a preview only (README, "Answers").
 
 use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::fields::{Entry, Outcome};
 use crate::handoff::Handoff;
@@ -101,7 +101,7 @@ pub struct ConversationReport {
 }
 
 /// The ticket as Desk last showed it; of a duplicate only the id.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct TicketReport {
     /// Desk's number.
     pub id: u64,

@@ -241,7 +241,8 @@ pub enum Choice<T> {
 }
 
 impl<T> Choice<T> {
-    fn source(&self) -> Option<&Source> {
+    /// Where it is to be found, if it is not always the same.
+    pub fn source(&self) -> Option<&Source> {
         match self {
             Self::Value(_) => None,
             Self::From(source) => Some(source),

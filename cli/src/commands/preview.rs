@@ -17,6 +17,7 @@ use crate::local::understand;
 use crate::output::Out;
 use crate::output::explain::{Tone, meaning};
 use crate::output::outcomes;
+use crate::output::words::counted;
 
 pub(crate) fn preview(args: &args::Preview, out: &mut Out) -> Result<End, CliError> {
     let fields = Fields::load(&args.fields, out)?;
@@ -95,7 +96,6 @@ fn unusable(file: &str, bad: &BadBody) -> String {
 fn summary(left_out: usize) -> String {
     match left_out {
         0 => "No key is left out.".to_owned(),
-        1 => "1 key is left out.".to_owned(),
-        many => format!("{many} keys are left out."),
+        some => format!("{} left out.", counted(some, "key is", "keys are")),
     }
 }

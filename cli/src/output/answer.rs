@@ -1,6 +1,7 @@
 //! The receiver's answer, read back as any caller would read it: from its JSON.
 
 use desk_handoff::fields::Entry;
+use desk_handoff::report::TicketReport;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,18 +52,10 @@ pub(crate) struct Done {
     pub(crate) status: String,
     action: Option<String>,
     event_id: Option<String>,
-    ticket: Option<TicketSaid>,
+    ticket: Option<TicketReport>,
     #[serde(default)]
     pub(crate) fields: Vec<Entry>,
     opening_message: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TicketSaid {
-    id: u64,
-    status: Option<String>,
-    priority: Option<String>,
-    team: Option<String>,
 }
 
 impl Done {
@@ -71,7 +64,7 @@ impl Done {
     }
 
     /// The answer has the status that Desk said at the write; the opening message comes after it.
-    fn status_of(&self, ticket: &TicketSaid) -> Option<String> {
+    fn status_of(&self, ticket: &TicketReport) -> Option<String> {
         let status = ticket.status.clone()?;
         let was_posted = self.opening_message.as_deref() == Some("posted");
         Some(if was_posted && status == "INITIALIZED" {

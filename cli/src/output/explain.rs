@@ -90,16 +90,9 @@ pub(crate) fn target<'a>(line: &'a Entry, rules: &Rules) -> Target<'a> {
     match &line.field {
         Some(field) => Target::Field(field),
         None if listed(key) => Target::Field(key),
-        None if draws(source(rules.ticket.priority.as_ref())) => Target::Priority,
-        None if draws(source(rules.ticket.team.as_ref())) => Target::Team,
+        None if draws(rules.ticket.priority.as_ref().and_then(Choice::source)) => Target::Priority,
+        None if draws(rules.ticket.team.as_ref().and_then(Choice::source)) => Target::Team,
         None => Target::Nowhere,
-    }
-}
-
-fn source<T>(choice: Option<&Choice<T>>) -> Option<&Source> {
-    match choice? {
-        Choice::From(source) => Some(source),
-        Choice::Value(_) => None,
     }
 }
 
