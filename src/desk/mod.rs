@@ -52,6 +52,9 @@ const MAX_PAGES_OF_STATE: u64 = 3;
 const OPEN_STATES: [&str; 6] =
     ["INITIALIZED", "PROACTIVE", "PENDING", "ACTIVE", "WORK_IN_PROGRESS", "IDLE"];
 
+/// What a call comes to.
+pub type Result<T> = std::result::Result<T, DeskError>;
+
 /// Desk, for one application and one invocation.
 pub struct Desk<'a> {
     connection: Connection<'a>,
@@ -124,7 +127,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure but 404; another ticket than the one asked for is one.
-    pub async fn ticket(&self, id: u64) -> Result<Option<Ticket>, DeskError> {
+    pub async fn ticket(&self, id: u64) -> Result<Option<Ticket>> {
         let call = Call::get("view ticket", format!("/tickets/{id}"));
         match self.ticket_answer(call, Some(id)).await {
             Ok(Some(ticket)) => Ok(Some(ticket)),
@@ -142,7 +145,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// Any failure, and a customer with more open tickets than can be asked for in a bounded number
     /// of calls: "not found" must be certain.
-    pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>, DeskError> {
+    pub async fn tickets_of_customer(&self, user_id: &str) -> Result<Vec<Ticket>> {
         let by_user = [("sendbird_id", user_id)];
         // Without a state: most customers have few tickets, and this one call shows the closed
         // ones, too.
@@ -172,7 +175,7 @@ impl<'a> Desk<'a> {
 
     /// The customer's tickets in one state. A Desk that ignores the filter shows all of them, which
     /// does as well.
-    async fn tickets_in_state(&self, user_id: &str, state: &str) -> Result<Vec<Ticket>, DeskError> {
+    async fn tickets_in_state(&self, user_id: &str, state: &str) -> Result<Vec<Ticket>> {
         let name = "tickets of customer in a state";
         let filter = [("sendbird_id", user_id), ("status2", state)];
         let (mut found, mut offset) = (Vec::new(), 0);
@@ -199,7 +202,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure.
-    pub async fn recent_tickets(&self) -> Result<Vec<Ticket>, DeskError> {
+    pub async fn recent_tickets(&self) -> Result<Vec<Ticket>> {
         let name = "recent tickets";
         let first = self.tickets(name, &[], PAGE, 0).await?;
         let (count, received) = (first.count, first.received);
@@ -221,7 +224,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure, and more teams than stand on one page.
-    pub async fn teams(&self) -> Result<Vec<String>, DeskError> {
+    pub async fn teams(&self) -> Result<Vec<String>> {
         let name = "teams";
         let path = format!("/groups?{}", query(&[("limit", "500")]));
         let key = |team: &Value| team.get("key")?.as_str().map(str::to_owned);
@@ -239,7 +242,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure.
-    pub async fn customer(&self, user_id: &str) -> Result<Option<u64>, DeskError> {
+    pub async fn customer(&self, user_id: &str) -> Result<Option<u64>> {
         let query = query(&[("sendbird_id", user_id), ("limit", "10")]);
         // The first one may be anybody, if Desk ignores the filter.
         let ours = |customer: &Value| {
@@ -254,7 +257,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure; an answer about somebody else is one.
-    pub async fn create_customer(&self, user_id: &str) -> Result<u64, DeskError> {
+    pub async fn create_customer(&self, user_id: &str) -> Result<u64> {
         let name = "create customer";
         let call = Call::write(
             name,
@@ -274,7 +277,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure; a ticket that cannot be the one asked for is one.
-    pub async fn create_ticket(&self, ticket: &NewTicket<'_>) -> Result<Ticket, DeskError> {
+    pub async fn create_ticket(&self, ticket: &NewTicket<'_>) -> Result<Ticket> {
         let name = "create ticket";
         let call = Call::write(name, Method::POST, "/tickets".to_owned(), ticket.body());
         let made = self.ticket_answer(call, None).await?;
@@ -288,11 +291,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure.
-    pub async fn patch_fields(
-        &self,
-        id: u64,
-        values: &[&FieldValue],
-    ) -> Result<Option<Ticket>, DeskError> {
+    pub async fn patch_fields(&self, id: u64, values: &[&FieldValue]) -> Result<Option<Ticket>> {
         let body = json!({"customFields": wire::custom_fields_text(values.iter().copied())});
         let path = format!("/tickets/{id}/custom_fields");
         self.ticket_answer(
@@ -307,11 +306,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure.
-    pub async fn set_priority(
-        &self,
-        id: u64,
-        priority: Priority,
-    ) -> Result<Option<Ticket>, DeskError> {
+    pub async fn set_priority(&self, id: u64, priority: Priority) -> Result<Option<Ticket>> {
         let body = json!({"priority": priority.as_str()});
         let call = Call::write("set priority", Method::PATCH, format!("/tickets/{id}"), body);
         self.ticket_answer(call.repeatable(), Some(id)).await
@@ -322,11 +317,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure.
-    pub async fn set_related(
-        &self,
-        id: u64,
-        channels: &[String],
-    ) -> Result<Option<Ticket>, DeskError> {
+    pub async fn set_related(&self, id: u64, channels: &[String]) -> Result<Option<Ticket>> {
         let channels: Vec<&str> = channels.iter().take(MAX_RELATED).map(String::as_str).collect();
         let body = json!({"relatedChannelUrls": channels.join(",")});
         let path = format!("/tickets/{id}");
@@ -339,7 +330,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Any failure.
-    pub async fn transfer(&self, id: u64, team: &TeamKey) -> Result<bool, DeskError> {
+    pub async fn transfer(&self, id: u64, team: &TeamKey) -> Result<bool> {
         let body = json!({"tickets": [id], "status": "PENDING", "groupKey": team.as_str()});
         let path = "/tickets/transfer_to_group".to_owned();
         let (_, answer) =
@@ -371,7 +362,7 @@ impl<'a> Desk<'a> {
         channel_url: &str,
         user_id: &str,
         message: &str,
-    ) -> Result<(), DeskError> {
+    ) -> Result<()> {
         // A URL takes a segment of dots for a step, escaped or not.
         if matches!(channel_url, "" | "." | "..") {
             return Err(DeskError::no_response("post message", ErrorKind::Refused, Sent::No));
@@ -396,7 +387,7 @@ impl<'a> Desk<'a> {
         filter: &[(&str, &str)],
         limit: u64,
         offset: u64,
-    ) -> Result<Page<Ticket>, DeskError> {
+    ) -> Result<Page<Ticket>> {
         let page = [("limit", &*limit.to_string()), ("offset", &*offset.to_string())];
         let path = format!("/tickets?{}", query(&[filter, &page].concat()));
         self.page(name, path, wire::ticket).await
@@ -407,17 +398,13 @@ impl<'a> Desk<'a> {
         name: &'static str,
         path: String,
         read: impl Fn(&Value) -> Option<T>,
-    ) -> Result<Page<T>, DeskError> {
+    ) -> Result<Page<T>> {
         let (status, value) = self.json(Call::get(name, path)).await?;
         wire::page(&value, read).ok_or_else(|| DeskError::invalid_response(name, Some(status)))
     }
 
     /// A ticket, if the answer shows one; it must be the one asked for.
-    async fn ticket_answer(
-        &self,
-        call: Call,
-        wanted: Option<u64>,
-    ) -> Result<Option<Ticket>, DeskError> {
+    async fn ticket_answer(&self, call: Call, wanted: Option<u64>) -> Result<Option<Ticket>> {
         let name = call.name;
         let answer = self.send(call).await?;
         // A success without a body: Desk took the call and says nothing of the ticket.
@@ -437,7 +424,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    async fn json(&self, call: Call) -> Result<(StatusCode, Value), DeskError> {
+    async fn json(&self, call: Call) -> Result<(StatusCode, Value)> {
         let name = call.name;
         let answer = self.send(call).await?;
         let value = read(answer.body())
@@ -447,7 +434,7 @@ impl<'a> Desk<'a> {
 
     /// Makes the call until it succeeds, is refused, or is not worth repeating. The error says
     /// whether any of the requests may have been carried out.
-    async fn send(&self, call: Call) -> Result<Response<Vec<u8>>, DeskError> {
+    async fn send(&self, call: Call) -> Result<Response<Vec<u8>>> {
         let mut sent = Sent::No;
         for attempt in 1.. {
             let token = self.token();
@@ -481,11 +468,7 @@ impl<'a> Desk<'a> {
         unreachable!("retry::next stops after MAX_ATTEMPTS")
     }
 
-    async fn attempt(
-        &self,
-        call: &Call,
-        token: &SecretString,
-    ) -> Result<Response<Vec<u8>>, DeskError> {
+    async fn attempt(&self, call: &Call, token: &SecretString) -> Result<Response<Vec<u8>>> {
         // Chat's calls do not count: there is one message an attempt, and its rate is not Desk's.
         if !call.chat && self.calls() >= MAX_CALLS {
             return Err(DeskError::no_response(call.name, ErrorKind::CallLimit, Sent::No));
@@ -515,7 +498,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The token is marked as sensitive, so that no log of a library shows it.
-    fn request(&self, call: &Call, token: &SecretString) -> Result<Request<Vec<u8>>, DeskError> {
+    fn request(&self, call: &Call, token: &SecretString) -> Result<Request<Vec<u8>>> {
         let unusable = || DeskError::no_response(call.name, ErrorKind::Unauthorized, Sent::No);
         let (base, name, token) = if call.chat {
             (&self.chat, names::header::CHAT_TOKEN, self.chat_token.as_ref().ok_or_else(unusable)?)
