@@ -2,7 +2,7 @@
 
 use crate::call::{Call, Route};
 use crate::handlers::{chat, customers, groups, tickets, webhook_setting};
-use crate::http::reply::Reply;
+use crate::http::reply::Outcome;
 use crate::http::request::ApiRequest;
 use crate::model::state::State;
 use crate::refusal::Refusal;
@@ -22,11 +22,7 @@ pub(crate) fn is_authorised(state: &State, call: Call, request: &ApiRequest) -> 
 /// # Errors
 ///
 /// Why it is not done; nothing has changed then.
-pub(crate) fn dispatch(
-    state: &mut State,
-    route: &Route,
-    request: &ApiRequest,
-) -> Result<Reply, Refusal> {
+pub(crate) fn dispatch(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     match route.call {
         // No path leads to it: it is there to aim faults.
         Call::Any => Err(Refusal::not_found()),

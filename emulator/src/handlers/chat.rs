@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::call::Route;
-use crate::http::reply::Reply;
+use crate::http::reply::{Outcome, Reply};
 use crate::http::request::ApiRequest;
 use crate::model::message::Message;
 use crate::model::state::State;
@@ -19,11 +19,7 @@ struct NewMessage {
     message: String,
 }
 
-pub(crate) fn post(
-    state: &mut State,
-    route: &Route,
-    request: &ApiRequest,
-) -> Result<Reply, Refusal> {
+pub(crate) fn post(state: &mut State, route: &Route, request: &ApiRequest) -> Outcome {
     let new: NewMessage = request.json()?;
     // Chat takes files and admin messages, too; an opening message is neither, so that another type
     // is a client's mistake.

@@ -5,13 +5,11 @@ use serde::Deserialize;
 
 use crate::choices::ExistingCustomer;
 use crate::handlers::page::page;
-use crate::http::reply::Reply;
+use crate::http::reply::{Outcome, Reply};
 use crate::http::request::ApiRequest;
 use crate::model::customer::Customer;
 use crate::model::state::State;
 use crate::refusal::Refusal;
-
-type Outcome = Result<Reply, Refusal>;
 
 pub(crate) fn list(state: &State, request: &ApiRequest) -> Outcome {
     let parameters = request.parameters(&["limit", "offset", "sendbird_id"], &state.behaviour);

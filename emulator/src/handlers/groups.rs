@@ -2,12 +2,11 @@
 //! only the dashboard can change them. The Default team has no key, and so no call can name it.
 
 use crate::handlers::page::page;
-use crate::http::reply::Reply;
+use crate::http::reply::Outcome;
 use crate::http::request::ApiRequest;
 use crate::model::state::State;
-use crate::refusal::Refusal;
 
-pub(crate) fn list(state: &State, request: &ApiRequest) -> Result<Reply, Refusal> {
+pub(crate) fn list(state: &State, request: &ApiRequest) -> Outcome {
     let parameters = request.parameters(&["limit", "offset"], &state.behaviour);
     let all = state.groups.iter().enumerate().map(|(place, group)| group.json(place)).collect();
     Ok(page(state, request, &parameters, all))

@@ -11,15 +11,13 @@ use crate::choices::{
     WriteAnswer,
 };
 use crate::handlers::page::page;
-use crate::http::reply::Reply;
+use crate::http::reply::{Outcome, Reply};
 use crate::http::request::{ApiRequest, Parameters};
 use crate::model::fields::Values;
 use crate::model::group::Group;
 use crate::model::state::State;
 use crate::model::ticket::{CLOSED, INITIALIZED, PENDING, PRIORITIES, STATUSES, Ticket};
 use crate::refusal::Refusal;
-
-type Outcome = Result<Reply, Refusal>;
 
 const LONGEST_TITLE: usize = 100;
 const MOST_RELATED: usize = 3;

@@ -3,13 +3,11 @@
 
 use serde::Deserialize;
 
-use crate::http::reply::Reply;
+use crate::http::reply::{Outcome, Reply};
 use crate::http::request::ApiRequest;
 use crate::model::state::State;
 use crate::model::webhook_setting::WebhookSetting;
 use crate::refusal::Refusal;
-
-type Outcome = Result<Reply, Refusal>;
 
 pub(crate) fn view(state: &State, request: &ApiRequest) -> Outcome {
     let parameters = request.parameters(&["ai_agent_id"], &state.behaviour);

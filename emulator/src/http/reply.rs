@@ -12,6 +12,9 @@ use crate::{call::Call, choices::ErrorForm, refusal::Refusal};
 
 const JSON: &str = "application/json; charset=utf-8";
 
+/// What comes of a call.
+pub(crate) type Outcome = Result<Reply, Refusal>;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
