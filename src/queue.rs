@@ -4,19 +4,15 @@
 //! the same event put on it twice within five minutes lies on it once. What lies on it is a
 //! [`crate::handoff::message::Message`].
 
-use crate::store::{BoxFuture, StoreError};
+use crate::store::{BoxFuture, StoreFuture};
 
 /// A queue.
 pub trait Queue: Send + Sync {
     /// Puts an entry on the queue; `Ok` means that the queue holds it.
-    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> StoreFuture<'a>;
 
     /// Lets the message that was received with this handle come again after so many seconds.
-    fn change_visibility<'a>(
-        &'a self,
-        receipt_handle: &'a str,
-        seconds: u32,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn change_visibility<'a>(&'a self, handle: &'a str, seconds: u32) -> StoreFuture<'a>;
 
     /// Gets ready what the first entry would have to wait for; that it cannot is no failure.
     fn open(&self) -> BoxFuture<'_, ()> {

@@ -24,7 +24,7 @@ pub use crate::names::parameter::{
     BEARER_TOKEN, CHAT_API_TOKEN, DESK_API_TOKEN, FIELDS, SIGNING_SECRET, STANDARD_WEBHOOKS_SECRET,
 };
 use crate::rules::Rules;
-use crate::store::{BoxFuture, StoreError};
+use crate::store::StoreFuture;
 
 /// How long a copy is used without asking again.
 pub const CACHE_TTL: Duration = Duration::from_secs(5 * 60);
@@ -50,7 +50,7 @@ pub const LIVE: usize = 10;
 /// Where parameters come from.
 pub trait ParameterStore: Send + Sync {
     /// Every parameter directly under `path` (which ends with a slash), decrypted.
-    fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>>;
+    fn by_path<'a>(&'a self, path: &'a str) -> StoreFuture<'a, Vec<Parameter>>;
 }
 
 /// A decrypted parameter.
@@ -444,6 +444,7 @@ fn lines(value: &SecretString) -> Vec<SecretString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreError;
 
     type Answers = Arc<StdMutex<Vec<Result<Vec<(&'static str, &'static str)>, &'static str>>>>;
 
@@ -451,10 +452,7 @@ mod tests {
     struct Scripted(Answers);
 
     impl ParameterStore for Scripted {
-        fn by_path<'a>(
-            &'a self,
-            path: &'a str,
-        ) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+        fn by_path<'a>(&'a self, path: &'a str) -> StoreFuture<'a, Vec<Parameter>> {
             assert_eq!(path, "/desk-handoff/APP-1/");
             let mut answers = self.0.lock().unwrap();
             let answer = if answers.is_empty() { Err("no answer left") } else { answers.remove(0) };
@@ -622,10 +620,7 @@ mod tests {
     }
 
     impl ParameterStore for Many {
-        fn by_path<'a>(
-            &'a self,
-            path: &'a str,
-        ) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+        fn by_path<'a>(&'a self, path: &'a str) -> StoreFuture<'a, Vec<Parameter>> {
             self.0.lock().unwrap().push(path.to_owned());
             let is_there = self.1.lock().unwrap().iter().any(|known| known == path);
             let token = || Parameter { name: DESK_API_TOKEN.into(), value: path.into() };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use desk_handoff::secrets::{Parameter, ParameterStore};
-use desk_handoff::store::{BoxFuture, StoreError};
+use desk_handoff::store::StoreFuture;
 
 /// The application of the sample events.
 pub(crate) const APP_ID: &str = "DEMO-APP-0001";
@@ -37,7 +37,7 @@ impl Parameters {
 }
 
 impl ParameterStore for Parameters {
-    fn by_path<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+    fn by_path<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<Parameter>> {
         let parameter = |(name, value): (&&str, &String)| Parameter {
             name: (*name).to_owned(),
             value: value.clone().into(),

@@ -22,7 +22,7 @@ use super::{Environment, Late, Service, SharedClient, failure, late, retries, ti
 use crate::claims::{
     Acquired, ClaimRequest, Claims, Customer, Item, Lease, MAX_ATTEMPTS, NAME, expiry, lease_lost,
 };
-use crate::store::{BoxFuture, StoreError};
+use crate::store::{BoxFuture, StoreError, StoreFuture};
 
 /// The longest that a write may take, repetitions included; a claim given up although it was
 /// granted bars the conversation until its lease ends.
@@ -109,10 +109,7 @@ async fn write(update: UpdateItemFluentBuilder) -> Result<Write, StoreError> {
 }
 
 impl Claims for Dynamodb {
-    fn acquire<'a>(
-        &'a self,
-        request: &'a ClaimRequest,
-    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> StoreFuture<'a, Acquired> {
         let claim = |change, most: u64| {
             self.update(&request.key, change, FREE, &request.token)
                 .expression_attribute_values(":now", number(request.now))
@@ -137,14 +134,9 @@ impl Claims for Dynamodb {
         })
     }
 
-    fn give_back<'a>(
-        &'a self,
-        permit: Lease,
-        customer: &'a Customer,
-        now: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn give_back<'a>(&'a self, lease: Lease, customer: &'a Customer, now: u64) -> StoreFuture<'a> {
         let update = self
-            .update(&permit.key, GIVE_BACK, HELD, &permit.token)
+            .update(&lease.key, GIVE_BACK, HELD, &lease.token)
             .expression_attribute_values(":customer", S(json(customer)))
             .expression_attribute_values(":expires", number(expiry(now)));
         Box::pin(async move {
@@ -155,7 +147,7 @@ impl Claims for Dynamodb {
         })
     }
 
-    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+    fn read<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Item>> {
         let get = self.client.get_item().table_name(&self.table).key("pk", S(key.to_owned()));
         // A preview right after a handoff has to see what that one left.
         let get = get.consistent_read(true);

@@ -10,7 +10,7 @@ use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient};
 
 use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
 use crate::queue::{Queue, QueueEntry};
-use crate::store::{BoxFuture, StoreError};
+use crate::store::{BoxFuture, StoreFuture};
 
 /// The longest that a call may take, repetitions included. It outlasts the sender's patience of
 /// about a second: what the queue takes too late for the answer is not lost, and the sender's next
@@ -52,7 +52,7 @@ fn client(environment: Environment, http: SharedClient) -> Client {
 }
 
 impl Queue for Sqs {
-    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> StoreFuture<'a> {
         let request = self
             .client
             .send_message()
@@ -67,16 +67,12 @@ impl Queue for Sqs {
         )
     }
 
-    fn change_visibility<'a>(
-        &'a self,
-        receipt_handle: &'a str,
-        seconds: u32,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(&'a self, handle: &'a str, seconds: u32) -> StoreFuture<'a> {
         let request = self
             .client
             .change_message_visibility()
             .queue_url(&self.queue_url)
-            .receipt_handle(receipt_handle)
+            .receipt_handle(handle)
             // SQS itself refuses more than twelve hours.
             .visibility_timeout(seconds.try_into().unwrap_or(i32::MAX));
         Box::pin(

@@ -8,7 +8,7 @@ use aws_sdk_ssm::config::{BehaviorVersion, SharedHttpClient};
 
 use super::{Environment, Late, Service, SharedClient, failure, late, timeouts};
 use crate::secrets::{Parameter, ParameterStore};
-use crate::store::{BoxFuture, StoreError};
+use crate::store::StoreFuture;
 
 /// The longest that all of it may take, repetitions included; a kept copy is better than a late
 /// one.
@@ -40,7 +40,7 @@ fn client(environment: Environment, http: SharedClient) -> Client {
 }
 
 impl ParameterStore for Ssm {
-    fn by_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
+    fn by_path<'a>(&'a self, path: &'a str) -> StoreFuture<'a, Vec<Parameter>> {
         Box::pin(async move {
             let mut parameters = Vec::new();
             // Page by page: SSM gives ten at once, and others may keep parameters in the same

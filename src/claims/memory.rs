@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::{
     Acquired, ClaimRequest, Claims, Customer, Item, Lease, MAX_ATTEMPTS, expiry, lease_lost,
 };
-use crate::store::{BoxFuture, StoreError};
+use crate::store::StoreFuture;
 
 /// Items that end with the process.
 #[derive(Debug, Default)]
@@ -19,25 +19,17 @@ impl Memory {
 }
 
 impl Claims for Memory {
-    fn acquire<'a>(
-        &'a self,
-        request: &'a ClaimRequest,
-    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> StoreFuture<'a, Acquired> {
         let acquired = self.with(|items| acquire(items, request));
         Box::pin(std::future::ready(Ok(acquired)))
     }
 
-    fn give_back<'a>(
-        &'a self,
-        permit: Lease,
-        customer: &'a Customer,
-        now: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let given_back = self.with(|items| give_back(items, &permit, customer, now));
+    fn give_back<'a>(&'a self, lease: Lease, customer: &'a Customer, now: u64) -> StoreFuture<'a> {
+        let given_back = self.with(|items| give_back(items, &lease, customer, now));
         Box::pin(std::future::ready(given_back.ok_or_else(lease_lost)))
     }
 
-    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+    fn read<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Item>> {
         let item = self.with(|items| items.get(key).cloned());
         Box::pin(std::future::ready(Ok(item)))
     }
@@ -65,13 +57,13 @@ fn acquire(items: &mut HashMap<String, Item>, request: &ClaimRequest) -> Acquire
 /// Nothing if somebody else has the lease, or nobody.
 fn give_back(
     items: &mut HashMap<String, Item>,
-    permit: &Lease,
+    lease: &Lease,
     customer: &Customer,
     now: u64,
 ) -> Option<()> {
-    let item = items.get_mut(&permit.key)?;
+    let item = items.get_mut(&lease.key)?;
     // Only the holder's: one who was too slow must not undo what the next one is doing.
-    item.lease.take_if(|(token, _)| *token == permit.token)?;
+    item.lease.take_if(|(token, _)| *token == lease.token)?;
     item.customer = customer.clone();
     item.attempts.clear();
     item.expires = expiry(now);

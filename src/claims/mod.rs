@@ -18,7 +18,7 @@ pub use self::customer::{Attempt, Customer};
 pub use self::memory::Memory;
 
 use crate::config::AppId;
-use crate::store::{BoxFuture, StoreError};
+use crate::store::{BoxFuture, StoreError, StoreFuture};
 
 /// How long an item is kept after it was last touched: longer than a message can lie on the queue
 /// (4 days), then on the dead-letter queue (14 days), then after a redrive on the queue again.
@@ -33,22 +33,14 @@ pub const MAX_ATTEMPTS: usize = 16;
 /// A table of items, one a customer.
 pub trait Claims: Send + Sync {
     /// Takes the lease and adds the attempt, unless somebody else holds the lease.
-    fn acquire<'a>(
-        &'a self,
-        request: &'a ClaimRequest,
-    ) -> BoxFuture<'a, Result<Acquired, StoreError>>;
+    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> StoreFuture<'a, Acquired>;
 
     /// Stores the customer, forgets the attempts, ends the lease. Fails if the lease was lost to
     /// somebody else.
-    fn give_back<'a>(
-        &'a self,
-        permit: Lease,
-        customer: &'a Customer,
-        now: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn give_back<'a>(&'a self, lease: Lease, customer: &'a Customer, now: u64) -> StoreFuture<'a>;
 
     /// The item as it is, without taking anything.
-    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Item>, StoreError>>;
+    fn read<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Item>>;
 
     /// Gets ready what the first claim would have to wait for; that it cannot is no failure.
     fn open(&self) -> BoxFuture<'_, ()> {

@@ -7,7 +7,7 @@ use desk_handoff::claims::customer::Customer;
 use desk_handoff::claims::{Acquired, ClaimRequest, Claims, Item, Lease, Memory};
 use desk_handoff::desk::transport::{HttpTransport, Transport, TransportError};
 use desk_handoff::queue::{Queue, QueueEntry};
-use desk_handoff::store::{BoxFuture, StoreError};
+use desk_handoff::store::{BoxFuture, StoreFuture};
 use http::{Method, Request, Response};
 
 use crate::local::current;
@@ -94,7 +94,7 @@ pub(crate) struct NotedQueue {
 }
 
 impl Queue for NotedQueue {
-    fn send<'a>(&'a self, entry: &'a QueueEntry) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn send<'a>(&'a self, entry: &'a QueueEntry) -> StoreFuture<'a> {
         let origin = current::entry();
         let is_known = self.inner.put(entry, origin);
         if let Some(origin) = origin {
@@ -103,13 +103,9 @@ impl Queue for NotedQueue {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn change_visibility<'a>(
-        &'a self,
-        receipt_handle: &'a str,
-        seconds: u32,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn change_visibility<'a>(&'a self, handle: &'a str, seconds: u32) -> StoreFuture<'a> {
         let pause = Duration::from_secs(seconds.into());
-        Box::pin(std::future::ready(self.inner.put_off(receipt_handle, pause)))
+        Box::pin(std::future::ready(self.inner.put_off(handle, pause)))
     }
 }
 
@@ -120,10 +116,7 @@ pub(crate) struct NotedClaims {
 }
 
 impl Claims for NotedClaims {
-    fn acquire<'a>(
-        &'a self,
-        request: &'a ClaimRequest,
-    ) -> BoxFuture<'a, Result<Acquired, StoreError>> {
+    fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> StoreFuture<'a, Acquired> {
         Box::pin(async move {
             let acquired = self.inner.acquire(request).await?;
             if let Some(entry) = current::entry() {
@@ -134,14 +127,9 @@ impl Claims for NotedClaims {
         })
     }
 
-    fn give_back<'a>(
-        &'a self,
-        permit: Lease,
-        customer: &'a Customer,
-        now: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn give_back<'a>(&'a self, lease: Lease, customer: &'a Customer, now: u64) -> StoreFuture<'a> {
         Box::pin(async move {
-            self.inner.give_back(permit, customer, now).await?;
+            self.inner.give_back(lease, customer, now).await?;
             if let Some(entry) = current::entry() {
                 self.journal.step(entry, Happened::GivenBack);
             }
@@ -149,7 +137,7 @@ impl Claims for NotedClaims {
         })
     }
 
-    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+    fn read<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Item>> {
         self.inner.read(key)
     }
 }
