@@ -28,6 +28,9 @@ impl fmt::Display for ReadError {
     }
 }
 
+/// The properties of an object.
+pub type Object = Map<String, Value>;
+
 /// Walks a value; what it cannot use it reports, and goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
@@ -48,11 +51,7 @@ impl Reader {
         self.problems.push(ReadError { path: path.to_owned(), message: message.into() });
     }
 
-    pub(crate) fn object<'v>(
-        &mut self,
-        path: &str,
-        value: &'v Value,
-    ) -> Option<&'v Map<String, Value>> {
+    pub(crate) fn object<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v Object> {
         if !value.is_object() {
             self.report(path, "must be an object");
         }
@@ -65,7 +64,7 @@ impl Reader {
         path: &str,
         value: &'v Value,
         known: &[&str],
-    ) -> Option<&'v Map<String, Value>> {
+    ) -> Option<&'v Object> {
         let parts = self.object(path, value)?;
         for name in parts.keys().filter(|name| !known.contains(&name.as_str())) {
             self.report(
@@ -103,7 +102,7 @@ impl Reader {
     pub(crate) fn required<'v>(
         &mut self,
         path: &str,
-        parts: &'v Map<String, Value>,
+        parts: &'v Object,
         name: &str,
     ) -> Option<&'v Value> {
         let value = present(parts, name);
@@ -151,7 +150,7 @@ fn whole_pairs(text: &str) -> String {
 }
 
 /// A property that is there and not null.
-pub(crate) fn present<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+pub(crate) fn present<'v>(parts: &'v Object, name: &str) -> Option<&'v Value> {
     parts.get(name).filter(|value| !value.is_null())
 }
 

@@ -4,16 +4,16 @@
 //! id or the channel of the conversation. Any other part of a wrong type counts as absent and is a
 //! remark. The sender's own samples hold times that cannot be read.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Conversation, Form, Handoff, MAX_REMARKS, TicketWish, filled, ticket_id};
-use crate::json_reader::{Reader, join, present};
+use crate::json_reader::{Object, Reader, join, present};
 
 const CONVERSATION: &str = "data.conversation";
 const AGENT_CONTEXT: &str = "data.conversation.ai_agent_context";
 
 impl Reader {
-    pub(super) fn envelope(&mut self, body: &Map<String, Value>) -> Option<Handoff> {
+    pub(super) fn envelope(&mut self, body: &Object) -> Option<Handoff> {
         let event_id = self.required_identifier("", body, "id");
         let data = self.required("", body, "data").and_then(|value| self.object("data", value))?;
         let conversation = self
@@ -24,7 +24,7 @@ impl Reader {
         // What is wrong from here on is a remark.
         let mut remarks = Self::default();
         let names = self.names(conversation, &mut remarks);
-        let nothing = Map::new();
+        let nothing = Object::new();
         let agent_context = present(conversation, "ai_agent_context")
             .and_then(|value| remarks.object(AGENT_CONTEXT, value))
             .unwrap_or(&nothing);
@@ -49,7 +49,7 @@ impl Reader {
     }
 
     /// The names of the conversation: one that can be used is needed, another one may be unusable.
-    fn names(&mut self, parts: &Map<String, Value>, remarks: &mut Self) -> Option<Conversation> {
+    fn names(&mut self, parts: &Object, remarks: &mut Self) -> Option<Conversation> {
         let mut problems = Self::default();
         let id = problems.optional_identifier(CONVERSATION, parts, "id");
         let channel_url = problems.optional_identifier(CONVERSATION, parts, "channel_url");
@@ -70,7 +70,7 @@ impl Reader {
     /// The ticket id in an `external_case`, if its type says that the case is one of Desk's. Which
     /// types Sendbird sends is not known (desk-wire section 9, question 7), so another type is
     /// nothing to remark on.
-    fn desk_case(&mut self, data: &Map<String, Value>) -> Option<u64> {
+    fn desk_case(&mut self, data: &Object) -> Option<u64> {
         let path = "data.external_case";
         let case = self.object(path, present(data, "external_case")?)?;
         let kind = filled(case, "type").and_then(Value::as_str)?.trim();

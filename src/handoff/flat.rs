@@ -4,10 +4,8 @@
 //! A few keys are reserved; everything else is the context. A tool sends an empty text for what it
 //! does not know, so that counts as absent; a wrong type is an error.
 
-use serde_json::{Map, Value};
-
-use super::{Context, Conversation, FallbackId, Form, Handoff, TicketWish, emptied, filled};
-use crate::json_reader::{Reader, present};
+use super::{Context, Conversation, Fallback, Form, Handoff, TicketWish, emptied, filled};
+use crate::json_reader::{Object, Reader, present};
 
 /// The keys that say something else than a fact about the customer.
 const RESERVED: [&str; 10] = [
@@ -24,12 +22,8 @@ const RESERVED: [&str; 10] = [
 ];
 
 impl Reader {
-    pub(super) fn flat(
-        &mut self,
-        body: &Map<String, Value>,
-        fallback_id: impl FallbackId,
-    ) -> Option<Handoff> {
-        let event = self.direct_id(body, fallback_id);
+    pub(super) fn flat(&mut self, body: &Object, fallback: Fallback<'_>) -> Option<Handoff> {
+        let event = self.direct_id(body, fallback);
         let user_id = self.required_identifier("", body, "user_id");
         let conversation = self.flat_conversation(body);
         let language = self.optional_identifier("", body, "language");
@@ -64,7 +58,7 @@ impl Reader {
         })
     }
 
-    fn flat_conversation(&mut self, body: &Map<String, Value>) -> Option<Conversation> {
+    fn flat_conversation(&mut self, body: &Object) -> Option<Conversation> {
         let has_name = filled(body, "conversation_id").or(filled(body, "channel_url")).is_some();
         if !has_name {
             let is_there = present(body, "conversation_id").or(present(body, "channel_url"));

@@ -15,14 +15,14 @@ pub mod order;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 pub use self::order::Stamp;
 
 use crate::auth::Authenticated;
 use crate::config::AppId;
-use crate::json_reader::{self, ReadError, Reader, join, present};
+use crate::json_reader::{self, Object, ReadError, Reader, join, present};
 use crate::rules::{Priority, TeamKey};
 
 /// How the address of a Chat group channel begins; a sender may put it where the conversation's id
@@ -162,7 +162,7 @@ pub struct TicketWish {
 /// Keys and values about the customer. Prints nothing but its size: a value may be a token.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Context(pub Map<String, Value>);
+pub struct Context(pub Object);
 
 impl Context {
     fn is_empty(&self) -> bool {
@@ -222,29 +222,22 @@ pub fn parse(
         .map_err(|error| BadBody::NotJson { line: error.line(), column: error.column() })?;
 
     let mut reader = Reader::default();
-    let event = reader.event(&value, app_id, |reader| match idempotency_key {
-        Some(key) => Some((reader.identifier("Idempotency-Key", &Value::from(key))?, true)),
-        // The bytes and not what they say: only what is sent again unchanged is the same event.
-        None => Some((hex::encode(Sha256::digest(bytes)), false)),
-    });
-    let event = event.map(|event| match event {
-        Event::Handoff(handoff) => Event::Handoff(Box::new(Handoff { received, ..*handoff })),
-        ignored @ Event::Ignored(_) => ignored,
-    });
+    let mut event = reader.event(&value, app_id, Fallback { idempotency_key, bytes });
+    if let Some(Event::Handoff(handoff)) = &mut event {
+        handoff.received = received;
+    }
     reader.finish(event).map_err(BadBody::Shape)
 }
 
-/// The event id of a direct body that has none of its own, and whether the sender gave it.
-trait FallbackId: FnOnce(&mut Reader) -> Option<(String, bool)> {}
-impl<F: FnOnce(&mut Reader) -> Option<(String, bool)>> FallbackId for F {}
+/// What names the event of a direct body that has no id of its own.
+#[derive(Clone, Copy)]
+struct Fallback<'a> {
+    idempotency_key: Option<&'a str>,
+    bytes: &'a [u8],
+}
 
 impl Reader {
-    fn event(
-        &mut self,
-        value: &Value,
-        app_id: &AppId,
-        fallback_id: impl FallbackId,
-    ) -> Option<Event> {
+    fn event(&mut self, value: &Value, app_id: &AppId, fallback: Fallback<'_>) -> Option<Event> {
         let body = self.object("", value)?;
         // A body of one application that is sent to another one's address must not fill a wrong
         // Desk.
@@ -260,25 +253,25 @@ impl Reader {
                 // It is echoed in the answer, so not at any length.
                 other => return Some(Event::Ignored(other.chars().take(64).collect())),
             },
-            None if body.contains_key("conversation") => self.nested(body, fallback_id),
-            None => self.flat(body, fallback_id),
+            None if body.contains_key("conversation") => self.nested(body, fallback),
+            None => self.flat(body, fallback),
         };
         Some(Event::Handoff(Box::new(handoff?)))
     }
 
     /// The id of a direct body, and whether the sender gave it.
-    fn direct_id(
-        &mut self,
-        body: &Map<String, Value>,
-        fallback_id: impl FallbackId,
-    ) -> Option<(String, bool)> {
-        match filled(body, "event_id") {
-            Some(id) => Some((self.identifier("event_id", id)?, true)),
-            None => fallback_id(self),
+    fn direct_id(&mut self, body: &Object, fallback: Fallback<'_>) -> Option<(String, bool)> {
+        match (filled(body, "event_id"), fallback.idempotency_key) {
+            (Some(id), _) => Some((self.identifier("event_id", id)?, true)),
+            (None, Some(key)) => {
+                Some((self.identifier("Idempotency-Key", &Value::from(key))?, true))
+            }
+            // The bytes and not what they say: only what is sent again unchanged is the same event.
+            (None, None) => Some((hex::encode(Sha256::digest(fallback.bytes)), false)),
         }
     }
 
-    fn conversation(&mut self, path: &str, parts: &Map<String, Value>) -> Option<Conversation> {
+    fn conversation(&mut self, path: &str, parts: &Object) -> Option<Conversation> {
         let is_named = filled(parts, "id").or(filled(parts, "channel_url")).is_some();
         if !is_named {
             self.report(path, "must have an id or a channel_url");
@@ -315,14 +308,14 @@ impl Reader {
     }
 
     /// The context object; a missing one is empty.
-    fn context(&mut self, path: &str, parts: &Map<String, Value>) -> Context {
+    fn context(&mut self, path: &str, parts: &Object) -> Context {
         let object =
             present(parts, "context").and_then(|value| self.object(&join(path, "context"), value));
         Context(object.into_iter().flatten().map(emptied).collect())
     }
 
     /// A priority, if it is there.
-    fn priority(&mut self, path: &str, parts: &Map<String, Value>) -> Option<Priority> {
+    fn priority(&mut self, path: &str, parts: &Object) -> Option<Priority> {
         let (path, value) = (join(path, "priority"), filled(parts, "priority")?);
         let priority = Priority::parse(self.string(&path, value)?);
         if priority.is_none() {
@@ -332,7 +325,7 @@ impl Reader {
     }
 
     /// A team's key, if it is there.
-    fn team(&mut self, path: &str, parts: &Map<String, Value>) -> Option<TeamKey> {
+    fn team(&mut self, path: &str, parts: &Object) -> Option<TeamKey> {
         let (path, value) = (join(path, "team"), filled(parts, "team")?);
         let team = TeamKey::parse(self.string(&path, value)?.trim());
         if team.is_none() {
@@ -342,7 +335,7 @@ impl Reader {
     }
 
     /// A ticket's id under this name, if it is there.
-    fn ticket_id(&mut self, path: &str, parts: &Map<String, Value>, name: &str) -> Option<u64> {
+    fn ticket_id(&mut self, path: &str, parts: &Object, name: &str) -> Option<u64> {
         let id = ticket_id(filled(parts, name)?);
         if id.is_none() {
             self.report(&join(path, name), "must be a whole number");
@@ -350,22 +343,12 @@ impl Reader {
         id
     }
 
-    fn required_identifier(
-        &mut self,
-        path: &str,
-        parts: &Map<String, Value>,
-        name: &str,
-    ) -> Option<String> {
+    fn required_identifier(&mut self, path: &str, parts: &Object, name: &str) -> Option<String> {
         let value = self.required(path, parts, name)?;
         self.identifier(&join(path, name), value)
     }
 
-    fn optional_identifier(
-        &mut self,
-        path: &str,
-        parts: &Map<String, Value>,
-        name: &str,
-    ) -> Option<String> {
+    fn optional_identifier(&mut self, path: &str, parts: &Object, name: &str) -> Option<String> {
         self.identifier(&join(path, name), filled(parts, name)?)
     }
 
@@ -405,14 +388,14 @@ impl Reader {
 fn emptied((key, value): (&String, &Value)) -> (String, Value) {
     let value = match value {
         Value::Array(_) => Value::Array(Vec::new()),
-        Value::Object(_) => Value::Object(Map::new()),
+        Value::Object(_) => Value::Object(Object::new()),
         scalar => scalar.clone(),
     };
     (key.clone(), value)
 }
 
 /// A property that is there and neither null nor blank.
-fn filled<'v>(parts: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+fn filled<'v>(parts: &'v Object, name: &str) -> Option<&'v Value> {
     // Tools send an empty text for what they do not know.
     let is_blank = |value: &&Value| value.as_str().is_some_and(|text| text.trim().is_empty());
     present(parts, name).filter(|value| !is_blank(value))

@@ -3,18 +3,14 @@
 //!
 //! A wrong type is an error: a developer is there to read it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{FallbackId, Form, Handoff, TicketWish};
-use crate::json_reader::{Reader, present};
+use super::{Fallback, Form, Handoff, TicketWish};
+use crate::json_reader::{Object, Reader, present};
 
 impl Reader {
-    pub(super) fn nested(
-        &mut self,
-        body: &Map<String, Value>,
-        fallback_id: impl FallbackId,
-    ) -> Option<Handoff> {
-        let event = self.direct_id(body, fallback_id);
+    pub(super) fn nested(&mut self, body: &Object, fallback: Fallback<'_>) -> Option<Handoff> {
+        let event = self.direct_id(body, fallback);
         let path = "conversation";
         let parts = self.required("", body, path).and_then(|value| self.object(path, value))?;
         let user_id = self.required_identifier(path, parts, "user_id");

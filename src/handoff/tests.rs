@@ -442,12 +442,12 @@ proptest! {
         data in prop::collection::btree_map(property(), any_json(), 0..6),
         conversation in prop::collection::btree_map(property(), any_json(), 0..6),
     ) {
-        let mut conversation: Map<String, Value> = conversation.into_iter().collect();
+        let mut conversation: Object = conversation.into_iter().collect();
         conversation.insert("id".into(), 1.into());
         conversation.insert("user_id".into(), "u".into());
-        let mut data: Map<String, Value> = data.into_iter().collect();
+        let mut data: Object = data.into_iter().collect();
         data.insert("conversation".into(), conversation.into());
-        let mut body: Map<String, Value> = body.into_iter().collect();
+        let mut body: Object = body.into_iter().collect();
         body.insert("id".into(), "e".into());
         body.insert("category".into(), "handoff".into());
         body.insert("data".into(), data.into());

@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     BuiltIn, Choice, Field, FieldKey, FieldKind, GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_TITLE,
     MAX_VALUE, Overwrite, Priority, Rules, Source, TeamKey, TicketRules, Title, WhenClosed,
     WhenMissing,
 };
-use crate::json_reader::{ReadError, Reader, join};
+use crate::json_reader::{Object, ReadError, Reader, join};
 
 /// The parts of a document. An editor finds the schema by `$schema`; here it means nothing.
 const PARTS: [&str; 6] = ["$schema", "fields", "aliases", "deny", "deny_credentials", "ticket"];
@@ -290,7 +290,7 @@ impl Reader {
 
     fn one_of<T: Copy + Default>(
         &mut self,
-        parts: &Map<String, Value>,
+        parts: &Object,
         name: &str,
         choices: &[(&str, T)],
     ) -> T {
