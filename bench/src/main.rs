@@ -56,7 +56,10 @@ fn main() -> Result<ExitCode> {
         Some("peers-quick") => peers::report(&world.servers, &binaries, &QUICK)?,
         Some("gate") if gate::holds(&world, &binaries)? => {}
         Some("gate") => return Ok(ExitCode::FAILURE),
-        Some(_) => return Err(Error::other("desk-handoff-bench [quick|gate|peers|peers-quick]")),
+        Some("updates") => warm::updates(&world, &binaries)?,
+        Some(_) => {
+            return Err(Error::other("desk-handoff-bench [quick|gate|peers|peers-quick|updates]"));
+        }
     }
 
     Ok(ExitCode::SUCCESS)

@@ -41,6 +41,17 @@ pub(crate) fn report(
     Ok(bounds)
 }
 
+/// Updates and nothing else, for a profiler that watches from outside.
+pub(crate) fn updates(world: &World, binaries: &Binaries) -> Result<()> {
+    let function = Function::start(world, &binaries.api, Prefetch::On)?;
+    function.runtime.poll();
+    // The first one meets a ticket that it does not know.
+    for _ in 0..5000 {
+        function.invoke(Some(Route::UpdateKnown), Route::UpdateKnown.event())?;
+    }
+    Ok(())
+}
+
 /// One route's invocations.
 #[derive(Default)]
 struct Series {

@@ -78,7 +78,6 @@ impl Dynamodb {
             .update_expression(change)
             .condition_expression(condition)
             .expression_attribute_values(":token", S(token.to_owned()))
-            .return_values(ReturnValue::AllOld)
             // Whoever is refused learns who holds the lease from the refusal itself.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
@@ -112,6 +111,7 @@ impl Claims for Dynamodb {
     fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> StoreFuture<'a, Acquired> {
         let claim = |change, most: u64| {
             self.update(&request.key, change, FREE, &request.token)
+                .return_values(ReturnValue::AllOld)
                 .expression_attribute_values(":now", number(request.now))
                 .expression_attribute_values(":until", number(request.until))
                 .expression_attribute_values(":expires", number(expiry(request.now)))

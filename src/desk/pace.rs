@@ -29,7 +29,12 @@ impl Pace {
 
     /// Waits until a call may go out, and counts it.
     pub async fn take(&self) {
-        sleep_until(self.next(Instant::now())).await;
+        let now = Instant::now();
+        let next = self.next(now);
+        // A timer whose moment has come still costs up to a millisecond: until its next tick.
+        if next > now {
+            sleep_until(next).await;
+        }
     }
 
     /// When the call may go out that is asked for now.
