@@ -87,7 +87,7 @@ fn update(items: &Items, request: &Value) -> Value {
     if let Some(customer) = request["ExpressionAttributeValues"].get(":customer") {
         items.insert(key.to_owned(), customer.clone());
     }
-    match before {
+    match before.filter(|_| request["ReturnValues"] == "ALL_OLD") {
         Some(customer) => json!({"Attributes": {"pk": {"S": key}, "customer": customer}}),
         None => json!({}),
     }

@@ -133,6 +133,8 @@ impl World {
     fn settings(&self) -> Vec<(&'static str, String)> {
         [
             (setting::APP_IDS, APP),
+            // How fast Desk may be asked is none of this test's questions, and costs it minutes.
+            (setting::DESK_RATE, "1000"),
             (setting::PARAMETER_PREFIX, &format!("/{}", self.scenario.name)),
             (setting::DESK_BASE_URL, &self.desk.desk_url()),
             (setting::CHAT_BASE_URL, &self.desk.chat_url()),
