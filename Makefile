@@ -35,7 +35,7 @@ export SAM_CLI_TELEMETRY := 0
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help test fmt lint doc template unit openapi page page-figures screenshots stack stack-down stack-test style simulate \
-    simulate-planted chaos deployed-test fuzz mutants supply-chain venv build release check-build bench bench-gate bench-binaries bench-peers peers \
+    simulate-planted chaos deployed-test fuzz mutants supply-chain venv build release check-build bench bench-gate bench-binaries flame bench-peers peers \
     events pins clean
 
 help: ## List the targets
@@ -153,6 +153,17 @@ bench: bench-binaries peers ## Measures the release build beside bootstraps that
 
 bench-gate: bench-binaries ## The count of instructions up to the first poll, held against its limit; needs valgrind
 	target/release/desk-handoff-bench gate
+
+flame: bench-binaries $(CARGO_TOOLS)/inferno@0.12.8 ## Draw where the processor's time of an update goes, as docs/pictures/update.svg (minutes); needs perf
+	CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=line-tables-only \
+	    cargo build --locked --release --target-dir target/flame --package desk-handoff --bin api
+	cp target/release/desk-handoff-bench target/flame/release
+	perf record --event cpu-clock --freq 2999 --call-graph dwarf,65528 --output target/flame/perf.data \
+	    -- target/flame/release/desk-handoff-bench updates
+	perf script --input target/flame/perf.data --comm api --no-inline | \
+	    $(CARGO_TOOLS)/bin/inferno-collapse-perf | \
+	    $(CARGO_TOOLS)/bin/inferno-flamegraph --title "Processor time of a warm update" --minwidth 0.4 --deterministic \
+	    > docs/pictures/update.svg
 
 # One by one: built together, each would get the features of the others too.
 bench-binaries:

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient};
+use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient, StalledStreamProtectionConfig};
 
 use super::{Environment, Late, Service, SharedClient, failure, late, retries, timeouts};
 use crate::queue::{Queue, QueueEntry};
@@ -43,6 +43,8 @@ fn client(environment: Environment, http: SharedClient) -> Client {
     let mut config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(SharedHttpClient::new(http))
+        // Nothing is streamed, and each attempt has a time of its own.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries())
         .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
     config.set_endpoint_url(environment.endpoint(Service::Sqs));

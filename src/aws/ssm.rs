@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::config::{BehaviorVersion, SharedHttpClient};
+use aws_sdk_ssm::config::{BehaviorVersion, SharedHttpClient, StalledStreamProtectionConfig};
 
 use super::{Environment, Late, Service, SharedClient, failure, late, timeouts};
 use crate::secrets::{Parameter, ParameterStore};
@@ -32,6 +32,8 @@ fn client(environment: Environment, http: SharedClient) -> Client {
     let mut config = aws_sdk_ssm::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(SharedHttpClient::new(http))
+        // Nothing is streamed, and each attempt has a time of its own.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts(TIMEOUT, ATTEMPT_TIMEOUT));
     config.set_endpoint_url(environment.endpoint(Service::Ssm));
     Client::from_conf(
