@@ -150,6 +150,7 @@ impl JobError {
                 | ProcessError::NotYet
                 | ProcessError::Grace(_)
                 | ProcessError::CreateInDoubt(_)
+                | ProcessError::NotShown(_)
                 | ProcessError::Unsettled,
             ) => true,
         }
@@ -266,7 +267,8 @@ impl App {
         // Without a claim: a preview must not keep a real handoff waiting.
         let item = self.claims.read(&item_key(job.app_id, &job.handoff.user_id)).await?;
         let customer = item.map(|item| item.known(now)).unwrap_or_default();
-        process::preview(desk, rules, job.handoff, customer).await
+        let clock = (invocation.now, invocation.began);
+        process::preview(desk, rules, job.handoff, customer, clock).await
     }
 
     /// The end of a unit of work that began then.

@@ -123,7 +123,7 @@ pub struct Written {
 /// Why the writing came to an end too early.
 #[derive(Debug)]
 pub enum Stop {
-    /// The ticket is closed, or not there any more.
+    /// The ticket is closed, not there any more, or not there yet.
     Closed,
     /// Somebody else wrote to a field that was about to be written.
     Overtaken,
@@ -138,8 +138,17 @@ impl From<DeskError> for Stop {
 }
 
 /// Changes a ticket that a look has just shown.
-pub async fn update(desk: &Desk<'_>, ticket: Ticket, change: Change, matched: &Matched) -> Written {
+///
+/// `may_be_hidden`: it was made so short a time ago that Desk may deny it to a write all the same.
+pub async fn update(
+    desk: &Desk<'_>,
+    ticket: Ticket,
+    change: Change,
+    matched: &Matched,
+    may_be_hidden: bool,
+) -> Written {
     let mut writer = Writer::new(desk, ticket, change.outcomes.clone());
+    writer.may_be_hidden = may_be_hidden;
     let ended = writer.write(change, matched, false).await;
     writer.finish(ended, matched)
 }
@@ -153,6 +162,7 @@ pub async fn complete(
     matched: &Matched,
 ) -> Written {
     let mut writer = Writer::new(desk, created.ticket.clone(), rest.outcomes.clone());
+    writer.may_be_hidden = true;
     // All that a new ticket holds came with the call; one that was made bare holds nothing.
     writer.before.fields = (!created.with_values).then(BTreeMap::new);
     // The answer to the create is the answer to the write of these values.
@@ -238,6 +248,8 @@ struct Writer<'a> {
     /// everything.
     refusals: u32,
     unexplained: bool,
+    /// Desk may not show the ticket yet: a 404 says nothing of what was sent.
+    may_be_hidden: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -255,6 +267,7 @@ impl<'a> Writer<'a> {
             answered: BTreeMap::new(),
             refusals: 0,
             unexplained: false,
+            may_be_hidden: false,
         }
     }
 
@@ -415,6 +428,16 @@ impl<'a> Writer<'a> {
                     self.observe(shown)?;
                 }
                 Ok(true)
+            }
+            // Another look says whether it is there now. A transfer names its ticket in the body, so
+            // there a 404 is about the team.
+            Err(error)
+                if self.may_be_hidden
+                    && error.status == Some(http::StatusCode::NOT_FOUND)
+                    && !sent.iter().any(|sent| matches!(sent, Sent::Team(_))) =>
+            {
+                self.doubt_if_sent(&sent, &error);
+                Err(Stop::Closed)
             }
             Err(error) if error.is_refusal() => {
                 tracing::warn!(%error, "refused; the rest goes on");

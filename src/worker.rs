@@ -23,6 +23,9 @@ use crate::secrets::SecretsError;
 
 /// The pause before the second delivery of a message that may recover; doubled every time.
 pub const FIRST_BACKOFF: Duration = Duration::from_secs(30);
+/// The pause before the second delivery of a message whose ticket was made and is not shown yet;
+/// doubled every time.
+const FIRST_LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The longest pause between two deliveries.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(15 * 60);
 /// The pause between deliveries of a message that no later try can do: it is to reach the
@@ -68,8 +71,12 @@ impl MessageError {
 
 /// How long until the next delivery of a message that was received so many times.
 pub fn backoff(receive_count: u32) -> Duration {
+    doubled(FIRST_BACKOFF, receive_count).min(MAX_BACKOFF)
+}
+
+fn doubled(first: Duration, receive_count: u32) -> Duration {
     // Bounded, so that the shift cannot overflow.
-    FIRST_BACKOFF.saturating_mul(1 << receive_count.saturating_sub(1).min(10)).min(MAX_BACKOFF)
+    first.saturating_mul(1 << receive_count.saturating_sub(1).min(10))
 }
 
 /// Works on the messages of an event in their order; the answer names those that are to come again.
@@ -195,6 +202,10 @@ fn pause(error: &MessageError, receive_count: u32) -> Duration {
             ProcessError::Grace(seconds) | ProcessError::CreateInDoubt(seconds) => {
                 Duration::from_secs(*seconds).min(MAX_BACKOFF)
             }
+            // Mostly it is a matter of seconds, and an agent waits for the ticket.
+            ProcessError::NotShown(seconds) => {
+                doubled(FIRST_LOOK_AGAIN, receive_count).min(Duration::from_secs(*seconds))
+            }
             ProcessError::Desk(DeskError { kind: ErrorKind::Refused, .. }) => FINAL_PAUSE,
             ProcessError::Desk(DeskError { retry_after: Some(asked), .. }) => {
                 backoff.max(*asked).min(MAX_BACKOFF)
@@ -246,6 +257,15 @@ mod tests {
         let seconds: Vec<u64> =
             [0, 1, 2, 3, 5, 6, 12, u32::MAX].map(|count| backoff(count).as_secs()).into();
         assert_eq!(seconds, [30, 30, 60, 120, 480, 900, 900, 900]);
+    }
+
+    #[test]
+    fn hidden_ticket_is_looked_for_soon_and_again() {
+        let pause = |count| {
+            let hidden = ProcessError::NotShown(45);
+            pause(&MessageError::Job(JobError::Failed(hidden)), count).as_secs()
+        };
+        assert_eq!([1, 2, 3, 4, 5, u32::MAX].map(pause), [5, 10, 20, 40, 45, 45]);
     }
 
     #[test]

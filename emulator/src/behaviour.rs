@@ -49,10 +49,11 @@ pub struct Behaviour {
     pub ignored_parameters: BTreeSet<String>,
     /// What the filter `channel_url` finds, if it is honoured. Default: that channel alone.
     pub channel_match: ChannelMatch,
-    /// A new ticket is in lists and views only after so many further list or view requests.
-    /// Default: 0.
+    /// A new ticket is in lists and views, and open to changes, only after so many further list or
+    /// view requests. Default: 0.
     pub visible_after_lookups: u32,
-    /// A new ticket is in lists and views only after so long. Default: at once.
+    /// A new ticket is in lists and views, and open to changes, only after so long. Default: at
+    /// once.
     pub visible_after: Duration,
     /// A new ticket is in lists only after so long, while it can be viewed at once. Default: at
     /// once.

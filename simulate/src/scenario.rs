@@ -43,6 +43,8 @@ pub struct Scenario {
 pub struct Habits {
     /// Lists show a new ticket only after so many seconds.
     pub listed_after: u64,
+    /// A new ticket is denied to views, lists and writes for so many milliseconds.
+    pub shown_after: u64,
     /// Writes to a closed ticket are refused.
     pub closed_refuses: bool,
     /// Related channels: taken, dropped or refused.
@@ -70,6 +72,7 @@ impl Default for Habits {
     fn default() -> Self {
         Self {
             listed_after: 0,
+            shown_after: 0,
             closed_refuses: true,
             related: Related::Take,
             lists_show_fields: true,
@@ -371,7 +374,13 @@ const NAMES: [Named; 10] = [
 
 /// The world of a seed: of every four one in which Desk makes a ticket of its own for an event.
 pub fn generate(seed: u64) -> Scenario {
-    if seed % 4 == 3 { ticket_of_desk(seed) } else { anything(seed) }
+    let mut scenario = if seed % 4 == 3 { ticket_of_desk(seed) } else { anything(seed) };
+    // Of its own chances, so that it changes nothing else in the world of a seed.
+    let mut rng = fastrand::Rng::with_seed(!seed);
+    if rng.u8(0..8) == 0 {
+        scenario.desk.shown_after = pick(&mut rng, &[300, 1_000, 3_500, 3_500, 10_000, 30_000]);
+    }
+    scenario
 }
 
 fn anything(seed: u64) -> Scenario {
@@ -518,6 +527,7 @@ fn habits(rng: &mut fastrand::Rng) -> Habits {
         refuses_unknown: seldom(rng),
         normalises: rng.bool(),
         closed_before: if rng.u8(0..40) == 0 { 130 } else { 0 },
+        shown_after: 0,
         profile: None,
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) desk: Emulator,
     began: Instant,
+    /// How long a new ticket is not in lists.
+    listed_after: Millis,
     state: Mutex<State>,
     queue: Mutex<Fifo>,
     turnstile: Mutex<Turnstile>,
@@ -94,12 +96,15 @@ const FIRST_TOKEN: &str = "desk-token-0";
 
 impl World {
     pub(crate) fn new(scenario: Scenario) -> Arc<Self> {
-        let desk = Emulator::in_process(setup(&scenario));
+        let setup = setup(&scenario);
+        let hidden = setup.behaviour.listed_after.max(setup.behaviour.visible_after);
+        let desk = Emulator::in_process(setup);
         // Not the scenario's own numbers, or delays would follow the choices that made it.
         let rng = fastrand::Rng::with_seed(scenario.seed ^ 0x5eed);
         let world = Self {
             desk,
             began: Instant::now(),
+            listed_after: Millis::try_from(hidden.as_millis()).unwrap_or(Millis::MAX),
             state: Mutex::new(State { rng, ..State::default() }),
             queue: Mutex::default(),
             turnstile: Mutex::default(),
@@ -529,7 +534,7 @@ impl World {
                 continue;
             }
             if before.is_none() {
-                let listed = self.now() + self.scenario.desk.listed_after * 1000;
+                let listed = self.now() + self.listed_after;
                 self.state().listed.insert(id, listed);
                 let text = |pointer: &str| {
                     ticket.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -611,8 +616,10 @@ impl World {
         let is_ok = response.status().is_success();
         let Some(id) = id.filter(|_| is_ok).or(ticket) else { return };
 
-        // Of a refused call with several keys nobody can say which one it was.
-        if !is_ok && fields.len() != 1 {
+        // Of a refused call with several keys nobody can say which one it was; where there is no
+        // ticket, it was none of them.
+        let is_denied = response.status() == http::StatusCode::NOT_FOUND;
+        if !is_ok && (fields.len() != 1 || is_denied) {
             return;
         }
 
@@ -677,6 +684,7 @@ pub(crate) enum Lost {
 fn setup(scenario: &Scenario) -> Setup {
     let Habits {
         listed_after,
+        shown_after,
         closed_refuses,
         related,
         lists_show_fields,
@@ -698,6 +706,7 @@ fn setup(scenario: &Scenario) -> Setup {
         fields: fields.filter_map(definition).collect(),
         behaviour: Behaviour {
             listed_after: Duration::from_secs(*listed_after),
+            visible_after: Duration::from_millis(*shown_after),
             closed_writes: if *closed_refuses {
                 ClosedWrites::Refuse
             } else {

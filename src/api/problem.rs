@@ -156,9 +156,11 @@ impl Problem {
                 // sooner.
                 Some((*seconds).clamp(1, RETRY_AFTER_SECONDS))
             }
-            Self::Failed(ProcessError::CreateInDoubt(seconds) | ProcessError::Grace(seconds)) => {
-                Some(*seconds)
-            }
+            Self::Failed(
+                ProcessError::CreateInDoubt(seconds)
+                | ProcessError::Grace(seconds)
+                | ProcessError::NotShown(seconds),
+            ) => Some(*seconds),
             Self::Failed(
                 ProcessError::NotYet | ProcessError::Claims(_) | ProcessError::Unsettled,
             )
@@ -268,12 +270,14 @@ fn failed(error: &ProcessError) -> ProblemDetails {
             "The ticket is not there yet",
             "Desk makes the ticket of this conversation itself and has not yet; try again.",
         ),
-        ProcessError::Grace(_) | ProcessError::CreateInDoubt(_) => describe(
-            StatusCode::GATEWAY_TIMEOUT,
-            "ticket-in-doubt",
-            "The ticket may be there already",
-            "A ticket of this conversation may have been made and is not shown yet; try again.",
-        ),
+        ProcessError::Grace(_) | ProcessError::CreateInDoubt(_) | ProcessError::NotShown(_) => {
+            describe(
+                StatusCode::GATEWAY_TIMEOUT,
+                "ticket-in-doubt",
+                "The ticket may be there already",
+                "A ticket of this conversation may have been made and is not shown yet; try again.",
+            )
+        }
         ProcessError::Unsettled => describe(
             StatusCode::CONFLICT,
             "unsettled",

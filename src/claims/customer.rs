@@ -31,8 +31,8 @@ pub const MAX_DONE: usize = 100;
 /// How many doubts are remembered, the latest. Of an older one, what it wrote counts as somebody
 /// else's.
 pub const MAX_DOUBTS: usize = 16;
-/// How long a create whose answer was lost keeps the next one from being made, in seconds: until
-/// then its ticket may show up in Desk's lists.
+/// How long a create keeps the next one from being made, in seconds, if its answer was lost or Desk
+/// denies the ticket that the answer showed: until then it may show up.
 pub const SETTLING: u64 = 60;
 /// How long an event without an id of its own, known by the digest of its body, counts as the same,
 /// in seconds.
@@ -85,6 +85,10 @@ pub struct KnownTicket {
     /// [`Customer::done`]; empty if we did not.
     #[serde(rename = "e", default, skip_serializing_if = "String::is_empty")]
     made_for: String,
+    /// When we made it, in seconds since 1970, until Desk has had its time to show it
+    /// ([`SETTLING`]).
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    made: Option<u64>,
     /// Whether the opening message is settled.
     #[serde(rename = "o", default, skip_serializing_if = "Opening::is_open")]
     pub opening: Opening,
@@ -254,6 +258,13 @@ impl Customer {
                 create: Some(attempt.until),
                 values: attempt.values,
             });
+        }
+    }
+
+    /// When tickets were made matters for a while only; after that it would cost bytes.
+    pub(super) fn forget_made(&mut self, now: u64) {
+        for ticket in self.conversations.iter_mut().flat_map(|known| &mut known.tickets) {
+            ticket.made = ticket.may_be_hidden(now).and(ticket.made);
         }
     }
 
@@ -446,6 +457,18 @@ impl KnownTicket {
     /// We made it, for this event.
     pub fn set_made_for(&mut self, event: String) {
         self.made_for = event;
+    }
+
+    /// We made it just now, and nothing but the answer to the create has shown it.
+    pub fn set_made(&mut self, now: u64) {
+        self.made = Some(now);
+    }
+
+    /// For how many seconds more Desk may not show it yet: until then its 404 does not say that the
+    /// ticket is gone.
+    pub fn may_be_hidden(&self, now: u64) -> Option<u64> {
+        let ends = self.made? + SETTLING;
+        ends.checked_sub(now).filter(|left| *left > 0)
     }
 
     /// Desk did not take this team or channel.

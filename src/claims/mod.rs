@@ -118,6 +118,7 @@ impl Item {
         }
         let mut customer = self.customer;
         customer.absorb(self.attempts);
+        customer.forget_made(now);
         customer
     }
 }

@@ -54,6 +54,9 @@ impl<'a> Work<'a> {
         if known.is_none() && listed.as_ref().is_ok_and(|listed| listed.iter().any(is_listed)) {
             return Err(ProcessError::Unsettled);
         }
+        if known.is_none() && !hinted.as_ref().is_some_and(|hinted| hinted.open) {
+            self.wait_if_hidden(remembered)?;
+        }
         let known = known.filter(|ticket| matcher.may_be_taken(ticket));
 
         let mut named: Vec<Ticket> = [hinted, known].into_iter().flatten().collect();
@@ -91,6 +94,16 @@ impl<'a> Work<'a> {
             self.customer.desk_id = Some(number);
         }
         self.choose(&matcher, open, closed, listed).await
+    }
+
+    /// A ticket of ours that Desk denies is not gone if it was made a short time ago: views may lag
+    /// behind creates as lists do.
+    fn wait_if_hidden(&mut self, id: Option<u64>) -> Result<(), ProcessError> {
+        let now = self.seconds_now();
+        match id.and_then(|id| self.known(id).may_be_hidden(now)) {
+            Some(left) => Err(ProcessError::NotShown(left)),
+            None => Ok(()),
+        }
     }
 
     async fn hinted(&self, hint: Option<u64>) -> Result<Option<Ticket>, DeskError> {
@@ -174,8 +187,12 @@ impl<'a> Work<'a> {
         let known = &self.customer.conversation(&self.names).tickets;
         // The latest one was looked at with the rest.
         let earlier = known.iter().rev().skip(1).map(|ticket| ticket.id);
-        for id in earlier.filter(|id| !listed.contains(id)) {
+        let unlisted: Vec<u64> = earlier.filter(|id| !listed.contains(id)).collect();
+        for id in unlisted {
             let shown = self.desk.ticket(id).await?;
+            if shown.is_none() {
+                self.wait_if_hidden(Some(id))?;
+            }
             if let Some(shown) = shown.filter(|shown| shown.open && matcher.may_be_taken(shown)) {
                 return Ok(Some(shown));
             }

@@ -75,6 +75,10 @@ pub enum ProcessError {
     /// The answer to a create was lost; for so many seconds its ticket is waited for.
     #[error("a ticket may have been made already")]
     CreateInDoubt(u64),
+    /// Desk denies a ticket that was made a short time ago; for so many seconds it may not be shown
+    /// yet.
+    #[error("Desk does not show the ticket yet that was made")]
+    NotShown(u64),
     /// Whatever ticket is found is closed before it can be written to, or is listed as open and not
     /// there when it is asked for.
     #[error("Desk shows the tickets in another state each time")]
@@ -87,7 +91,8 @@ impl From<&ProcessError> for metrics::WorkStatus {
             ProcessError::InProgress(_)
             | ProcessError::NotYet
             | ProcessError::Grace(_)
-            | ProcessError::CreateInDoubt(_) => Self::Postponed,
+            | ProcessError::CreateInDoubt(_)
+            | ProcessError::NotShown(_) => Self::Postponed,
             ProcessError::Desk(_) | ProcessError::Claims(_) | ProcessError::Unsettled => {
                 Self::Failed
             }
@@ -115,8 +120,9 @@ pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, Proce
             }
         };
 
-    let mut work = Work::new(task.desk, task.rules, handoff, &matched, &mut customer);
-    (work.clock, work.has_grace) = (Some((task.now, task.began)), task.has_grace);
+    let clock = (task.now, task.began);
+    let mut work = Work::new(task.desk, task.rules, handoff, &matched, &mut customer, clock);
+    work.has_grace = task.has_grace;
     let worked = work.carry_out().await;
     // Only now: an event that counts as done is never worked on again.
     if worked.is_ok() {
@@ -142,7 +148,7 @@ pub async fn process(task: &Task<'_>, handoff: &Handoff) -> Result<Report, Proce
 }
 
 /// Works a handoff out and writes nothing anywhere: `customer` is what is remembered, read without
-/// a claim.
+/// a claim; `clock` the time of day at which the invocation began, and that moment.
 ///
 /// # Errors
 /// [`ProcessError`].
@@ -151,11 +157,12 @@ pub async fn preview(
     rules: &Rules,
     handoff: &Handoff,
     mut customer: Customer,
+    clock: (SystemTime, Instant),
 ) -> Result<Report, ProcessError> {
     let matched = match_fields(rules, handoff);
     // Nothing of a preview is stored, so its salt need not be random.
     customer.ensure_salt("preview");
-    let mut work = Work::new(desk, rules, handoff, &matched, &mut customer);
+    let mut work = Work::new(desk, rules, handoff, &matched, &mut customer, clock);
     let found = work.look().await?;
     let other_open = found.other_open;
 
@@ -227,9 +234,8 @@ struct Work<'a> {
     customer: &'a mut Customer,
     /// All names of the conversation that are known.
     names: Names,
-    /// The time of day at a moment, as time is measured; none in a preview, which decides nothing
-    /// by it.
-    clock: Option<(SystemTime, Instant)>,
+    /// The time of day at a moment, as time is measured.
+    clock: (SystemTime, Instant),
     has_grace: bool,
 }
 
@@ -247,10 +253,10 @@ impl<'a> Work<'a> {
         handoff: &'a Handoff,
         matched: &'a Matched,
         customer: &'a mut Customer,
+        clock: (SystemTime, Instant),
     ) -> Self {
         let names = customer.conversation(&Names::of(&handoff.conversation)).names.clone();
-        let (clock, has_grace) = (None, false);
-        Self { desk, rules, handoff, matched, customer, names, clock, has_grace }
+        Self { desk, rules, handoff, matched, customer, names, clock, has_grace: false }
     }
 
     async fn carry_out(&mut self) -> Result<Report, ProcessError> {
@@ -305,12 +311,17 @@ impl<'a> Work<'a> {
     }
 
     fn millis_now(&self) -> i64 {
-        self.clock.map_or(0, |(now, began)| millis(now + began.elapsed()))
+        millis(self.time_now())
     }
 
     fn seconds_now(&self) -> u64 {
+        seconds(self.time_now())
+    }
+
+    fn time_now(&self) -> SystemTime {
         // Counted on from the start and not read anew: the time of day may jump while we work.
-        self.clock.map_or(0, |(now, began)| seconds(now + began.elapsed()))
+        let (now, began) = self.clock;
+        now + began.elapsed()
     }
 
     fn report(

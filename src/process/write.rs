@@ -46,7 +46,8 @@ impl Work<'_> {
         // Before the writes: what stands there already is this handoff's, even if a write fails.
         self.renew(&ticket, &change);
         let has_changes = !change.is_empty();
-        let written = apply::update(self.desk, ticket, change, self.matched).await;
+        let may_be_hidden = self.known(ticket.id).may_be_hidden(self.seconds_now()).is_some();
+        let written = apply::update(self.desk, ticket, change, self.matched, may_be_hidden).await;
         let status = if has_changes { Status::Updated } else { Status::Unchanged };
         self.finish(written, status).await
     }
@@ -175,6 +176,7 @@ impl Work<'_> {
         let ticket = &created.ticket;
         let mut known = self.known(ticket.id);
         known.set_made_for(self.event_mark());
+        known.set_made(self.seconds_now());
         self.keep(known);
         // A create is made only once the earlier ones have had their time: what they made would be
         // listed by now.
@@ -183,12 +185,6 @@ impl Work<'_> {
         let rest = self.change(ticket);
         self.renew(ticket, &rest);
         let written = apply::complete(self.desk, created, rest, self.matched).await;
-        if let Some(Stop::Closed) = written.stopped
-            && written.ticket.open
-        {
-            // Made, and not shown yet: nothing else may be made until it is.
-            self.doubt_create();
-        }
         self.finish(written, Status::Created).await
     }
 

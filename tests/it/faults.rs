@@ -115,6 +115,43 @@ async fn create_in_doubt_is_not_repeated_for_a_minute() {
     world.only_ticket();
 }
 
+/// A 404 for what was made a short time ago says that it is not shown yet.
+#[tokio::test]
+async fn hidden_new_ticket_is_waited_for() {
+    let world = World::new().await.without_queue();
+    world.desk.set_behaviour(|behaviour| behaviour.visible_after = Duration::from_secs(3600));
+    let body = |id: &str, order: &str| {
+        let mut body = crate::world::handoff(json!({"order-id": order}));
+        body["event_id"] = json!(id);
+        body
+    };
+    world.post("/handoffs", &body("e1", "1")).await.is(201, "created");
+    world.post("/handoffs", &body("e2", "2")).await.is(504, "ticket-in-doubt");
+    world.post("/handoffs/preview", &body("e2", "2")).await.is(504, "ticket-in-doubt");
+    world.post_later("/handoffs", &body("e2", "2"), 58).await.is(504, "ticket-in-doubt");
+    assert_eq!((world.asked("POST", "/tickets"), world.desk.tickets().len()), (1, 1));
+
+    // Denied for a minute, it is gone.
+    world.post_later("/handoffs", &body("e2", "2"), 62).await.is(201, "created");
+    assert_eq!(world.desk.tickets().len(), 2);
+}
+
+/// The view comes when the ticket is there, the write before it could: nothing of it was refused.
+#[tokio::test]
+async fn denied_write_to_new_ticket_is_repeated() {
+    let world = World::new().await;
+    world.hand_over(json!({"order-id": "1"})).await.is(201, "created");
+    world.desk.inject(Fault::on(Call::PatchFields).times(1).with(FaultKind::Status {
+        status: 404,
+        headers: vec![],
+        body: "{}".to_owned(),
+    }));
+    let answer = world.hand_over(json!({"order-id": "2"})).await;
+    answer.is(200, "updated");
+    assert_eq!(answer.outcome("order-id"), "written");
+    world.only_ticket();
+}
+
 #[tokio::test]
 async fn unanswered_create_is_found_and_completed() {
     for fault in

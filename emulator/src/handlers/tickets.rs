@@ -302,7 +302,12 @@ fn destination(state: &State, key: &str) -> Result<Option<usize>, Refusal> {
 
 /// The id in the path, if it is that of a ticket which may be changed.
 fn changeable(state: &State, route: &Route) -> Result<u64, Refusal> {
-    let ticket = route.id().and_then(|id| state.tickets.get(&id)).ok_or_else(Refusal::not_found)?;
+    let ticket = route
+        .id()
+        .and_then(|id| state.tickets.get(&id))
+        // A look-up of its own is not counted: only lists and views bring a ticket nearer.
+        .filter(|ticket| ticket.is_visible(state.lookups()))
+        .ok_or_else(Refusal::not_found)?;
     match state.behaviour.closed_writes {
         ClosedWrites::Refuse if ticket.status == CLOSED => {
             Err(Refusal::invalid("The ticket is closed."))

@@ -74,6 +74,11 @@ impl State {
         self.lookups - 1
     }
 
+    /// How many lists and views of tickets there were.
+    pub(crate) fn lookups(&self) -> u64 {
+        self.lookups
+    }
+
     /// A ticket with the next id in the Default team, not yet among the tickets.
     pub(crate) fn blank_ticket(&self, customer: u64, title: String) -> Ticket {
         let id = self.tickets.last_key_value().map_or(FIRST_TICKET, |(id, _)| id + 1);

@@ -113,7 +113,7 @@ async fn a_new_ticket_may_be_invisible_for_some_time() {
 
     assert_eq!(
         world.patch_fields(late, json!({"order-id": "A"})).await.0,
-        200,
-        "and can be written to"
+        404,
+        "and cannot be written to"
     );
 }

@@ -74,12 +74,23 @@ struct Ticket {
     shown_closed: Option<Millis>,
     shown: bool,
     is_reopened: bool,
-    /// Desk said at some time that it is not there.
-    is_denied: bool,
+    /// When Desk last said that it is not there.
+    denied: Option<Millis>,
     is_renamed: bool,
     has_related: bool,
     messages: usize,
     our_message_arrived: bool,
+}
+
+impl Ticket {
+    /// Whether Desk denied it when it could no longer be a ticket of ours that is not shown yet.
+    fn is_gone(&self) -> bool {
+        let shown_by = match self.by {
+            By::Us(_) => self.made + SETTLING,
+            By::Human | By::Desk => self.made,
+        };
+        self.denied.is_some_and(|denied| denied >= shown_by)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -219,7 +230,7 @@ impl<'a> Replay<'a> {
             }
             What::FaultsEnded => self.faults_ended = Some(self.now),
             What::Quiet => self.quiet(),
-            What::Probed => {}
+            What::Probed => self.judge_probes(),
             seen => self.desk_event(seen),
         }
     }
@@ -406,7 +417,7 @@ impl<'a> Replay<'a> {
             shown_closed: None,
             shown: false,
             is_reopened: false,
-            is_denied: false,
+            denied: None,
             is_renamed: false,
             has_related: !related.is_empty(),
             messages: 0,
@@ -479,7 +490,7 @@ impl<'a> Replay<'a> {
                 && ticket.open_since < look
                 && (ticket.listed <= look || ticket.shown)
                 && !self.is_nameless(ticket)
-                && !(ticket.is_denied && ticket.listed > look)
+                && !(ticket.is_gone() && ticket.listed > look)
                 && self.is_known_same(user, names, &ticket.names)
         });
         open.map(|(id, _)| *id)
@@ -494,7 +505,7 @@ impl<'a> Replay<'a> {
                 && ticket.is_open
                 && ticket.open_since <= grace_ends
                 && ticket.listed <= grace_ends
-                && !ticket.is_denied
+                && !ticket.is_gone()
                 && self.is_known_same(user, names, &ticket.names)
         });
         own.map(|(id, _)| *id)
@@ -516,7 +527,7 @@ impl<'a> Replay<'a> {
                 && first.is_open
                 && first.made < own.made
                 && !first.is_reopened
-                && !first.is_denied
+                && !first.is_gone()
                 && is_remembered(first)
                 && self.is_known_same(&own.user, names, &first.names)
         });
@@ -766,11 +777,12 @@ impl<'a> Replay<'a> {
                 attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
             }
         }
+        let at = effect.unwrap_or(*began);
         attempt.lost |= *kind == CallKind::Create && *left && !*arrived;
         if let (CallKind::View, true, Some(ticket)) =
             (kind, *denied, ticket.and_then(|id| self.tickets.get_mut(&id)))
         {
-            ticket.is_denied = true;
+            ticket.denied = Some(at);
         }
         if let (true, false, Some(written)) =
             (kind.writes(), *is_ok, ticket.and_then(|id| self.tickets.get_mut(&id)))
@@ -783,7 +795,6 @@ impl<'a> Replay<'a> {
             self.judge_interleaving(*number, &user, *at);
         }
 
-        let at = effect.unwrap_or(*began);
         if *kind == CallKind::Create && *left && !*arrived {
             self.lose_create(*number, handoff, at, effect.is_some());
         }
@@ -1131,12 +1142,49 @@ impl<'a> Replay<'a> {
         let sent = &self.handoffs[&number].sent;
         let waits = matches!(sent.rules["ticket"]["when_missing"].as_str(), Some("wait" | "retry"));
         let is_done = matches!(word, "created" | "updated" | "unchanged" | "left");
+        // What holds it up is not left over, but new.
+        let is_hidden = word == "queued" && self.has_made_hidden(number);
 
-        if sent.is_probe && !is_done && !waits {
+        if sent.is_probe && !is_done && !waits && !is_hidden {
             self.breaks(
                 "L7",
                 format!("a handoff long after everything was quiet was answered {status} {word}"),
             );
+        }
+    }
+
+    /// Whether it, or another of the last handoffs of the same user, made a ticket that Desk then
+    /// denied.
+    fn has_made_hidden(&self, number: HandoffNumber) -> bool {
+        let user = &self.handoffs[&number].sent.user;
+        let is_by_probe = |ticket: &Ticket| match ticket.by {
+            By::Us(attempt) => self
+                .attempts
+                .get(&attempt)
+                .and_then(|attempt| self.handoffs.get(&attempt.handoff))
+                .is_some_and(|handed| handed.sent.is_probe),
+            By::Human | By::Desk => false,
+        };
+        let mut of_user = self.tickets.values().filter(|ticket| ticket.user == *user);
+        of_user.any(|ticket| ticket.denied.is_some() && is_by_probe(ticket))
+    }
+
+    /// L7 of those that had to wait for Desk to show what they had made.
+    fn judge_probes(&mut self) {
+        let of_probes = self.handoffs.iter().filter(|(_, handed)| handed.sent.is_probe);
+        let is_lost = |handed: &Handed| {
+            handed.accepted.as_deref() == Some("queued")
+                && handed.done.is_none()
+                && !self.is_left(handed)
+                && !matches!(
+                    handed.sent.rules["ticket"]["when_missing"].as_str(),
+                    Some("wait" | "retry")
+                )
+        };
+        let lost: Vec<HandoffNumber> =
+            of_probes.filter(|(_, handed)| is_lost(handed)).map(|(number, _)| *number).collect();
+        for number in lost {
+            self.breaks("L7", format!("handoff {number}, sent when all was quiet, is never done"));
         }
     }
 
@@ -1464,7 +1512,7 @@ impl<'a> Replay<'a> {
                 && !handed.names.is_disjoint(&ticket.names)
         };
         let open = self.tickets.iter().filter(|(id, ticket)| {
-            let is_seen = was_shown(id) && !ticket.is_denied;
+            let is_seen = was_shown(id) && ticket.denied.is_none();
             is_open(ticket) && (is_seen || handed.sent.is_probe)
         });
         open.map(|(id, _)| *id).collect()
@@ -1543,7 +1591,7 @@ impl<'a> Replay<'a> {
                     && ours(ticket)
                     && !ticket.is_reopened
                     && !self.is_nameless(ticket)
-                    && !ticket.is_denied
+                    && !ticket.is_gone()
                     && twin.user == ticket.user
                     && !twin.names.is_disjoint(&ticket.names)
                     && !self.was_lost_late(ticket)

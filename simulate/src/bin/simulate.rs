@@ -104,9 +104,6 @@ fn profile() -> Result<Option<Profile>, ProfileError> {
 fn world(seed: u64, profile: Option<&Profile>) -> Scenario {
     let mut scenario = generate(seed);
     scenario.desk.profile = profile.cloned();
-    // The judge must know how long a ticket may be hidden from lists.
-    let lag = profile.and_then(|profile| profile.settings.listed_after_ms);
-    scenario.desk.listed_after = lag.map_or(scenario.desk.listed_after, |lag| lag.div_ceil(1000));
     scenario
 }
 
