@@ -4,9 +4,11 @@
 //! the code that it judges.
 //!
 //! [`judge`] plays a history back, event by event, and keeps what was visible when. S1 to S15 must
-//! never happen, A1 to A8 are the truth of answers, L1 to L6 hold once nothing goes wrong any more.
+//! never happen, A1 to A8 are the truth of answers, L1 to L7 hold once nothing goes wrong any more.
+//! [`probe::judge`] judges a run of `cargo handoff probe`.
 
 pub mod history;
+pub mod probe;
 mod replay;
 mod wanted;
 

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::probe::caller::MOST_CALLS;
 use crate::probe::stop::Stop;
+use crate::probe::tests::judged::{Before, LONGEST};
 use crate::probe::tests::world::{
     Carried, Ran, Spoil, Spoilt, TOKEN, desk, probe, probe_chatting, probe_until, test_tickets,
     virtually,
@@ -20,9 +21,6 @@ use crate::probe::{Ended, Found};
 
 /// More calls than any of these runs makes.
 const CALLS: u32 = 58;
-/// Longer than any of them may take: every call with its time-out, tried again.
-const LONGEST: Duration = Duration::from_secs(120);
-
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -37,6 +35,9 @@ enum Fault {
     Html,
     OtherTicket,
 }
+
+/// Those that look like an answer to the question.
+const REFUSALS: [Fault; 3] = [Fault::Status(400), Fault::Status(403), Fault::Status(404)];
 
 const FAULTS: [Fault; 15] = [
     Fault::Unreachable,
@@ -98,7 +99,8 @@ fn desks() -> [Behaviour; 2] {
 }
 
 /// What a run that ended leaves is what it says, and the next run leaves nothing open.
-async fn check(desk: &Arc<Emulator>, ran: &Ran, what: &str) {
+async fn check(desk: &Arc<Emulator>, before: Before, ran: &Ran, what: &str) {
+    before.judge(desk, ran, what);
     let (open, all) = test_tickets(desk);
     assert!(all <= 1 && ran.took <= LONGEST, "{what}: {all} tickets, {:?}", ran.took);
     assert!(desk.requests().len() <= MOST_CALLS as usize, "{what}");
@@ -126,7 +128,9 @@ async fn check(desk: &Arc<Emulator>, ran: &Ran, what: &str) {
 }
 
 async fn clean_run(desk: &Arc<Emulator>, what: &str) {
+    let before = Before::of(desk);
     let again = probe(desk, Box::new(|_, _| None)).await;
+    before.judge(desk, &again, what);
     assert!(again.result.is_ok(), "{what}: {:?}", again.result);
     assert_eq!(test_tickets(desk).0, 0, "{what}");
 }
@@ -145,7 +149,8 @@ fn one_fault_at_any_call() {
             let desk = desk(behaviour.clone());
             let strike = spoil(fault, move |number| number == at);
             virtually(async {
-                judge(&desk, probe(&desk, strike).await, &clean, fault, at).await;
+                let before = Before::of(&desk);
+                judge(&desk, before, probe(&desk, strike).await, &clean, fault, at).await;
             });
         }
     }
@@ -156,7 +161,8 @@ fn one_fault_at_any_call() {
         let desk = desk(Behaviour::default());
         let strike = spoil(fault, move |number| number == at);
         virtually(async {
-            judge(&desk, probe_chatting(&desk, strike).await, &clean, fault, at).await;
+            let before = Before::of(&desk);
+            judge(&desk, before, probe_chatting(&desk, strike).await, &clean, fault, at).await;
         });
     }
 }
@@ -166,9 +172,16 @@ fn every_fault(clean: &Found) -> impl Iterator<Item = (Fault, u32)> {
     FAULTS.into_iter().flat_map(move |fault| (1..=calls).map(move |at| (fault, at)))
 }
 
-async fn judge(desk: &Arc<Emulator>, ran: Ran, clean: &Found, fault: Fault, at: u32) {
+async fn judge(
+    desk: &Arc<Emulator>,
+    before: Before,
+    ran: Ran,
+    clean: &Found,
+    fault: Fault,
+    at: u32,
+) {
     let what = format!("{fault:?} at call {at}");
-    check(desk, &ran, &what).await;
+    check(desk, before, &ran, &what).await;
     // An empty answer is what some Desks give: here it is no fault to be known.
     if let Ok(found) = ran.result
         && fault != Fault::EmptyBody
@@ -198,8 +211,28 @@ fn every_call_fails_from_one_on() {
                 let desk = desk(behaviour.clone());
                 let what = format!("{fault:?} from call {at} on");
                 virtually(async {
+                    let before = Before::of(&desk);
                     let ran = probe(&desk, spoil(fault, move |number| number >= at)).await;
-                    check(&desk, &ran, &what).await;
+                    check(&desk, before, &ran, &what).await;
+                });
+            }
+        }
+    }
+}
+
+/// What it then takes for Desk's answer may be wrong; the ticket is closed or named all the same.
+#[test]
+fn one_refusal_or_many_at_any_call() {
+    for behaviour in desks() {
+        for fault in REFUSALS {
+            for (at, times) in (1..CALLS).flat_map(|at| [(at, 1), (at, CALLS)]) {
+                let desk = desk(behaviour.clone());
+                let what = format!("{fault:?} {times} times from call {at} on");
+                virtually(async {
+                    let before = Before::of(&desk);
+                    let strikes = move |number| (at..at + times).contains(&number);
+                    let ran = probe(&desk, spoil(fault, strikes)).await;
+                    check(&desk, before, &ran, &what).await;
                 });
             }
         }
@@ -216,8 +249,9 @@ fn interrupted_run_closes_its_ticket() {
             let desk = desk(behaviour.clone());
             let what = format!("interrupted at call {at}, carried: {is_carried}");
             virtually(async {
+                let before = Before::of(&desk);
                 let ran = interrupted_at(&desk, at, is_carried).await;
-                check(&desk, &ran, &what).await;
+                check(&desk, before, &ran, &what).await;
                 if let Err(ended) = ran.result {
                     assert_eq!(ended.stop, Stop::Interrupted, "{what}");
                     let is_clean = matches!(ended.left, Left::Nothing | Left::Closed(_));
@@ -263,7 +297,9 @@ fn killed_run_is_cleaned_up_by_the_next() {
             let desk = desk(behaviour.clone());
             let what = format!("killed at call {at}");
             virtually(async {
+                let before = Before::of(&desk);
                 let run = tokio::time::timeout(LONGEST, probe(&desk, killed(at))).await;
+                before.judge_killed(&desk, &what);
                 let (open, all) = test_tickets(&desk);
                 assert!(open <= 1 && all <= 1, "{what}");
                 if run.is_err() {

@@ -2,5 +2,6 @@
 //! setting, a thousand combinations and every fault at every call can be tried.
 
 mod faults;
+mod judged;
 mod settings;
 mod world;
