@@ -141,7 +141,7 @@ build: $(AWS)/installed $(BUILD)/installed ## What `sam deploy` deploys (minutes
 
 release: $(AWS)/installed $(BUILD)/installed ## Zips, templates, checksums and a bill of materials in dist/ (minutes): docs/delivery.md
 	cargo fetch --locked
-	PATH="$(BUILD)/bin:$$PATH" ARCHITECTURES="$(ARCHITECTURES)" COMPILER=$(COMPILER) PYTHON=$(PYTHON) tools/release.sh dist
+	PATH="$(BUILD)/bin:$$PATH" ARCHITECTURES="$(ARCHITECTURES)" COMPILER=$(COMPILER) PYTHON=$(BUILD)/bin/python tools/release.sh dist
 
 check-build: build ## The tests under the Runtime Interface Emulator, with what `make build` built
 	DESK_HANDOFF_API=$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap \

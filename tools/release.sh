@@ -5,6 +5,7 @@
 #   tools/release.sh [FOLDER]         the folder, dist unless named, is made anew
 #   ARCHITECTURES="x86_64 arm64"      arm64 needs COMPILER=cargo-zigbuild and `rustup target add aarch64-unknown-linux-gnu`
 #   COMPILER=cargo | cargo-zigbuild   the latter links against Lambda's C library, whatever this machine has
+#   PYTHON=.venv/build/bin/python     one with what tests/requirements/build.txt pins
 #   TAG=v1.2.3                        fails unless that is the version
 #
 # The same commit and the same tools make the same bytes, in whatever folder: docs/delivery.md.
@@ -67,6 +68,7 @@ for architecture in $ARCHITECTURES; do
   "$PYTHON" tools/package.py template template.yaml "$architecture" "$OUT/template-$architecture.yaml"
 done
 "$PYTHON" tools/sbom.py "$VERSION" "$OUT/desk-handoff.cdx.json"
+"$PYTHON" tools/check_sbom.py "$OUT/desk-handoff.cdx.json"
 cp LICENSE-MIT LICENSE-APACHE "$OUT"
 
 cd "$OUT"
