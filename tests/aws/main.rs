@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod applications;
 mod bootstrap;
 mod claims;
 #[path = "../claims_contract.rs"]

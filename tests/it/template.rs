@@ -409,24 +409,56 @@ fn parameters_are_the_codes_settings() {
         let block = parameters.under(name);
         ["Default", "MinValue", "MaxValue"].map(|key| block.number(key))
     };
-    assert_eq!([range("DeskRate"), range("WorkerConcurrency")], [[5, 1, 1000], [2, 2, 1000]]);
+    assert_eq!(range("DeskRate"), [5, 1, 1000]);
+    let workers = worker_concurrencies();
+    assert_eq!((parameters.under("WorkerConcurrency").number("Default"), workers[0]), (2, 2));
     let config = |settings: [String; 3]| {
         let names = [setting::APP_IDS, setting::DESK_RATE, setting::WORKER_CONCURRENCY];
         let find = |name: &str| names.iter().position(|known| *known == name);
         Config::from_lookup(|name| Some(settings[find(name)?].clone()))
     };
 
-    for (at, name) in [(1, "DeskRate"), (2, "WorkerConcurrency")] {
-        let with = |value: u32| {
-            let mut settings = ["a".to_owned(), String::new(), String::new()];
-            settings[at] = value.to_string();
-            config(settings)
-        };
-        let [default, least, most] = range(name);
-        assert!(with(least).is_ok() && with(most).is_ok() && with(most + 1).is_err(), "{name}");
-        let unset = config(["a".to_owned(), String::new(), String::new()]).unwrap();
-        assert_eq!(with(default).unwrap().calls_per_second, unset.calls_per_second, "{name}");
+    let with = |rate: u32, workers: u32| {
+        config(["a".to_owned(), rate.to_string(), workers.to_string()])
+            .map(|config| config.calls_per_second)
+    };
+    assert_eq!(
+        with(5, 2),
+        config(["a".to_owned(), String::new(), String::new()]).map(|c| c.calls_per_second)
+    );
+    assert!(with(1000, 2).is_ok() && with(1001, 2).is_err());
+    assert!(workers.iter().all(|workers| with(5, *workers).is_ok()));
+}
+
+/// Those that the template takes.
+fn worker_concurrencies() -> Vec<u32> {
+    let parameters = Block::section("Parameters");
+    let values = allowed(&parameters.under("WorkerConcurrency"));
+    values.iter().map(|value| value.parse().unwrap()).collect()
+}
+
+/// Nobody can deploy workers that are too slow for a handoff, and everything else can be deployed.
+#[test]
+fn rules_refuse_less_than_half_a_call() {
+    let rules = Block::section("Rules");
+    let lists: Vec<BTreeSet<u32>> = rules.0.split("Fn::Contains:").skip(1).map(numbers).collect();
+    assert_eq!(lists.len() % 2, 0, "a condition and an assertion each");
+    let refuses = |rule: &[BTreeSet<u32>], rate, workers| {
+        rule[0].contains(&rate) && !rule[1].contains(&workers)
+    };
+
+    for rate in 1..=1000 {
+        for workers in worker_concurrencies() {
+            let refused = lists.chunks(2).any(|rule| refuses(rule, rate, workers));
+            assert_eq!(refused, 2 * rate < workers, "{rate} {workers}");
+        }
     }
+}
+
+/// The texts of the first list, as numbers.
+fn numbers(list: &str) -> BTreeSet<u32> {
+    let list = list.split_once("!Ref").unwrap().0;
+    list.split('"').skip(1).step_by(2).map(|number| number.parse().unwrap()).collect()
 }
 
 /// README names every parameter once, in the template's order, with its default.
@@ -467,10 +499,12 @@ fn longest_parameters_fit_version_description() {
     let description = version_description(&Block::resource("ApiFunction"));
     let longest = |name: &str| {
         let parameter = parameters.under(name);
+        let is_number = parameter.0.contains("Type: Number");
         if parameter.0.contains("AllowedValues: [") {
-            // It is there with its mark.
-            1
-        } else if parameter.0.contains("Type: Number") {
+            // A word is there with its mark.
+            let lengths = allowed(&parameter).iter().map(String::len).max().unwrap();
+            if is_number { lengths } else { 1 }
+        } else if is_number {
             parameter.value("MaxValue").len()
         } else {
             usize::try_from(parameter.number("MaxLength")).unwrap()

@@ -5,6 +5,7 @@ docs/stack.md says what the local AWS cannot do, and what looks at that instead.
 of .venv/stack, as stack.py.
 """
 
+import base64
 import contextlib
 import copy
 import hashlib
@@ -36,8 +37,14 @@ PAUSE = 30 + 30
 UNPROVOKED = "StaleSecrets"
 # Where there is no curl.
 CURL = "import sys, urllib.request as u; a = u.urlopen(sys.argv[1]); print(a.status); print(a.read().decode())"
-ADDED = "DEMO-APP-0002"
+ADDED, UNLISTED = "DEMO-APP-0002", "DEMO-APP-0003"
 NEW_SECRET = "the-secret-after-the-rotation"
+NEW_BEARER_TOKEN = "the-bearer-token-after-the-rotation"
+STANDARD_KEY = b"a-key-for-standard-webhooks"
+# Where the stack moves to. Of another name, since the local AWS gives the roles of two stacks of one name the same names.
+THERE, NAME_THERE = "eu-west-1", f"{NAME}-there"
+# How many applications that are none a function asks for in a minute: src/secrets.rs.
+MISSES_A_MINUTE = 60
 
 
 class World:
@@ -118,7 +125,7 @@ class World:
         secret = (secret or self.secret).encode()
         headers["x-sendbird-signature"] = hmac.new(secret, content, hashlib.sha256).hexdigest()
         # Where several are served, every sender must say which it is.
-        query = f"?app_id={body['app_id']}" if "," in self.apps else ""
+        query = f"?app_id={body['app_id']}" if self.apps != APP else ""
         status, _, answer = self.request("POST", route + query, content, headers)
         return status, answer
 
@@ -196,13 +203,18 @@ def sam_deploys_the_stack(world):
     assert ended_well, said[-3000:]
     world.outputs = world.stack.outputs()
     world.base = world.outputs["HealthUrl"].removesuffix("/healthz")
-    world.operator.paste("yours", **{"desk_handoff": NAME, "YOUR_APPLICATION_ID": APP})
-    world.operator.paste("setup")
-    world.operator.run(f"DESK={world.stack.about['desk']} HANDOFF={HANDOFF}")
+    begin_shift(world.operator, world.stack, local.REGION)
+
+
+def begin_shift(operator, stack, region, name=NAME):
+    """What an operator pastes first, and what only this machine needs."""
+    operator.paste("yours", **{"desk_handoff": name, "YOUR_APPLICATION_ID": APP, "eu_central_1": region})
+    operator.paste("setup")
+    operator.run(f"DESK={stack.about['desk']} HANDOFF={HANDOFF}")
     if not shutil.which("curl"):
-        world.operator.run(f"curl() {{ {sys.executable} -c '{CURL}' \"${{@: -1}}\"; }}")
+        operator.run(f"curl() {{ {sys.executable} -c '{CURL}' \"${{@: -1}}\"; }}")
     # The embedded Desk is where no Desk is by itself.
-    world.operator.run("""cargo() {
+    operator.run("""cargo() {
       case "$1 $2" in
         "handoff doctor") "$HANDOFF" "${@:2}" --desk-url "$DESK" ;;
         "handoff "*) "$HANDOFF" "${@:2}" ;;
@@ -293,17 +305,59 @@ def the_commands_of_an_operator_see_the_stack(world):
 # Operation.
 
 
-def paused_it_accepts_and_resumed_it_works(world):
-    operator = world.operator
-    assert operator.paste("pause").split()[-1] in ("Disabling", "Disabled")
-    wait_for("the end of what is in work", lambda: operator.run(
-        'aws lambda get-event-source-mapping --uuid "$TRIGGER" --query State --output text') == "Disabled")
+def paused_it_accepts(world):
+    pause(world.operator)
     before = world.depth()
     assert world.hand_over(world.handoff("paused"))[0] == 200
     time.sleep(2)
     assert world.depth() > 0 and world.tickets("paused") == [], before
-    assert operator.paste("resume") in ("Enabling", "Enabled")
+
+
+def pause(operator):
+    assert operator.paste("pause").split()[-1] in ("Disabling", "Disabled")
+    wait_for("the end of what is in work", lambda: operator.run(
+        'aws lambda get-event-source-mapping --uuid "$TRIGGER" --query State --output text') == "Disabled")
+
+
+def the_table_is_restored_while_paused(world):
+    """Once because of its contents, once because it is gone; each time it still knows what was done."""
+    operator, dynamodb, table = world.operator, world.client("dynamodb"), world.outputs["TableName"]
+    done = world.handoff("remembered")
+    assert world.hand_over(done, "/handoffs")[0] == 201
+    operator.paste("restore-copy")
+    for item in dynamodb.scan(TableName=table, ProjectionExpression="pk")["Items"]:
+        dynamodb.delete_item(TableName=table, Key=item)
+    operator.paste("restore-backup")
+    # While there is no table.
+    status, answer = world.hand_over(world.handoff("untabled"), "/handoffs")
+    assert (status, answer["status"]) == (202, "queued"), answer
+    operator.paste("restore-table")
+    assert_remembers(world, done)
+    operator.paste("restore-tidy")
+    # DynamoDB makes this backup by itself when the table is deleted.
+    dynamodb.create_backup(TableName=table, BackupName="of-the-deleted-table")
+    dynamodb.delete_table(TableName=table)
+    operator.paste("restore-newest")
+    operator.paste("restore-table")
+    assert_remembers(world, done)
+    assert dynamodb.list_tables()["TableNames"] == [table]
+
+
+def assert_remembers(world, done):
+    """The table is set up as the template has it, and this event is known."""
+    dynamodb, table = world.client("dynamodb"), world.outputs["TableName"]
+    expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires"), expiry
+    backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED", backups
+    status, answer = world.hand_over(done, "/handoffs")
+    assert (status, answer["status"]) == (200, "duplicate"), answer
+
+
+def resumed_it_works(world):
+    assert world.operator.paste("resume") in ("Enabling", "Enabled")
     world.ticket("paused")
+    world.ticket("untabled")
 
 
 def dead_letters_are_redriven(world):
@@ -314,11 +368,24 @@ def dead_letters_are_redriven(world):
     # The newer one was done as soon as the older one no longer stood in its way.
     world.ticket("down")
     assert world.fields("down") == {"order-id": "last"}, world.fields("down")
+    # The first of them alone, by its time; the others stay to be seen.
+    first = min(int(letter.split("\t")[1]) for letter in letters.splitlines()) // 1000
+    at = lambda seconds: time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+    operator.paste("span", **{"2026-11-28 10:00": at(first - 3600), "2026-11-28 12:00": at(first)})
+    assert operator.paste("redrive-span") == ""
+    operator.paste("span", **{"2026-11-28 10:00": at(first), "2026-11-28 12:00": at(first + 1)})
+    assert len(operator.paste("redrive-span").splitlines()) == 1
+    assert len(operator.paste("look").splitlines()) == world.dead - 1
     operator.paste("redrive-by-hand")
     wait_for("the older one fills what is empty", lambda: world.fields("down") == {"order-id": "last", "cart-items": "1"})
     world.ticket("down")
     assert operator.paste("drain") == "The queue is empty."
     assert (world.depth(), world.depth("DeadLetterQueueUrl")) == (0, 0)
+    # One that can never be done.
+    letter = world.client("sqs").send_message(QueueUrl=world.outputs["DeadLetterQueueUrl"], MessageBody="no handoff",
+                                              MessageGroupId="g", MessageDeduplicationId="d")
+    operator.paste("give-up", THE_MESSAGE_ID=letter["MessageId"])
+    assert world.depth("DeadLetterQueueUrl") == 0
 
 
 def a_setting_changes_both_functions(world):
@@ -335,6 +402,12 @@ def a_setting_changes_both_functions(world):
         assert world.version(function) != version, (function, version)
         about = world.client("lambda").get_function_configuration(FunctionName=world.resource(function), Qualifier="live")
         assert about["Environment"]["Variables"]["LOG_LEVEL"] == "debug", about
+    # More than the workers can share is refused, and nothing is changed.
+    operator.run("SETTING=WorkerConcurrency VALUE=12")
+    operator.paste("change")
+    assert "there may be 10 workers at most" in operator.errors.read_text()
+    operator.paste("setup")
+    assert operator.run("of WorkerConcurrency; of LogLevel").split() == ["2", "debug"]
     assert world.hand_over(world.handoff("debugged"), secret="wrong")[0] == 401
     world.logged("api", '"level":"DEBUG"')
 
@@ -344,6 +417,10 @@ def a_secret_is_rotated(world):
     for secret in (SIGNING_SECRET, NEW_SECRET):
         assert world.hand_over(world.handoff("rotated"), secret=secret)[0] == 200, secret
     operator.paste("rotate-drop")
+    operator.paste("new-secret", typed=NEW_BEARER_TOKEN)
+    operator.paste("rotate-add", **{"signing_secret": "bearer-token"})
+    operator.paste("rotate-drop")
+    operator.run(f"store standard-webhooks-secret whsec_{base64.b64encode(STANDARD_KEY).decode()}; NAME=signing-secret")
     # A change, so that the functions start anew: five minutes later they would read it by themselves.
     operator.run("SETTING=LogLevel VALUE=info")
     # Without the right to read its parameters, the new version has nothing to verify a request with.
@@ -358,6 +435,25 @@ def a_secret_is_rotated(world):
     operator.paste("rotate-undo")
     assert operator.run("secret signing-secret").splitlines() == [NEW_SECRET, SIGNING_SECRET]
     world.ticket("rotated")
+    content = json.dumps(world.handoff("rotated")).encode()
+    for token, status in [(NEW_BEARER_TOKEN, 200), (local.BEARER_TOKEN, 401)]:
+        assert world.request("POST", "/handoffs/preview", content, {"authorization": f"Bearer {token}"})[0] == status, token
+    signed = f"msg-1.{int(time.time())}"
+    signature = base64.b64encode(hmac.new(STANDARD_KEY, f"{signed}.".encode() + content, hashlib.sha256).digest()).decode()
+    headers = dict(zip(("webhook-id", "webhook-timestamp"), signed.split("."))) | {"webhook-signature": f"v1,{signature}"}
+    assert world.request("POST", "/handoffs/preview", content, headers)[0] == 200
+
+
+def a_withdrawn_token_of_desk_is_replaced(world):
+    """The functions hold the old one, which Desk refuses: they read the new one at once."""
+    world.desk("/page/desk/token", {"act": "revoke"})
+    world.stack.desk_token += "-new"
+    world.operator.paste("new-secret", typed=world.stack.desk_token)
+    world.operator.paste("rotate-desk")
+    status, answer = world.hand_over(world.handoff("new-token"), "/handoffs")
+    assert (status, answer["status"]) == (201, "created"), answer
+    assert world.hand_over(world.handoff("new-token-queued"))[0] == 200
+    world.ticket("new-token-queued")
 
 
 def an_application_is_added(world):
@@ -365,12 +461,18 @@ def an_application_is_added(world):
     operator.run('HERE=$PWD; cd "$HOME"')
     operator.paste("fields-get")
     operator.paste("application", **{"YOUR_NEW_APPLICATION_ID": ADDED})
-    for block, secret in [("application-desk", local.DESK_TOKEN), ("application-signing", NEW_SECRET),
+    for block, secret in [("application-desk", world.stack.desk_token), ("application-signing", NEW_SECRET),
                           ("rotate-chat", local.CHAT_TOKEN)]:
         operator.paste("new-secret", typed=secret)
         operator.paste(block)
     operator.paste("fields-put")
     assert "No error" in operator.paste("doctor")
+    # A document that is regretted at once.
+    operator.run("cp fields.json right.json; echo '{}' > fields.json")
+    operator.paste("fields-put")
+    operator.paste("fields-undo")
+    operator.paste("fields-put")
+    operator.run('[ "$(secret fields)" = "$(cat right.json)" ]')
     operator.paste("application-list")
     operator.paste("change")
     operator.run(f'APP_ID={APP}; cd "$HERE"')
@@ -383,10 +485,79 @@ def an_application_is_added(world):
         world.ticket(conversation)
 
 
+def any_application_is_served_without_a_list(world):
+    """Its parameters are all that it needs; what has none costs a bounded number of calls."""
+    operator = world.operator
+    operator.run("SETTING=AppIds VALUE='*'")
+    operator.paste("change")
+    operator.paste("setup")
+    world.apps = "*"
+    unknown = world.handoff("nobody", app="NOBODY")
+    assert world.hand_over(unknown)[0] == 404
+    world.stack.store_parameters(UNLISTED)
+    # Whom a function has not met in a minute like the one below it cannot serve before the next.
+    for conversation, app, secret in [("unlisted", UNLISTED, SIGNING_SECRET), ("listed-1", APP, NEW_SECRET),
+                                      ("listed-2", ADDED, NEW_SECRET)]:
+        assert world.hand_over(world.handoff(conversation, app=app), secret=secret)[0] == 200
+        world.ticket(conversation)
+    answers = [world.hand_over(world.handoff("nobody", app=f"NOBODY-{n}"))[0] for n in range(MISSES_A_MINUTE + 20)]
+    # Only for a 404 Parameter Store was asked: of each once. `tests/it/applications.rs` counts the calls.
+    assert answers.count(404) <= MISSES_A_MINUTE and answers.count(503) >= 20, answers
+    # Whoever is known is served meanwhile.
+    assert world.hand_over(world.handoff("unlisted", app=UNLISTED), secret=SIGNING_SECRET)[0] == 200
+
+
 def a_stack_that_is_whole_passes_its_own_test(world):
     world.operator.paste("send")
     said = world.operator.paste("deployed-test")
     assert "test result: ok. 1 passed" in said, said
+
+
+def the_stack_moves_to_another_region(world):
+    """Nothing is lost or done twice; the new stack is deleted in the end, since the other checks go on with the old one."""
+    base = world.base
+    try:
+        move(world)
+    finally:
+        world.base = base
+
+
+def move(world):
+    operator, stack = world.operator, world.stack
+    done = world.handoff("moved")
+    assert world.hand_over(done, "/handoffs")[0] == 201
+    operator.paste("there")
+    operator.run(f"THERE_STACK={NAME_THERE}")
+    operator.paste("move-parameters")
+    stack.make_bucket("artefacts-there", THERE)
+    deployed = stack.deploy(stack.adapt(world.code), f"AppIds={world.apps}", region=THERE, name=NAME_THERE,
+                            bucket="artefacts-there")
+    assert deployed.returncode == 0, deployed.stdout[-3000:] + deployed.stderr[-2000:]
+    second = Operator(stack, local.TOOLS)
+    begin_shift(second, stack, THERE, NAME_THERE)
+    assert "200" in second.paste("health").splitlines()[0]
+    assert "No error" in second.paste("doctor")
+    pause(second)
+    # The last one of the old stack, which goes on.
+    assert world.hand_over(world.handoff("moved", {"order-id": "A-2"}))[0] == 200
+    world.base = second.run("of HealthUrl").removesuffix("/healthz")
+    assert world.hand_over(world.handoff("moved", {"cart-items": 7}))[0] == 200
+    assert operator.paste("drain") == "The queue is empty."
+    # More than one call takes along.
+    known, customers = world.client("dynamodb"), 60
+    for n in range(customers):
+        known.put_item(TableName=world.outputs["TableName"], Item={"pk": {"S": f"customer-{n}"}})
+    customers = known.scan(TableName=world.outputs["TableName"])["Count"]
+    assert operator.paste("move-memory") == f"{customers} customers"
+    there = world.client("dynamodb", region_name=THERE)
+    assert there.scan(TableName=second.run("of TableName"))["Count"] == customers
+    assert world.fields("moved") == {"order-id": "A-2"}
+    assert second.paste("resume") in ("Enabling", "Enabled")
+    # It is the remembered ticket, and what was done is known.
+    wait_for("the handoff that waited", lambda: world.fields("moved") == {"order-id": "A-2", "cart-items": "7"})
+    status, answer = world.hand_over(done, "/handoffs")
+    assert (status, answer["status"]) == (200, "duplicate"), answer
+    second.paste("delete-stack")
 
 
 # Deployments that go wrong.
@@ -582,8 +753,9 @@ def deletion_leaves_what_it_says(world):
     operator.paste("delete-table")
     operator.paste("delete-parameters")
     # Of each application.
-    operator.run(f"PARAMETERS=/{NAME}/{ADDED}")
-    operator.paste("delete-parameters")
+    for app in (ADDED, UNLISTED):
+        operator.run(f"PARAMETERS=/{NAME}/{app}")
+        operator.paste("delete-parameters")
     assert world.client("sqs").list_queues().get("QueueUrls", []) == []
     assert world.client("dynamodb").list_tables()["TableNames"] == []
     assert world.client("ssm").describe_parameters()["Parameters"] == []
@@ -666,14 +838,19 @@ CHECKS = [
     nothing_else_is_allowed,
     the_logs_hold_what_the_alarms_read,
     a_throttled_request_would_be_counted,
-    paused_it_accepts_and_resumed_it_works,
+    paused_it_accepts,
+    the_table_is_restored_while_paused,
+    resumed_it_works,
     a_setting_changes_both_functions,
     a_secret_is_rotated,
+    a_withdrawn_token_of_desk_is_replaced,
     an_application_is_added,
+    any_application_is_served_without_a_list,
     a_stack_that_is_whole_passes_its_own_test,
     a_failing_deployment_takes_everything_back,
     # Before the worker is broken, which would have what waits put aside.
     dead_letters_are_redriven,
+    the_stack_moves_to_another_region,
     broken_code_is_rolled_back_by_version,
     a_worker_without_its_right_says_so,
     deletion_leaves_what_it_says,

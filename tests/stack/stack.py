@@ -68,6 +68,8 @@ class Stack:
         self.folder = pathlib.Path(folder)
         self.processes = []
         self.about = {}
+        # What Desk takes now.
+        self.desk_token = DESK_TOKEN
 
     def start(self):
         """The local AWS and the Desk."""
@@ -88,8 +90,12 @@ class Stack:
             r"Look at it: (\S+?)/\s[\s\S]*?Desk is embedded, at (\S+),[\s\S]*logged below", log.read_text()))
         self.about |= {"page": said[1], "desk": said[2]}
         wait_for("the local AWS is up", self.is_up)
-        self.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.make_bucket(BUCKET, REGION)
         self.note()
+
+    def make_bucket(self, name, region):
+        s3 = self.client("s3", region_name=region)
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
 
     def begin(self, name, command, environment):
         log = open(self.folder / f"{name}.log", "w")
@@ -118,9 +124,9 @@ class Stack:
         }
 
     def client(self, service, **keys):
-        keys = keys or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, endpoint_url=self.about["endpoint"], region_name=REGION,
-                            config=Config(retries={"max_attempts": 1}), **keys)
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | keys
+        return boto3.client(service, endpoint_url=self.about["endpoint"], config=Config(retries={"max_attempts": 1}),
+                            **{"region_name": REGION} | keys)
 
     def adapt(self, code, change=lambda template: None):
         """A copy of the template, with this change."""
@@ -134,10 +140,10 @@ class Stack:
         path.write_text(json.dumps(copy, indent=1, default=str))
         return path
 
-    def deploy(self, template, *parameters):
+    def deploy(self, template, *parameters, region=REGION, name=NAME, bucket=BUCKET):
         """`sam deploy`; its end."""
-        command = ["sam", "deploy", "--template-file", str(template), "--stack-name", NAME, "--s3-bucket", BUCKET,
-                   "--no-resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset",
+        command = ["sam", "deploy", "--template-file", str(template), "--stack-name", name, "--s3-bucket", bucket,
+                   "--region", region, "--no-resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset",
                    "--no-fail-on-empty-changeset", "--parameter-overrides", f"AppIds={APP}", *parameters]
         environment = os.environ | self.environment() | {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
         return subprocess.run(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -146,11 +152,11 @@ class Stack:
         stack = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
-    def store_parameters(self, app=APP, desk_token=DESK_TOKEN):
+    def store_parameters(self, app=APP):
         fields = json.loads((ROOT / "fields.example.json").read_text())
         # The embedded Desk makes no tickets by itself: nothing to wait for.
         fields["ticket"]["grace_seconds"] = 0
-        values = {"desk-api-token": desk_token, "chat-api-token": CHAT_TOKEN, "signing-secret": SIGNING_SECRET,
+        values = {"desk-api-token": self.desk_token, "chat-api-token": CHAT_TOKEN, "signing-secret": SIGNING_SECRET,
                   "bearer-token": BEARER_TOKEN, "fields": json.dumps(fields)}
         for name, value in values.items():
             kind = "String" if name == "fields" else "SecureString"
@@ -158,7 +164,7 @@ class Stack:
 
     def tickets(self):
         """What Desk holds."""
-        request = urllib.request.Request(f"{self.about['desk']}/tickets?limit=100", headers={"SENDBIRDDESKAPITOKEN": DESK_TOKEN})
+        request = urllib.request.Request(f"{self.about['desk']}/tickets?limit=100", headers={"SENDBIRDDESKAPITOKEN": self.desk_token})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)["results"]
 

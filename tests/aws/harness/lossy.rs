@@ -19,9 +19,7 @@ pub(crate) struct Lossy {
 impl Lossy {
     /// A line whose first answer is lost, then every other one.
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let endpoint =
-            format!("http://{}", listener.local_addr().expect("a listener has an address"));
+        let (listener, endpoint) = listen().await;
         let lost = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&lost);
         tokio::spawn(async move {
@@ -44,6 +42,14 @@ impl Lossy {
     pub(crate) fn lost(&self) -> usize {
         self.lost.load(Ordering::Relaxed)
     }
+}
+
+/// A port that nobody listened on, and its URL.
+pub(super) async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("a listener has an address");
+
+    (listener, format!("http://{address}"))
 }
 
 /// One request a connection; whether its answer was lost.
