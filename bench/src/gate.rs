@@ -20,8 +20,9 @@ use crate::lambda::Runtime;
 const MOST: u64 = 2_000_000;
 /// How often each start is counted.
 const TIMES: usize = 3;
-/// The most instructions of a warm invocation, as a multiple of the floor's.
-const MOST_OF_FLOOR: f64 = 1.3;
+/// The most instructions of a warm invocation, as a multiple of the floor's. More than the ratio of
+/// the times may be, because valgrind's processor has no instructions for SHA-256.
+const MOST_OF_FLOOR: f64 = 1.6;
 /// Invocations before the counted ones, and of these.
 const WARM_UP: usize = 30;
 const COUNTED: usize = 200;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod alarms_and_dashboard;
 mod applications;
 mod claims;
 #[path = "../claims_contract.rs"]
@@ -28,6 +29,5 @@ mod security_page;
 mod start;
 mod structure;
 mod template;
-mod watching;
 mod webhook;
 mod world;

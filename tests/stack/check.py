@@ -33,7 +33,7 @@ from stack import APP, HANDOFF, NAME, ROOT, SIGNING_SECRET, Stack, wait_for
 MAX_RECEIVE_COUNT = 1
 # What the worker's first pause is, and what SQS and a busy machine need beside it.
 PAUSE = 30 + 30
-# For it Parameter Store would have to fail for five minutes: tests/it/watching.rs provokes it.
+# For it Parameter Store would have to fail for five minutes: tests/it/alarms_and_dashboard.rs provokes it.
 UNPROVOKED = "StaleSecrets"
 # Where there is no curl.
 CURL = "import sys, urllib.request as u; a = u.urlopen(sys.argv[1]); print(a.status); print(a.read().decode())"

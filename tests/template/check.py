@@ -2,7 +2,7 @@
 
   translate    SAM's own translator, once for every value of a parameter that SAM itself decides by, then cfn-lint on the
                plain CloudFormation that it makes (it tries both ways of each condition): finds what is wrong inside
-               SAM's properties, which cfn-lint on the source does not; then the alarms and the dashboard (watching.py)
+               SAM's properties, which cfn-lint on the source does not; then the alarms and the dashboard (alarms_and_dashboard.py)
   packaged     the same of the templates of a release, and that their zips are the same each time
   samconfig    the environments of samconfig.toml set what the template has
   validate     `sam validate --lint` on the source
@@ -28,7 +28,7 @@ from samtranslator.public.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-import watching
+import alarms_and_dashboard
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tools"))
@@ -122,7 +122,7 @@ def translated_with(source, deployment):
         return [str(cause.message) for cause in invalid.causes]
     found = cfnlint.api.lint(json.dumps(plain), config=ManualArgs(regions=[REGION], ignore_checks=RESOLVED))
     problems = [f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path))}" for match in found]
-    problems = problems or watching.problems(plain) + shifting(plain, deployment)
+    problems = problems or alarms_and_dashboard.problems(plain) + shifting(plain, deployment)
     return [f"Deployment={deployment}: {problem}" for problem in problems]
 
 

@@ -9,7 +9,7 @@ use crate::args;
 use crate::error::{CliError, End};
 use crate::input::fields::{SSM_ADVANCED, SSM_STANDARD};
 use crate::input::file;
-use crate::input::places::{Place, Places};
+use crate::input::json_positions::{Place, Places};
 use crate::output::Out;
 use crate::output::words::{counted, kind_name};
 

@@ -2,6 +2,6 @@
 
 pub(crate) mod fields;
 pub(crate) mod file;
-pub(crate) mod places;
+pub(crate) mod json_positions;
 pub(crate) mod profile;
 pub(crate) mod secret;

@@ -5,10 +5,10 @@
 //! `worker::work`, and Desk is met over real HTTP. The signing secret is published, so it proves
 //! nothing anywhere but here.
 
-pub(crate) mod current;
+pub(crate) mod current_entry;
 pub(crate) mod journal;
-pub(crate) mod noted;
 pub(crate) mod queue;
+pub(crate) mod recorders;
 pub(crate) mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,8 +34,8 @@ use tokio::runtime::Runtime;
 use crate::error::CliError;
 use crate::input::fields::Fields;
 use crate::local::journal::{Entry, Journal, Route, State, Step};
-use crate::local::noted::{AfterWrite, NotedClaims, NotedQueue, NotedTransport};
 use crate::local::queue::MemoryQueue;
+use crate::local::recorders::{AfterWrite, NotedClaims, NotedQueue, NotedTransport};
 use crate::settings::{BEARER, Parameters, SIGNATURE, SIGNING_SECRET};
 
 /// As API Gateway gives a function.
@@ -120,7 +120,7 @@ impl Local {
         let began = Instant::now();
         let body = String::from_utf8_lossy(request.body()).into_owned();
         let id = self.journal.begin(route, body);
-        let response = current::within(Some(id), self.answer(request)).await;
+        let response = current_entry::within(Some(id), self.answer(request)).await;
         let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         // Read once more, for the page: the shipped code hands its reading to nobody.
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());

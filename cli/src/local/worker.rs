@@ -14,7 +14,7 @@ use desk_handoff::worker::{MAX_BACKOFF, MessageError, backoff, work};
 
 use crate::local::journal::{self, Happened, State};
 use crate::local::queue::MAX_RECEIPTS;
-use crate::local::{Local, current};
+use crate::local::{Local, current_entry};
 use crate::output::explain::ending;
 
 /// As template.yaml gives the `worker` function.
@@ -56,7 +56,7 @@ impl Local {
             let invocation = self.invocation(TIME_TO_WORK);
             let message = record.message_id.clone().unwrap_or_default();
             let origin = self.queue.origin(&message);
-            let result = current::within(origin, work(&self.app, record, &invocation)).await;
+            let result = current_entry::within(origin, work(&self.app, record, &invocation)).await;
             let mut again = None;
             if let Err(error) = &result {
                 let mut failure = BatchItemFailure::default();

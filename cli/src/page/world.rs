@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::input::fields::Fields;
 use crate::local::Local;
-use crate::local::noted::Written;
+use crate::local::recorders::Written;
 use crate::page::writers::{Writer, Writers};
 
 /// Everything that the page shows or changes.

@@ -7,13 +7,13 @@
 //! never happen, A1 to A8 are the truth of answers, L1 to L7 hold once nothing goes wrong any more.
 //! [`probe::judge`] judges a run of `cargo handoff probe`.
 
+mod expected_outcomes;
 pub mod history;
 pub mod probe;
 mod replay;
-mod wanted;
 
+pub use expected_outcomes::{Wanted, wanted};
 pub use replay::judge;
-pub use wanted::{Wanted, wanted};
 
 /// A promise that a history breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]

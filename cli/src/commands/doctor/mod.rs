@@ -4,8 +4,8 @@
 //! It changes nothing. Findings come with the command that fixes them, and hold no secret and no
 //! customer's value.
 
+pub(crate) mod compare_fields;
 pub(crate) mod findings;
-pub(crate) mod fit;
 pub(crate) mod fix;
 pub(crate) mod parameters;
 
@@ -90,7 +90,7 @@ fn fitting(
 
     let document = stored.iter().find(|parameter| parameter.name == FIELDS);
     let size = document.map_or(0, |document| document.value.expose_secret().len());
-    fit::examine(fields, &seen, &fix.fields(size))
+    compare_fields::examine(fields, &seen, &fix.fields(size))
 }
 
 /// What was looked at, and how much there is to do.

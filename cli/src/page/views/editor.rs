@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::input::places::Places;
+use crate::input::json_positions::Places;
 use crate::local::journal::Route;
 use crate::local::understand;
 use crate::page::Page;

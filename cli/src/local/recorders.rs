@@ -10,7 +10,7 @@ use desk_handoff::queue::{Queue, QueueEntry};
 use desk_handoff::store::{BoxFuture, StoreFuture};
 use http::{Method, Request, Response};
 
-use crate::local::current;
+use crate::local::current_entry;
 use crate::local::journal::{Call, Happened, Journal};
 use crate::local::queue::MemoryQueue;
 
@@ -40,7 +40,7 @@ impl Transport for NotedTransport {
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Response<Vec<u8>>, TransportError>> {
         Box::pin(async move {
-            let (entry, began) = (current::entry(), Instant::now());
+            let (entry, began) = (current_entry::entry(), Instant::now());
             let (method, uri) = (request.method().clone(), request.uri().clone());
             let sent = text(request.body());
             let answered = self.inner.send(request, timeout).await;
@@ -95,7 +95,7 @@ pub(crate) struct NotedQueue {
 
 impl Queue for NotedQueue {
     fn send<'a>(&'a self, entry: &'a QueueEntry) -> StoreFuture<'a> {
-        let origin = current::entry();
+        let origin = current_entry::entry();
         let is_known = self.inner.put(entry, origin);
         if let Some(origin) = origin {
             self.journal.step(origin, Happened::Queued { is_known });
@@ -119,7 +119,7 @@ impl Claims for NotedClaims {
     fn acquire<'a>(&'a self, request: &'a ClaimRequest) -> StoreFuture<'a, Acquired> {
         Box::pin(async move {
             let acquired = self.inner.acquire(request).await?;
-            if let Some(entry) = current::entry() {
+            if let Some(entry) = current_entry::entry() {
                 let is_granted = matches!(acquired, Acquired::Lease(_));
                 self.journal.step(entry, Happened::Claimed { is_granted });
             }
@@ -130,7 +130,7 @@ impl Claims for NotedClaims {
     fn give_back<'a>(&'a self, lease: Lease, customer: &'a Customer, now: u64) -> StoreFuture<'a> {
         Box::pin(async move {
             self.inner.give_back(lease, customer, now).await?;
-            if let Some(entry) = current::entry() {
+            if let Some(entry) = current_entry::entry() {
                 self.journal.step(entry, Happened::GivenBack);
             }
             Ok(())

@@ -1,6 +1,6 @@
 //! What watches the app, as template.yaml has it: every alarm and every graph shows a metric that
 //! the code emits, every metric of the code is shown, and the numbers in the alarms fit those of
-//! the queue. Whether AWS's own metrics are spelt right, tests/template/watching.py says.
+//! the queue. Whether AWS's own metrics are spelt right, tests/template/alarms_and_dashboard.py says.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
