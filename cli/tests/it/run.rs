@@ -31,6 +31,19 @@ fn sample_event_becomes_a_filled_ticket() {
     assert!(ended.err.contains("built-in example"), "{ended:?}");
 }
 
+/// README shows some lines of it, in this order.
+#[test]
+fn readme_shows_what_run_prints() {
+    let readme = include_str!("../../../README.md");
+    let (_, shown) = readme.split_once("```text\nHanded over\n").unwrap();
+    let ended = call(&["run", &sample("handoff")]);
+    let mut printed = ended.out.lines();
+
+    for line in shown.split_once("```").unwrap().0.lines() {
+        assert!(printed.any(|found| found == line), "{line:?} comes not or not here: {ended:?}");
+    }
+}
+
 #[test]
 fn handoff_passes_webhook_queue_and_worker() {
     let ended = call(&["run", &sample("handoff")]);
