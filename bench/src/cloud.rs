@@ -43,6 +43,9 @@ async fn answer(
     let answer = match target {
         "AmazonSSM.GetParametersByPath" => parameters(),
         "AmazonSQS.SendMessage" => taken(&serde_json::from_slice(&body).unwrap_or_default()),
+        "DynamoDB_20120810.GetItem" => {
+            item(&items, &serde_json::from_slice(&body).unwrap_or_default())
+        }
         "DynamoDB_20120810.UpdateItem" => {
             update(&items, &serde_json::from_slice(&body).unwrap_or_default())
         }
@@ -76,6 +79,14 @@ fn parameters() -> Value {
         (parameter::FIELDS, "String", fields),
     ];
     json!({"Parameters": all.map(parameter)})
+}
+
+fn item(items: &Items, request: &Value) -> Value {
+    let key = request["Key"]["pk"]["S"].as_str().unwrap_or_default();
+    match items.lock().expect("no holder panics").get(key) {
+        Some(customer) => json!({"Item": {"pk": {"S": key}, "customer": customer}}),
+        None => json!({}),
+    }
 }
 
 /// A claim is answered with the item as it was; what is given back is kept.
