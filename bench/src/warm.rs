@@ -111,12 +111,11 @@ fn route_report(
     let [cpu, cpu_empty] =
         [&processor[0], &processor[1]].map(|times| times.mean() / route.handoffs() as f64);
     // Of the medians, because a single disturbance would move a mean.
-    let cpu_over_floor = processor[0].median() / processor[2].median();
-    let over_floor = if floor.is_empty() {
-        "– | –".to_owned()
-    } else {
-        format!("{cpu_over_floor:.2} | {}", wall.over(&wall_floor))
-    };
+    let cpu_over_floor = (!floor.is_empty()).then(|| processor[0].median() / processor[2].median());
+    let over_floor = cpu_over_floor.map_or_else(
+        || "– | –".to_owned(),
+        |ratio| format!("{ratio:.2} | {}", wall.over(&wall_floor)),
+    );
     let beside = Figures::of_times(beside);
     println!(
         "| {} | {:.2} | {:.2} | {} | {} | {:.2} | {:.2} | {cpu:.3} | {:.3} | {over_floor} |",
@@ -134,9 +133,9 @@ fn route_report(
         (Route::Webhook, 0) => {
             Some(Bound { name: "warm webhook, CPU ms a request", figure: cpu, most: 0.5 })
         }
-        (Route::UpdateKnown, 0) => Some(Bound {
+        (Route::UpdateKnown, 0) => cpu_over_floor.map(|figure| Bound {
             name: "warm update of a known conversation, CPU, ratio to the floor",
-            figure: cpu_over_floor,
+            figure,
             most: 1.3,
         }),
         (Route::UpdateKnown, 20) => {

@@ -63,6 +63,8 @@ pub struct Habits {
     pub normalises: bool,
     /// How many closed tickets each customer has already.
     pub closed_before: u32,
+    /// Lists give 20 things a page and do not say how many there are.
+    pub small_pages: bool,
     /// What `cargo handoff probe` saw of a Desk: it goes before all of the above.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
@@ -82,6 +84,7 @@ impl Default for Habits {
             refuses_unknown: false,
             normalises: true,
             closed_before: 0,
+            small_pages: false,
             profile: None,
         }
     }
@@ -380,6 +383,7 @@ pub fn generate(seed: u64) -> Scenario {
     if rng.u8(0..8) == 0 {
         scenario.desk.shown_after = pick(&mut rng, &[300, 1_000, 3_500, 3_500, 10_000, 30_000]);
     }
+    scenario.desk.small_pages = scenario.desk.closed_before > 0 && rng.bool();
     scenario
 }
 
@@ -528,6 +532,7 @@ fn habits(rng: &mut fastrand::Rng) -> Habits {
         normalises: rng.bool(),
         closed_before: if rng.u8(0..40) == 0 { 130 } else { 0 },
         shown_after: 0,
+        small_pages: false,
         profile: None,
     }
 }

@@ -690,8 +690,10 @@ fn setup(scenario: &Scenario) -> Setup {
         lists_show_fields,
         ignores,
         normalises,
+        small_pages,
         ..
     } = &scenario.desk;
+    let usual = Behaviour::default();
 
     let lacks = scenario.desk.lacks.as_deref();
     let defined = scenario.rules["fields"].as_array().cloned().unwrap_or_default();
@@ -719,6 +721,8 @@ fn setup(scenario: &Scenario) -> Setup {
             },
             lists_show_fields: *lists_show_fields,
             normalise_integers: *normalises,
+            largest_page: if *small_pages { 20 } else { usual.largest_page },
+            lists_count: !small_pages,
             ignored_parameters: ignores.iter().cloned().collect(),
             write_answer: if scenario.desk.shows_after_write {
                 WriteAnswer::Full
@@ -730,7 +734,7 @@ fn setup(scenario: &Scenario) -> Setup {
             } else {
                 Reaction::Drop
             },
-            ..Behaviour::default()
+            ..usual
         },
         ..Setup::default()
     };

@@ -48,6 +48,9 @@ const LARGE_PAGE: u64 = 500;
 /// The most pages of one customer's tickets in one state. Beyond them the search fails: "not found"
 /// must be certain.
 const MAX_PAGES_OF_STATE: u64 = 3;
+/// The most pages of all of one customer's tickets, where Desk does not know states as a filter.
+/// With the look-ups before it and the calls of a create after it, it stays below [`MAX_CALLS`].
+const MAX_PAGES_OF_CUSTOMER: u64 = 16;
 /// Every state but `CLOSED` (desk-wire section 2).
 const OPEN_STATES: [&str; 6] =
     ["INITIALIZED", "PROACTIVE", "PENDING", "ACTIVE", "WORK_IN_PROGRESS", "IDLE"];
@@ -158,8 +161,11 @@ impl<'a> Desk<'a> {
             // Each by its name, because Desk has no filter for whatever is open.
             let states = OPEN_STATES.map(|state| self.tickets_in_state(user_id, state));
             // All or nothing: a search in half of the states could not say "not found".
-            for tickets in futures_util::future::try_join_all(states).await? {
-                found.extend(tickets);
+            let by_state = futures_util::future::try_join_all(states).await?;
+            if by_state.iter().all(Option::is_some) {
+                found.extend(by_state.into_iter().flatten().flatten());
+            } else {
+                found.extend(self.all_tickets(user_id, first.received).await?);
             }
         }
 
@@ -173,9 +179,9 @@ impl<'a> Desk<'a> {
         Ok(found)
     }
 
-    /// The customer's tickets in one state. A Desk that ignores the filter shows all of them, which
-    /// does as well.
-    async fn tickets_in_state(&self, user_id: &str, state: &str) -> Result<Vec<Ticket>> {
+    /// The customer's tickets in one state; `None` if Desk ignores the filter: then each state would
+    /// be a search through all of them.
+    async fn tickets_in_state(&self, user_id: &str, state: &str) -> Result<Option<Vec<Ticket>>> {
         let name = "tickets of customer in a state";
         let filter = [("sendbird_id", user_id), ("status2", state)];
         let (mut found, mut offset) = (Vec::new(), 0);
@@ -183,9 +189,32 @@ impl<'a> Desk<'a> {
         for _ in 0..MAX_PAGES_OF_STATE {
             let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
             let is_last = page.is_last(offset);
+            // No closed one was asked for. Where all have come, that does as well.
+            if !is_last && page.tickets.iter().any(|ticket| !ticket.open) {
+                return Ok(None);
+            }
             // By what came, not by what was asked for: Desk's own limit may be lower.
             offset += page.received;
             found.extend(page.items);
+            if is_last {
+                return Ok(Some(found));
+            }
+        }
+
+        Err(DeskError::invalid_response(name, None))
+    }
+
+    /// The customer's tickets in whatever state, from this one on.
+    async fn all_tickets(&self, user_id: &str, from: u64) -> Result<Vec<Ticket>> {
+        let name = "all tickets of customer";
+        let (mut found, mut offset) = (Vec::new(), from);
+
+        for _ in 0..MAX_PAGES_OF_CUSTOMER {
+            let filter = [("sendbird_id", user_id)];
+            let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
+            let is_last = page.is_last(offset);
+            offset += page.received;
+            found.extend(page.tickets);
             if is_last {
                 return Ok(found);
             }

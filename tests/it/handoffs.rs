@@ -335,6 +335,27 @@ async fn all_pages_of_tickets_are_read() {
     }
 }
 
+/// In each state Desk would show all of them: they are searched once.
+#[tokio::test]
+async fn unknown_filter_for_states_costs_one_search() {
+    let world = World::new().await;
+    for _ in 0..130 {
+        world.desk.seed_ticket(Seed { status: "CLOSED".to_owned(), ..Seed::default() });
+    }
+    let open = Seed { related: vec!["ch_ai_1".to_owned()], ..Seed::default() };
+    let id = world.desk.seed_ticket(open);
+    world.desk.set_behaviour(|behaviour| {
+        (behaviour.largest_page, behaviour.lists_count) = (20, false);
+        behaviour.ignored_parameters = ["status2".to_owned()].into();
+    });
+    let mut body = handoff(json!({"order-id": "1"}));
+    body["conversation"] = json!({"channel_url": "ch_ai_1", "user_id": "user_1"});
+
+    assert_eq!(world.post("/handoffs", &body).await.ticket_id(), id);
+    // The first page, one of each state, and the six that are left.
+    assert_eq!(world.asked("GET", "/tickets"), 1 + 6 + 6);
+}
+
 #[tokio::test]
 async fn what_the_sender_wishes_for_the_ticket_is_done() {
     let world = World::new().await;
