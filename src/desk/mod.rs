@@ -190,7 +190,7 @@ impl<'a> Desk<'a> {
             let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
             let is_last = page.is_last(offset);
             // No closed one was asked for. Where all have come, that does as well.
-            if !is_last && page.tickets.iter().any(|ticket| !ticket.open) {
+            if !is_last && page.items.iter().any(|ticket| !ticket.open) {
                 return Ok(None);
             }
             // By what came, not by what was asked for: Desk's own limit may be lower.
@@ -214,7 +214,7 @@ impl<'a> Desk<'a> {
             let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
             let is_last = page.is_last(offset);
             offset += page.received;
-            found.extend(page.tickets);
+            found.extend(page.items);
             if is_last {
                 return Ok(found);
             }
