@@ -5,7 +5,10 @@
 //! in the process. A [`scenario`] says what happens; its history is judged by `desk-handoff-judge`,
 //! which knows nothing of the code. A scenario that breaks a promise is made smaller until nothing
 //! can be left out, and kept as a test.
+//!
+//! [`capacity`] measures instead: how much the workers can take, in virtual time too.
 
+pub mod capacity;
 mod logs;
 mod product;
 mod queue;

@@ -1,4 +1,4 @@
-//! The shipped code, put into a world: the only file that names its types.
+//! The shipped code, put into a world: with `capacity`, the only file that names its types.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::world::{ATTEMPT, Lost, World};
 
 /// The application of every world.
 pub(crate) const APP: &str = "SIM-APP";
-const SECRET: &str = "simulated-signing-secret";
+pub(crate) const SECRET: &str = "simulated-signing-secret";
 /// What the `api` function has for one invocation, its margin taken off.
 pub(crate) const API_TIME: Duration = Duration::from_secs(28);
 /// What the `worker` function has, likewise.
@@ -33,14 +33,7 @@ pub(crate) const WORKER_TIME: Duration = Duration::from_secs(57);
 
 /// The shipped code in this world.
 pub(crate) fn app(world: &Arc<World>) -> App {
-    let config = Config::from_lookup(|name| match name {
-        "APP_IDS" => Some(APP.to_owned()),
-        "DESK_BASE_URL" => Some("http://127.0.0.1:9/platform/v1".to_owned()),
-        "CHAT_BASE_URL" => Some("http://127.0.0.1:9/v3".to_owned()),
-        _ => None,
-    });
-
-    let config = config.expect("the settings are usable");
+    let config = config();
     App {
         secrets: Secrets::new(Box::new(Parameters(Arc::clone(world))), &config),
         config,
@@ -53,6 +46,16 @@ pub(crate) fn app(world: &Arc<World>) -> App {
         health: Health::default(),
         waits_for_desk: true,
     }
+}
+
+pub(crate) fn config() -> Config {
+    let config = Config::from_lookup(|name| match name {
+        "APP_IDS" => Some(APP.to_owned()),
+        "DESK_BASE_URL" => Some("http://127.0.0.1:9/platform/v1".to_owned()),
+        "CHAT_BASE_URL" => Some("http://127.0.0.1:9/v3".to_owned()),
+        _ => None,
+    });
+    config.expect("the settings are usable")
 }
 
 /// The answer to a signed request, as the `api` function gives it.
@@ -76,6 +79,12 @@ pub(crate) async fn request(
 
 /// Whether the `worker` function does this message.
 pub(crate) async fn deliver(world: &Arc<World>, app: &App, message: &Message) -> bool {
+    let invocation = Invocation::new("simulated", world.time_of_day(), WORKER_TIME);
+    worker::handle(app, event_of(message), &invocation).await.batch_item_failures.is_empty()
+}
+
+/// A message as Lambda hands it to the worker.
+pub(crate) fn event_of(message: &Message) -> SqsEvent {
     let mut record = SqsMessage::default();
     record.message_id = Some(message.id.to_string());
     record.receipt_handle = Some(message.id.to_string());
@@ -90,8 +99,7 @@ pub(crate) async fn deliver(world: &Arc<World>, app: &App, message: &Message) ->
 
     let mut event = SqsEvent::default();
     event.records = vec![record];
-    let invocation = Invocation::new("simulated", world.time_of_day(), WORKER_TIME);
-    worker::handle(app, event, &invocation).await.batch_item_failures.is_empty()
+    event
 }
 
 struct Wire(Arc<World>);
@@ -207,16 +215,20 @@ struct Parameters(Arc<World>);
 
 impl ParameterStore for Parameters {
     fn by_path<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
-        let values = [
-            ("desk-api-token", self.0.token()),
-            ("chat-api-token", "emulator-chat-token".to_owned()),
-            ("signing-secret", SECRET.to_owned()),
-            ("fields", self.0.scenario.rules.to_string()),
-        ];
-        let parameters =
-            values.map(|(name, value)| Parameter { name: name.into(), value: value.into() });
-        Box::pin(std::future::ready(Ok(parameters.into())))
+        let parameters = parameters(self.0.token(), &self.0.scenario.rules);
+        Box::pin(std::future::ready(Ok(parameters)))
     }
+}
+
+/// What Parameter Store holds of the application.
+pub(crate) fn parameters(desk_token: String, rules: &Value) -> Vec<Parameter> {
+    let values = [
+        ("desk-api-token", desk_token),
+        ("chat-api-token", "emulator-chat-token".to_owned()),
+        ("signing-secret", SECRET.to_owned()),
+        ("fields", rules.to_string()),
+    ];
+    values.map(|(name, value)| Parameter { name: name.into(), value: value.into() }).into()
 }
 
 struct Records(Arc<World>);

@@ -2,7 +2,7 @@
 //! visibility, receive counts, a dead-letter queue. What it does with a message shows in the
 //! history.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use desk_handoff::queue::QueueEntry;
 use desk_handoff_judge::history::{HandoffNumber, Millis};
@@ -23,14 +23,24 @@ pub(crate) struct Message {
     visible_at: Millis,
 }
 
-/// What lies on the queue, in the order of its arrival.
+/// What lies on the queue. A message has a place in the order of arrival; of each group only the
+/// first message, its head, can be received.
 #[derive(Debug, Default)]
 pub(crate) struct Fifo {
-    messages: Vec<Message>,
+    messages: BTreeMap<Place, Message>,
+    places: HashMap<u64, Place>,
+    groups: HashMap<String, BTreeSet<Place>>,
+    /// The heads by the moment at which they can be received.
+    heads: BTreeSet<(Millis, Place)>,
+    /// Those of them whose moment had come when a message was last asked for, by their order.
+    ready: BTreeSet<Place>,
     dead: Vec<Message>,
     taken: HashMap<(String, String), Millis>,
     next: u64,
+    next_place: Place,
 }
+
+type Place = u64;
 
 impl Fifo {
     pub(crate) fn send(&mut self, entry: &QueueEntry, handoff: HandoffNumber, now: Millis) {
@@ -41,15 +51,53 @@ impl Fifo {
         self.taken.insert(event, now);
         self.next += 1;
         let (id, entry) = (self.next, entry.clone());
-        self.messages.push(Message { id, entry, handoff, receives: 0, sent: now, visible_at: now });
+        self.put(Message { id, entry, handoff, receives: 0, sent: now, visible_at: now });
+    }
+
+    /// At the end.
+    fn put(&mut self, message: Message) {
+        self.next_place += 1;
+        let place = self.next_place;
+        let group = self.groups.entry(message.entry.group.clone()).or_default();
+        group.insert(place);
+        if group.len() == 1 {
+            self.heads.insert((message.visible_at, place));
+        }
+        self.places.insert(message.id, place);
+        self.messages.insert(place, message);
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Message> {
+        let message = self.messages.remove(&place)?;
+        self.places.remove(&message.id);
+        self.heads.remove(&(message.visible_at, place));
+        self.ready.remove(&place);
+
+        let group = self.groups.get_mut(&message.entry.group)?;
+        group.remove(&place);
+        match group.first() {
+            // Behind a head that is gone stands the next one.
+            Some(head) => _ = self.heads.insert((self.messages.get(head)?.visible_at, *head)),
+            None => _ = self.groups.remove(&message.entry.group),
+        }
+        Some(message)
+    }
+
+    fn hide(&mut self, place: Place, until: Millis) {
+        let Some(message) = self.messages.get_mut(&place) else { return };
+        if self.heads.remove(&(message.visible_at, place)) {
+            self.heads.insert((until, place));
+            self.ready.remove(&place);
+        }
+        message.visible_at = until;
     }
 
     /// Puts something that is none of ours into the group of the last message.
     pub(crate) fn poison(&mut self, now: Millis) {
         let group = self
             .messages
-            .last()
-            .map_or("poison", |message| message.entry.group.as_str())
+            .last_key_value()
+            .map_or("poison", |(_, message)| message.entry.group.as_str())
             .to_owned();
         let entry = QueueEntry {
             body: "none of ours".to_owned(),
@@ -66,59 +114,46 @@ impl Fifo {
         let mut dead = Vec::new();
         loop {
             let Some(place) = self.free(now) else { return (None, dead) };
-            if self.messages[place].receives >= MAX_RECEIVES {
-                let message = self.messages.remove(place);
+            let Some(message) = self.messages.get_mut(&place) else { return (None, dead) };
+            if message.receives >= MAX_RECEIVES {
                 dead.push(message.handoff);
-                self.dead.push(message);
+                let message = self.remove(place);
+                self.dead.extend(message);
                 continue;
             }
-            let message = &mut self.messages[place];
             message.receives += 1;
-            message.visible_at = now + VISIBILITY;
-            return (Some(message.clone()), dead);
+            self.hide(place, now + VISIBILITY);
+            return (self.messages.get(&place).cloned(), dead);
         }
     }
 
-    fn free(&self, now: Millis) -> Option<usize> {
-        let mut groups: Vec<&str> = Vec::new();
-        for (place, message) in self.messages.iter().enumerate() {
-            // SQS keeps the order of a group: what is hidden hides all that stands behind it.
-            if groups.contains(&message.entry.group.as_str()) {
-                continue;
-            }
-            if message.visible_at <= now {
-                return Some(place);
-            }
-            groups.push(&message.entry.group);
-        }
-
-        None
+    /// SQS keeps the order of a group: what is hidden hides all that stands behind it.
+    fn free(&mut self, now: Millis) -> Option<Place> {
+        let shown = self.heads.range(..=(now, Place::MAX)).map(|(_, place)| *place);
+        // A head stays in both sets until it is hidden or gone.
+        self.ready.extend(shown);
+        self.ready.first().copied()
     }
 
     /// When a message can be received next: the first of each group is what counts.
     pub(crate) fn next_change(&self) -> Option<Millis> {
-        let mut groups: Vec<&str> = Vec::new();
-        let mut next = None;
-        for message in &self.messages {
-            if !groups.contains(&message.entry.group.as_str()) {
-                groups.push(&message.entry.group);
-                next = Some(
-                    next.map_or(message.visible_at, |next: Millis| next.min(message.visible_at)),
-                );
-            }
-        }
-
-        next
+        self.heads.first().map(|(at, _)| *at)
     }
 
     pub(crate) fn change_visibility(&mut self, id: u64, seconds: u32, now: Millis) {
-        if let Some(message) = self.messages.iter_mut().find(|message| message.id == id) {
-            message.visible_at = now + Millis::from(seconds) * 1000;
+        if let Some(place) = self.places.get(&id).copied() {
+            self.hide(place, now + Millis::from(seconds) * 1000);
         }
     }
 
     pub(crate) fn delete(&mut self, id: u64) {
-        self.messages.retain(|message| message.id != id);
+        if let Some(place) = self.places.get(&id).copied() {
+            self.remove(place);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -129,9 +164,9 @@ impl Fifo {
     pub(crate) fn redrive(&mut self, now: Millis) -> Vec<HandoffNumber> {
         let dead = std::mem::take(&mut self.dead);
         let handoffs = dead.iter().map(|message| message.handoff).collect();
-        let again =
-            dead.into_iter().map(|message| Message { receives: 0, visible_at: now, ..message });
-        self.messages.extend(again);
+        for message in dead {
+            self.put(Message { receives: 0, visible_at: now, ..message });
+        }
         handoffs
     }
 }
