@@ -1,13 +1,20 @@
-//! The pure parts of a handoff's way, by themselves: signature, parsing, matching.
+//! The pure parts of a handoff's way, by themselves: signature, parsing, matching; and a TLS
+//! handshake.
+
+use std::sync::Arc;
 
 use desk_handoff::auth::{Authenticated, Keys, authenticate, sign};
 use desk_handoff::config::AppId;
 use desk_handoff::fields::match_fields;
 use desk_handoff::handoff::{self, Event, Handoff};
+use desk_handoff::http_client;
 use desk_handoff::names::header;
 use desk_handoff::rules::Rules;
 use divan::{Bencher, black_box};
 use http::HeaderMap;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use serde_json::{Map, Value, json};
 
 const SECRET: &str = "local-only-signing-secret";
@@ -93,4 +100,89 @@ fn matching_near_misses(bencher: Bencher<'_, '_>, keys: usize) {
     let headers = headers(&body);
     let (rules, handoff) = (rules(), parse(authenticated(&body, &headers)));
     bencher.bench_local(|| match_fields(black_box(&rules), black_box(&handoff)));
+}
+
+// --- TLS ---
+
+/// The host that the handshakes are with.
+const HOST: &str = "desk.example";
+
+/// The client's configuration, the compiled roots and one more in it, and a server that this one
+/// vouches for, by way of nobody else.
+fn ends() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    let (root_key, key) = (key(), key());
+    let mut root = CertificateParams::default();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root_certificate = root.self_signed(&root_key).expect("a root signs itself");
+    let issuer = Issuer::new(root, root_key);
+    let leaf = CertificateParams::new([HOST.to_owned()]).expect("it is a host's name");
+    let leaf = leaf.signed_by(&key, &issuer).expect("the root signs");
+
+    let mut roots = http_client::roots();
+    roots.add(root_certificate.der().clone()).expect("it is a root");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("it is a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the default TLS versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .expect("the key is the certificate's");
+    (Arc::new(http_client::tls(roots)), Arc::new(server))
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("ring makes keys")
+}
+
+/// What the server sends in answer to the client's first flight, and the client that waits for it.
+fn greeted(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> (ClientConnection, Vec<u8>) {
+    let mut server = ServerConnection::new(Arc::clone(server)).expect("the server is usable");
+    let (client, hello) = hello(client);
+    server.read_tls(&mut &hello[..]).expect("memory can be read");
+    server.process_new_packets().expect("the server takes the client's hello");
+    let mut flight = Vec::new();
+    while server.wants_write() {
+        server.write_tls(&mut flight).expect("memory takes it");
+    }
+    (client, flight)
+}
+
+fn hello(config: &Arc<ClientConfig>) -> (ClientConnection, Vec<u8>) {
+    let host = ServerName::try_from(HOST).expect("it is a host's name");
+    let mut client = ClientConnection::new(Arc::clone(config), host).expect("the client is usable");
+    let mut sent = Vec::new();
+    client.write_tls(&mut sent).expect("memory takes it");
+    (client, sent)
+}
+
+/// The client's first flight: a key of its own, and the hello.
+#[divan::bench]
+fn tls_hello(bencher: Bencher<'_, '_>) {
+    let (client, _) = ends();
+    bencher.bench_local(|| hello(black_box(&client)));
+}
+
+/// The client's part of the rest: the shared secret, the certificate, its signature, the answer.
+#[divan::bench]
+fn tls_rest(bencher: Bencher<'_, '_>) {
+    let (client, server) = ends();
+    bencher.with_inputs(|| greeted(&fresh(&client), &server)).bench_local_values(
+        |(mut client, flight)| {
+            client.read_tls(&mut &flight[..]).expect("memory can be read");
+            client.process_new_packets().expect("the client trusts the server");
+            let mut sent = Vec::new();
+            client.write_tls(&mut sent).expect("memory takes it");
+            assert_eq!(client.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+            assert!(!client.is_handshaking());
+            (client, sent)
+        },
+    );
+}
+
+/// The same without memory of the sessions before, so that every handshake is a full one.
+fn fresh(config: &Arc<ClientConfig>) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::clone(config);
+    config.resumption = rustls::client::Resumption::disabled();
+    Arc::new(config)
 }
