@@ -22,6 +22,8 @@ pub(crate) struct Sizes {
     pub(crate) starts: usize,
     pub(crate) invocations: usize,
     pub(crate) slow_invocations: usize,
+    /// How long handoffs come at a steady rate.
+    pub(crate) seconds: u32,
 }
 
 impl Binaries {

@@ -6,7 +6,7 @@
 //!   installs.
 //! * [`lambda`] is the Runtime API, [`cloud`] AWS and [`desk`] Desk: small stand-ins that answer at
 //!   once, on a thread of their own; [`events`] makes what the functions are asked.
-//! * [`function`] is a process under measurement; [`cold`] and [`warm`] measure it, [`gate`] counts
+//! * [`function`] is a process under measurement; [`cold`], [`warm`] and [`throughput`] measure it, [`gate`] counts
 //!   its instructions. [`binaries`] says where they are, and how often each is measured.
 //! * [`figures`] are what comes out.
 //!
@@ -23,6 +23,7 @@ mod function;
 mod gate;
 mod lambda;
 mod peers;
+mod throughput;
 mod warm;
 
 use std::io::{Error, Result};
@@ -36,8 +37,8 @@ use crate::function::World;
 
 /// The most that a zip may have, in bytes.
 const MOST_ZIPPED: u64 = 4_000_000;
-const WHOLE: Sizes = Sizes { starts: 100, invocations: 500, slow_invocations: 100 };
-const QUICK: Sizes = Sizes { starts: 10, invocations: 50, slow_invocations: 10 };
+const WHOLE: Sizes = Sizes { starts: 100, invocations: 500, slow_invocations: 100, seconds: 10 };
+const QUICK: Sizes = Sizes { starts: 10, invocations: 50, slow_invocations: 10, seconds: 1 };
 
 fn main() -> Result<ExitCode> {
     let servers =
@@ -68,6 +69,7 @@ fn main() -> Result<ExitCode> {
 fn bench(world: &World, binaries: &Binaries, sizes: Sizes) -> Result<()> {
     let mut bounds = cold::report(world, binaries, &sizes)?;
     bounds.extend(warm::report(world, binaries, &sizes)?);
+    throughput::report(world, binaries, sizes.seconds)?;
     bounds.extend(package(binaries)?);
     println!("\n### Limits\n\n| figure | measured | at most | |\n| --- | --- | --- | --- |");
     bounds.iter().for_each(|bound| println!("{bound}"));
