@@ -77,7 +77,7 @@ pub enum ProcessError {
     CreateInDoubt(u64),
     /// Desk denies a ticket that was made a short time ago; for so many seconds it may not be shown
     /// yet.
-    #[error("Desk does not show the ticket yet that was made")]
+    #[error("Desk does not show the new ticket yet")]
     NotShown(u64),
     /// Whatever ticket is found is closed before it can be written to, or is listed as open and not
     /// there when it is asked for.
