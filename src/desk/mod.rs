@@ -165,7 +165,8 @@ impl<'a> Desk<'a> {
             if by_state.iter().all(Option::is_some) {
                 found.extend(by_state.into_iter().flatten().flatten());
             } else {
-                found.extend(self.all_tickets(user_id, first.received).await?);
+                found
+                    .extend(self.all_tickets(user_id, first.received).await?.into_iter().flatten());
             }
         }
 
@@ -182,15 +183,35 @@ impl<'a> Desk<'a> {
     /// The customer's tickets in one state; `None` if Desk ignores the filter: then each state would
     /// be a search through all of them.
     async fn tickets_in_state(&self, user_id: &str, state: &str) -> Result<Option<Vec<Ticket>>> {
-        let name = "tickets of customer in a state";
         let filter = [("sendbird_id", user_id), ("status2", state)];
-        let (mut found, mut offset) = (Vec::new(), 0);
+        // No closed one was asked for.
+        let is_fitting = |ticket: &Ticket| ticket.open;
+        let name = "tickets of customer in a state";
+        self.search(name, &filter, 0, MAX_PAGES_OF_STATE, is_fitting).await
+    }
 
-        for _ in 0..MAX_PAGES_OF_STATE {
-            let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
+    /// The customer's tickets in whatever state, from this one on.
+    async fn all_tickets(&self, user_id: &str, from: u64) -> Result<Option<Vec<Ticket>>> {
+        let (name, filter) = ("all tickets of customer", [("sendbird_id", user_id)]);
+        self.search(name, &filter, from, MAX_PAGES_OF_CUSTOMER, |_| true).await
+    }
+
+    /// Page by page to the last one, from this ticket on. `None` if one comes that does not fit
+    /// before the last page: where all have come, that does as well.
+    async fn search(
+        &self,
+        name: &'static str,
+        filter: &[(&str, &str)],
+        from: u64,
+        most_pages: u64,
+        is_fitting: fn(&Ticket) -> bool,
+    ) -> Result<Option<Vec<Ticket>>> {
+        let (mut found, mut offset) = (Vec::new(), from);
+
+        for _ in 0..most_pages {
+            let page = self.tickets(name, filter, LARGE_PAGE, offset).await?;
             let is_last = page.is_last(offset);
-            // No closed one was asked for. Where all have come, that does as well.
-            if !is_last && page.items.iter().any(|ticket| !ticket.open) {
+            if !is_last && !page.items.iter().all(is_fitting) {
                 return Ok(None);
             }
             // By what came, not by what was asked for: Desk's own limit may be lower.
@@ -198,25 +219,6 @@ impl<'a> Desk<'a> {
             found.extend(page.items);
             if is_last {
                 return Ok(Some(found));
-            }
-        }
-
-        Err(DeskError::invalid_response(name, None))
-    }
-
-    /// The customer's tickets in whatever state, from this one on.
-    async fn all_tickets(&self, user_id: &str, from: u64) -> Result<Vec<Ticket>> {
-        let name = "all tickets of customer";
-        let (mut found, mut offset) = (Vec::new(), from);
-
-        for _ in 0..MAX_PAGES_OF_CUSTOMER {
-            let filter = [("sendbird_id", user_id)];
-            let page = self.tickets(name, &filter, LARGE_PAGE, offset).await?;
-            let is_last = page.is_last(offset);
-            offset += page.received;
-            found.extend(page.items);
-            if is_last {
-                return Ok(found);
             }
         }
 
