@@ -120,7 +120,7 @@ fn judge_others(run: &Run, terms: &Terms<'_>, broken: &mut Vec<String>) {
         if let Some(call) =
             run.calls.iter().filter(|call| call.method != "GET").find(names).filter(|_| !is_test)
         {
-            broken.push(format!("{} {} is about somebody else's ticket", call.method, call.path));
+            broken.push(format!("{} {} is about another ticket", call.method, call.path));
         }
     }
 
