@@ -210,7 +210,7 @@ mod tests {
                 run.said = Some("it broke; no test ticket was made".to_owned());
             }),
             ("not as it was", |run| drop(run.after.insert(1, ticket("bob's", "bob", false)))),
-            ("somebody else's", |run| run.calls[1] = call("PATCH", "/tickets/1")),
+            ("about another ticket", |run| run.calls[1] = call("PATCH", "/tickets/1")),
             ("made a customer", |run| run.calls[1] = call("POST", "/customers")),
             ("3 calls", |run| run.calls.push(call("GET", "/tickets"))),
             ("a secret", |run| run.said = Some("s3cret: the test ticket 2 is closed".to_owned())),
