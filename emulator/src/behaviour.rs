@@ -58,6 +58,9 @@ pub struct Behaviour {
     /// A new ticket is in lists only after so long, while it can be viewed at once. Default: at
     /// once.
     pub listed_after: Duration,
+    /// A change to a ticket is in lists only after so long, while a view shows it at once. Default:
+    /// at once.
+    pub lists_lag: Duration,
     /// Ticket lists begin with the newest ticket. Default: no, with the oldest.
     pub newest_first: bool,
     /// Ticket lists show tickets with their `customFields`. Default: yes.
@@ -126,6 +129,7 @@ impl Default for Behaviour {
             visible_after_lookups: 0,
             visible_after: Duration::ZERO,
             listed_after: Duration::ZERO,
+            lists_lag: Duration::ZERO,
             newest_first: false,
             lists_show_fields: true,
             lists_count: true,

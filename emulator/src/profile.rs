@@ -154,6 +154,9 @@ macro_rules! settings {
             /// A new ticket is in lists after so long, in milliseconds.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub listed_after_ms: Option<u64>,
+            /// A change to a ticket is in lists after so long, in milliseconds.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub lists_lag_ms: Option<u64>,
         }
 
         impl Settings {
@@ -162,7 +165,7 @@ macro_rules! settings {
             pub fn of(behaviour: &Behaviour, filters: &[&str]) -> Self {
                 let Behaviour {
                     $($name,)*
-                    ignored_parameters, visible_after, listed_after,
+                    ignored_parameters, visible_after, listed_after, lists_lag,
                     // Profile::UNSEEN says why.
                     any_chat_user: _, extra_field: _, rate_limit: _, visible_after_lookups: _,
                 } = behaviour;
@@ -174,6 +177,7 @@ macro_rules! settings {
                     visible_after_ms: Some(millis(*visible_after)),
                     // A ticket that cannot be viewed is in no list either.
                     listed_after_ms: Some(millis(*listed_after.max(visible_after))),
+                    lists_lag_ms: Some(millis(*lists_lag)),
                 }
             }
 
@@ -194,6 +198,9 @@ macro_rules! settings {
                 }
                 if let Some(millis) = self.listed_after_ms {
                     behaviour.listed_after = Duration::from_millis(millis);
+                }
+                if let Some(millis) = self.lists_lag_ms {
+                    behaviour.lists_lag = Duration::from_millis(millis);
                 }
             }
         }
@@ -298,6 +305,7 @@ impl Settings {
             ("largest_page", self.largest_page != Some(0)),
             ("visible_after_ms", short(self.visible_after_ms)),
             ("listed_after_ms", short(self.listed_after_ms)),
+            ("lists_lag_ms", short(self.lists_lag_ms)),
         ];
 
         match checked.iter().find(|(_, good)| !good) {

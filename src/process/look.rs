@@ -14,7 +14,7 @@ const MAX_CANDIDATES: usize = 3;
 
 /// What a look found.
 pub(super) struct Found {
-    /// The open ticket to be filled, as Desk shows it alone.
+    /// The open ticket to be filled, as Desk shows it alone or in a list that is known to be current.
     pub(super) open: Option<Ticket>,
     /// A closed one of the conversation.
     pub(super) closed: Option<Ticket>,
@@ -24,29 +24,30 @@ pub(super) struct Found {
     pub(super) seen: Vec<u64>,
 }
 
+/// What a look asked for, each with what became of it.
+struct LookUps {
+    /// The ticket that the sender names.
+    hinted: Result<Option<Ticket>, DeskError>,
+    /// The one that is remembered.
+    known: Result<Option<Ticket>, DeskError>,
+    /// The customer's.
+    listed: Result<Vec<Ticket>, DeskError>,
+    /// Desk's number of the customer, if it was not known.
+    number: Result<Option<u64>, DeskError>,
+}
+
 impl<'a> Work<'a> {
     /// Finds the conversation's ticket: the one that the sender names; else the one that is
-    /// remembered; else the best of the customer's. All are asked for at once. A failed look-up is
-    /// a failure, never "not found".
+    /// remembered; else the best of the customer's. All are asked for at once, or the list alone
+    /// where it is known to be current. A failed look-up is a failure, never "not found".
     pub(super) async fn look(&mut self) -> Result<Found, ProcessError> {
         let desk = self.desk;
         let matcher = self.matcher();
         let remembered = self.customer.conversation(&self.names).latest().map(|ticket| ticket.id);
         // The same ticket need not be asked for twice.
         let hint = self.handoff.ticket.id.filter(|hint| Some(*hint) != remembered);
-        let user_id = matcher.user_id();
-        // Asked for along with the rest: a create needs it, and later it would cost another round
-        // trip.
-        let needs_number = self.customer.desk_id.is_none();
-        let number = async { if needs_number { desk.customer(user_id).await } else { Ok(None) } };
-        // Not `try_join!`: whether a failed look-up matters depends on what the others found.
-        let (hinted, known, listed, number) = futures_util::join!(
-            self.hinted(hint),
-            view(desk, remembered),
-            desk.tickets_of_customer(user_id),
-            number
-        );
-        let hinted = hinted?.filter(|ticket| matcher.takes_hint(ticket));
+        let LookUps { hinted, known, listed, number } = self.look_ups(hint, remembered).await;
+        let hinted = as_hint(hinted)?.filter(|ticket| matcher.takes_hint(ticket));
         let known = known?;
         let is_listed = |ticket: &Ticket| ticket.open && Some(ticket.id) == remembered;
         // Desk denies a ticket that its own list shows as open: one of the answers is stale, and to
@@ -106,14 +107,47 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn hinted(&self, hint: Option<u64>) -> Result<Option<Ticket>, DeskError> {
-        match view(self.desk, hint).await {
-            // A hint that Desk does not take is just no help.
-            Err(error) if matches!(error.status.map(|status| status.as_u16()), Some(400 | 403)) => {
-                Ok(None)
-            }
-            viewed => viewed,
+    /// All at once; only where lists are current, what the list shows need not be viewed.
+    async fn look_ups(&self, hint: Option<u64>, remembered: Option<u64>) -> LookUps {
+        let (desk, user_id) = (self.desk, self.handoff.user_id.as_str());
+        // Asked for along with the rest: a create needs it, and later it would cost another round
+        // trip.
+        let needs_number = self.customer.desk_id.is_none();
+        let number = async { if needs_number { desk.customer(user_id).await } else { Ok(None) } };
+        let listed = desk.tickets_of_customer(user_id);
+        // Nowhere `try_join!`: whether a failed look-up matters depends on what the others found.
+        if !self.rules.desk.lists_are_current {
+            let (hinted, known, listed, number) =
+                futures_util::join!(view(desk, hint), view(desk, remembered), listed, number);
+            return LookUps { hinted, known, listed, number };
         }
+
+        let (listed, number) = futures_util::join!(listed, number);
+        let shown = listed.as_deref().unwrap_or_default();
+        let (hinted, known) = futures_util::join!(
+            self.listed_or_viewed(shown, hint),
+            self.listed_or_viewed(shown, remembered)
+        );
+        LookUps { hinted, known, listed, number }
+    }
+
+    async fn listed_or_viewed(
+        &self,
+        listed: &[Ticket],
+        id: Option<u64>,
+    ) -> Result<Option<Ticket>, DeskError> {
+        let shown = listed.iter().find(|ticket| Some(ticket.id) == id && self.is_enough(ticket));
+        match shown {
+            Some(ticket) => Ok(Some(ticket.clone())),
+            None => view(self.desk, id).await,
+        }
+    }
+
+    /// Whether a ticket as a list shows it need not be looked at alone: it is current, and shows all
+    /// that is written to.
+    fn is_enough(&self, listed: &Ticket) -> bool {
+        let shows_all = listed.fields.is_some() && listed.related.is_some();
+        self.rules.desk.lists_are_current && shows_all
     }
 
     async fn choose(
@@ -153,9 +187,9 @@ impl<'a> Work<'a> {
         Ok(Found { open, closed: closed.into_iter().next(), other_open: others, seen })
     }
 
-    /// The first of the candidates that is open when Desk shows it alone: a list may be stale. One
-    /// that a list shows as open and that is not there when it is asked for is a failure, never
-    /// "not found": Desk deletes no tickets.
+    /// The first of the candidates that is open when Desk shows it alone: unless lists are known to
+    /// be current, this one may be stale. One that a list shows as open and that is not there when
+    /// it is asked for is a failure, never "not found": Desk deletes no tickets.
     async fn fresh(
         &self,
         matcher: &TicketMatcher<'_>,
@@ -164,14 +198,19 @@ impl<'a> Work<'a> {
         others: &mut Vec<u64>,
     ) -> Result<Option<Ticket>, ProcessError> {
         for candidate in candidates.into_iter().take(MAX_CANDIDATES) {
-            let shown = self.desk.ticket(candidate.id).await?.ok_or(ProcessError::Unsettled)?;
+            let id = candidate.id;
+            let shown = if self.is_enough(&candidate) {
+                candidate
+            } else {
+                self.desk.ticket(id).await?.ok_or(ProcessError::Unsettled)?
+            };
             let is_ours = matcher.strength(&shown).is_some();
             if is_ours && shown.open {
                 return Ok(Some(shown));
             }
             // It is closed by now or another conversation's, so it is no other open ticket of this
             // one.
-            others.retain(|id| *id != candidate.id);
+            others.retain(|other| *other != id);
             closed.extend(Some(shown).filter(|_| is_ours));
         }
         Ok(None)
@@ -250,6 +289,16 @@ async fn view(desk: &Desk<'_>, id: Option<u64>) -> Result<Option<Ticket>, DeskEr
     match id {
         Some(id) => desk.ticket(id).await,
         None => Ok(None),
+    }
+}
+
+/// A hint that Desk does not take is just no help.
+fn as_hint(viewed: Result<Option<Ticket>, DeskError>) -> Result<Option<Ticket>, DeskError> {
+    match viewed {
+        Err(error) if matches!(error.status.map(|status| status.as_u16()), Some(400 | 403)) => {
+            Ok(None)
+        }
+        viewed => viewed,
     }
 }
 

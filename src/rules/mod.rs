@@ -45,6 +45,8 @@ pub struct Rules {
     pub deny_credentials: bool,
     /// How the ticket itself is treated.
     pub ticket: TicketRules,
+    /// What is known of the Desk.
+    pub desk: KnownDesk,
 }
 
 impl Default for Rules {
@@ -56,6 +58,7 @@ impl Default for Rules {
             // Closed by default: the context objects of AI agents carry live tokens.
             deny_credentials: true,
             ticket: TicketRules::default(),
+            desk: KnownDesk::default(),
         }
     }
 }
@@ -168,6 +171,15 @@ impl BuiltIn {
     fn names() -> String {
         Self::ALL.map(|(name, _)| name).join(", ")
     }
+}
+
+/// The `desk` part of the document: what somebody has seen of this Desk with `cargo handoff probe`, and
+/// what saves calls if it is true. By default nothing is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KnownDesk {
+    /// Lists show every ticket as it is at that moment, with its fields. A ticket that a list shows
+    /// is then not viewed by itself before it is written to.
+    pub lists_are_current: bool,
 }
 
 /// The `ticket` part of the document.

@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    BuiltIn, Choice, Field, FieldKey, FieldKind, GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_TITLE,
-    MAX_VALUE, Overwrite, Priority, Rules, Source, TeamKey, TicketRules, Title, WhenClosed,
-    WhenMissing,
+    BuiltIn, Choice, Field, FieldKey, FieldKind, GRACE_SECONDS, KnownDesk, MAX_GRACE_SECONDS,
+    MAX_TITLE, MAX_VALUE, Overwrite, Priority, Rules, Source, TeamKey, TicketRules, Title,
+    WhenClosed, WhenMissing,
 };
 use crate::json_reader::{Object, ReadError, Reader, join};
 
 /// The parts of a document. An editor finds the schema by `$schema`; here it means nothing.
-const PARTS: [&str; 6] = ["$schema", "fields", "aliases", "deny", "deny_credentials", "ticket"];
+const PARTS: [&str; 7] =
+    ["$schema", "fields", "aliases", "deny", "deny_credentials", "ticket", "desk"];
 
 impl Rules {
     /// Reads a document.
@@ -48,8 +49,9 @@ impl Reader {
         let deny_credentials =
             parts.get("deny_credentials").is_none_or(|value| self.truth("deny_credentials", value));
         let ticket = parts.get("ticket").map(|value| self.ticket(value)).unwrap_or_default();
+        let desk = parts.get("desk").map(|value| self.desk(value)).unwrap_or_default();
 
-        Rules { fields, aliases, deny, deny_credentials, ticket }
+        Rules { fields, aliases, deny, deny_credentials, ticket, desk }
     }
 
     fn fields(&mut self, value: &Value) -> Vec<Field> {
@@ -220,6 +222,17 @@ impl Reader {
             .map(str::to_owned);
 
         ticket
+    }
+
+    fn desk(&mut self, value: &Value) -> KnownDesk {
+        let Some(parts) = self.closed_object("desk", value, &["lists_are_current"]) else {
+            return KnownDesk::default();
+        };
+        let known = parts.get("lists_are_current");
+        KnownDesk {
+            lists_are_current: known
+                .is_some_and(|value| self.truth("desk.lists_are_current", value)),
+        }
     }
 
     fn truth(&mut self, path: &str, value: &Value) -> bool {

@@ -91,3 +91,51 @@ async fn update_of_known_conversation_waits_for_two() {
     let calls = ["GET tickets", "GET tickets/", "PATCH tickets//custom_fields"];
     assert_eq!(trips(&world), (texts(&calls), 2));
 }
+
+/// With a document that says of lists that they are current.
+async fn world_with_current_lists() -> World {
+    World::with_rules(&json!({
+        "fields": [{"key": "order-id", "type": "text"}], "desk": {"lists_are_current": true}
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn listed_ticket_is_not_viewed_where_lists_are_current() {
+    let world = world_with_current_lists().await;
+    let seed = Seed { channel_url: Some("ch_ai_1".into()), ..Seed::default() };
+    let id = world.desk.seed_ticket(seed);
+    slow(&world);
+    let found = world.post("/handoffs", &event("e1", "1")).await;
+    found.is(200, "updated");
+    let calls = [&LOOK_UPS[..], &["PATCH tickets//custom_fields"]].concat();
+    assert_eq!((found.ticket_id(), trips(&world)), (id, (texts(&calls), 2)));
+
+    world.desk.clear_requests();
+    world.post("/handoffs", &event("e2", "2")).await.is(200, "updated");
+    assert_eq!(trips(&world), (texts(&["GET tickets", "PATCH tickets//custom_fields"]), 2));
+    world.desk.clear_requests();
+    world.post("/handoffs", &event("e3", "2")).await.is(200, "unchanged");
+    assert_eq!(trips(&world), (texts(&["GET tickets"]), 1));
+}
+
+/// A new ticket may not be listed yet, and a list may hide the fields: then it is viewed after all.
+#[tokio::test]
+async fn ticket_that_list_hides_is_viewed_though_lists_are_current() {
+    let world = world_with_current_lists().await;
+    world.desk.set_behaviour(|behaviour| behaviour.listed_after = Duration::from_secs(3600));
+    let made = world.post("/handoffs", &event("e1", "1")).await;
+    made.is(201, "created");
+    slow(&world);
+    let found = world.post("/handoffs", &event("e2", "2")).await;
+    found.is(200, "updated");
+    let calls = ["GET tickets", "GET tickets/", "PATCH tickets//custom_fields"];
+    assert_eq!((found.ticket_id(), trips(&world)), (made.ticket_id(), (texts(&calls), 3)));
+
+    let world = world_with_current_lists().await;
+    world.post("/handoffs", &event("e1", "1")).await.is(201, "created");
+    world.desk.set_behaviour(|behaviour| behaviour.lists_show_fields = false);
+    slow(&world);
+    world.post("/handoffs", &event("e2", "2")).await.is(200, "updated");
+    assert_eq!(trips(&world), (texts(&calls), 3));
+}

@@ -8,6 +8,7 @@ use desk_emulator::Profile;
 use desk_handoff::config::BaseUrl;
 use desk_handoff::desk::transport::HttpTransport;
 use desk_handoff::http_client;
+use desk_handoff::rules::Rules;
 use http::HeaderValue;
 use secrecy::ExposeSecret as _;
 
@@ -31,7 +32,8 @@ pub(crate) fn probe(args: &args::Probe, out: &mut Out) -> Result<End, CliError> 
     let config = config(&args.app_id, args.desk_url.as_deref(), None)?;
     let base = config.desk.for_app(&args.app_id);
     let chat_base = chat_base(args, config.chat)?;
-    let fields = fields(args, out)?;
+    let rules = rules(args, out)?;
+    let fields = KnownFields::of(rules.fields.as_deref().unwrap_or_default());
     // Read before anything is sent: a misspelt file must not cost a ticket.
     let old = args.compare.as_deref().map(profile::read).transpose()?;
     out.note(&announcement(args, &base));
@@ -49,14 +51,14 @@ pub(crate) fn probe(args: &args::Probe, out: &mut Out) -> Result<End, CliError> 
     if let Some(path) = &args.output {
         write(path, &found.profile)?;
     }
-    let report = Report::new(&found, old.as_ref());
+    let report = Report::new(&found, old.as_ref(), rules.desk);
     if args.json {
         out.json(&report.document());
     } else {
         report.show(out);
     }
 
-    let is_done = report.is_clean() && !report.has_changes();
+    let is_done = report.is_clean() && !report.has_changes() && !report.is_misstated();
     Ok(if is_done { End::Done } else { End::Found })
 }
 
@@ -74,13 +76,13 @@ fn chat_base(args: &args::Probe, usual: BaseUrl) -> Result<BaseUrl, CliError> {
 }
 
 /// Of no document nothing is written to any field: an invented key might be stored.
-fn fields(args: &args::Probe, out: &mut Out) -> Result<KnownFields, CliError> {
+fn rules(args: &args::Probe, out: &mut Out) -> Result<Rules, CliError> {
     if args.fields.is_none() {
         out.note("without --fields FILE nothing is asked about field values");
-        return Ok(KnownFields::default());
+        return Ok(Rules::default());
     }
     let fields = Fields::load(&args::Fields { path: args.fields.clone() }, out)?;
-    Ok(KnownFields::of(fields.rules.fields.as_deref().unwrap_or_default()))
+    Ok(fields.rules)
 }
 
 /// What it will do, and what it will leave.

@@ -211,6 +211,9 @@ pub(crate) const SWITCHES: &[Switch] = switches! {
     "listed_after_ms": "A new ticket is in lists" {
         "0" => "at once", "2000" => "after two seconds", "10000" => "after ten seconds",
     }
+    "lists_lag_ms": "A change to a ticket is in lists" {
+        "0" => "at once", "2000" => "after two seconds", "10000" => "after ten seconds",
+    }
 };
 
 /// What a switch is set to.

@@ -20,6 +20,8 @@ pub(crate) struct Asking<'a> {
     /// Keys of the fields document under which Desk stored nothing. They stay out of the profile.
     pub(crate) not_stored: Vec<String>,
     pub(crate) progress: &'a dyn Fn(&str),
+    /// Where the test ticket was found in lists: path and offset.
+    pub(crate) listed_at: Option<(String, u64)>,
     /// A message was posted on the test ticket.
     pub(crate) has_message: bool,
     /// How many questions Desk failed at.

@@ -41,6 +41,7 @@ pub(crate) struct Caller<'a> {
     /// The calls may be made that are kept for closing.
     is_closing: Cell<bool>,
     next: Cell<Option<Instant>>,
+    is_hurried: Cell<bool>,
     pace: Cell<Duration>,
     has_rate_headers: Cell<bool>,
     ignores_offset: Cell<bool>,
@@ -97,6 +98,7 @@ impl<'a> Caller<'a> {
             calls: Cell::new(0),
             is_closing: Cell::new(false),
             next: Cell::new(None),
+            is_hurried: Cell::new(false),
             pace: Cell::new(PACE),
             has_rate_headers: Cell::new(false),
             ignores_offset: Cell::new(false),
@@ -131,6 +133,11 @@ impl<'a> Caller<'a> {
     /// From now on only the test ticket is closed: the calls kept for this may be made.
     pub(crate) fn begin_closing(&self) {
         self.is_closing.set(true);
+    }
+
+    /// The next call is not held back. The one after it is, by twice as much.
+    pub(crate) fn hurry(&self) {
+        self.is_hurried.set(true);
     }
 
     /// Reads; tried once more if it fails and may well pass.
@@ -213,10 +220,11 @@ impl<'a> Caller<'a> {
         if self.calls() >= most {
             return Err(Stop::CallLimit);
         }
-        if let Some(next) = self.next.get() {
-            sleep_until(next).await;
+        let due = self.next.get().map_or_else(Instant::now, |next| next.max(Instant::now()));
+        if !self.is_hurried.take() {
+            sleep_until(due).await;
         }
-        self.next.set(Some(Instant::now() + self.pace.get()));
+        self.next.set(Some(due.max(Instant::now()) + self.pace.get()));
         self.calls.set(self.calls() + 1);
 
         let response = self.transport.send(request, CALL_TIMEOUT).await;

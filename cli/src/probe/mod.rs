@@ -70,6 +70,7 @@ pub(crate) async fn run<F: Future<Output = ()>>(
         found: Profile::default(),
         not_stored: Vec::new(),
         progress,
+        listed_at: None,
         has_message: false,
         failures: 0,
     };

@@ -39,6 +39,13 @@ impl Page {
     }
 }
 
+/// What some pages of a list hold.
+pub(crate) struct Listed {
+    pub(crate) things: Vec<Value>,
+    /// Where the last one of them begins.
+    pub(crate) last_offset: u64,
+}
+
 /// What the first page holds and, if `is_enough` finds nothing there, what the last one does: in
 /// which order Desk lists is not known, so the newest may be on either.
 pub(crate) async fn first_and_last(
@@ -46,7 +53,7 @@ pub(crate) async fn first_and_last(
     name: &'static str,
     path: &str,
     is_enough: impl Fn(&Value) -> bool,
-) -> Result<Vec<Value>, Stop> {
+) -> Result<Listed, Stop> {
     let first = page(caller, name, path, 0).await?;
     let (received, count) = (first.received(), first.count);
     let (mut offset, steps) = match count {
@@ -55,11 +62,11 @@ pub(crate) async fn first_and_last(
         None => (received, MOST_STEPS),
     };
     let mut last = first.clone();
-    let mut found = first.results.clone();
+    let mut listed = Listed { things: first.results.clone(), last_offset: 0 };
 
     for _ in 0..steps {
         let has_more = if count.is_some() { first.has_more() } else { last.has_next };
-        if !has_more || caller.ignores_offset() || found.iter().any(&is_enough) {
+        if !has_more || caller.ignores_offset() || listed.things.iter().any(&is_enough) {
             break;
         }
         last = page(caller, name, path, offset).await?;
@@ -67,14 +74,16 @@ pub(crate) async fn first_and_last(
         if !last.results.is_empty() && last.results.first() == first.results.first() {
             caller.note_ignored_offset();
         }
+        listed.last_offset = offset;
+        listed.things.extend(last.results.iter().cloned());
         offset += last.received();
-        found.extend(last.results.iter().cloned());
     }
 
-    Ok(found)
+    Ok(listed)
 }
 
-async fn page(
+/// One page of a list that begins at this offset.
+pub(crate) async fn page(
     caller: &Caller<'_>,
     name: &'static str,
     path: &str,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use comfy_table::Cell;
 use desk_emulator::{Behaviour, Profile, Settings};
+use desk_handoff::rules::KnownDesk;
 use serde_json::{Value, json};
 
 use crate::output::explain::Tone;
@@ -32,14 +33,28 @@ pub(crate) struct Report<'a> {
     usual: BTreeMap<String, String>,
     /// `None`: there is nothing to compare with.
     changes: Option<Vec<Change>>,
+    /// What the fields document says of this Desk.
+    stated: KnownDesk,
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(found: &'a Found, old: Option<&Profile>) -> Self {
+    /// `stated`: what the fields document says of this Desk.
+    pub(crate) fn new(found: &'a Found, old: Option<&Profile>, stated: KnownDesk) -> Self {
         let usual = rows(&Settings::of(&Behaviour::default(), &ASKED));
         let rows = rows(&found.profile.settings);
         let changes = old.map(|old| changes(old, &rows));
-        Self { found, rows, usual: by_setting(&usual), changes }
+        Self { found, rows, usual: by_setting(&usual), changes, stated }
+    }
+
+    /// What may be stated of this Desk, going by what was seen; `None`: too little was seen.
+    fn lists_are_current(&self) -> Option<bool> {
+        let settings = &self.found.profile.settings;
+        Some(settings.lists_show_fields? && settings.lists_lag_ms? == 0)
+    }
+
+    /// Whether the fields document says something of this Desk that was seen to be otherwise.
+    pub(crate) fn is_misstated(&self) -> bool {
+        self.stated.lists_are_current && self.lists_are_current() == Some(false)
     }
 
     /// Whether the test ticket is closed.
@@ -63,6 +78,7 @@ impl<'a> Report<'a> {
         // What somebody must act on comes first; the long tables are for looking up.
         self.show_changes(out);
         self.show_fields(out);
+        self.show_desk_part(out);
         self.show_differences(out);
         for topic in Topic::ALL {
             self.show_topic(topic, out);
@@ -97,6 +113,19 @@ impl<'a> Report<'a> {
             out.heading("Fields of the document that Desk does not store");
             let keys = self.found.not_stored.iter();
             out.pairs(keys.map(|key| (key, "not defined there, or of another type or options")));
+        }
+    }
+
+    fn show_desk_part(&self, out: &mut Out) {
+        if self.is_misstated() {
+            let what = "this Desk's lists are not current: take \"lists_are_current\" out of the fields \
+                        document";
+            out.result(false, what);
+        }
+        if self.lists_are_current() == Some(true) && !self.stated.lists_are_current {
+            out.heading("What the fields document may say of this Desk");
+            let means = "lists were seen to be current: most handoffs take a call less";
+            out.pairs([("\"desk\": {\"lists_are_current\": true}", means)]);
         }
     }
 
@@ -162,6 +191,8 @@ impl<'a> Report<'a> {
             "profile": self.found.profile,
             "questions": questions,
             "fields_not_stored": self.found.not_stored,
+            "desk": {"lists_are_current": self.lists_are_current()},
+            "desk_is_misstated": self.is_misstated(),
             "unseen": unseen,
             "changes": changes,
             "calls": self.found.calls,

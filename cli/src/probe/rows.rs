@@ -53,6 +53,7 @@ pub(crate) struct Said {
 }
 
 const NOTHING: &str = "Nothing to set.";
+const STALE: &str = "Leave `desk.lists_are_current` out of the fields document.";
 
 fn said(seen: impl Into<String>, means: &'static str) -> Said {
     Said { seen: seen.into(), means, advice: NOTHING }
@@ -306,7 +307,17 @@ fn lists(settings: &Settings) -> Questions {
         ),
         ("visible_after_ms", "A new ticket is shown", settings.visible_after_ms.map(lag)),
         ("listed_after_ms", "A new ticket is listed", settings.listed_after_ms.map(lag)),
+        ("lists_lag_ms", "A change is listed", settings.lists_lag_ms.map(lists_lag)),
     ]
+}
+
+/// As [`lag`].
+fn lists_lag(millis: u64) -> Said {
+    let late = "A ticket is viewed beside the list, before it is written to.";
+    match millis {
+        0 => said("at once", "A list that shows the fields can be believed without a view."),
+        _ => said("within 5 seconds", late).advice(STALE),
+    }
 }
 
 fn channel_match(found: ChannelMatch) -> Said {

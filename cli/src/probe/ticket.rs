@@ -210,7 +210,7 @@ impl<'a> TestTicket<'a> {
     async fn open_ones(&self, name: &'static str) -> Result<Vec<u64>, Stop> {
         let path = format!("/tickets?sendbird_id={}", encoded(self.user));
         let found = first_and_last(self.caller, name, &path, |_| false).await?;
-        let ours = found.iter().filter(|ticket| self.is_ours(ticket) && is_open(ticket));
+        let ours = found.things.iter().filter(|ticket| self.is_ours(ticket) && is_open(ticket));
         let mut ids: Vec<u64> = ours.filter_map(id).collect();
         ids.sort_unstable();
         ids.dedup();

@@ -135,6 +135,32 @@ async fn profile_plays_the_same_desk_again() {
     assert_eq!(ended.json()["changes"][0]["setting"], "create_status");
 }
 
+/// What a document says of its Desk and is not true loses what humans typed.
+#[tokio::test]
+async fn document_that_is_wrong_about_its_desk_is_told() {
+    let (files, mut said) = (Files::new(), document());
+    said["desk"] = json!({"lists_are_current": true});
+    let (said, silent) =
+        (files.put_json("said.json", &said), files.put_json("silent.json", &document()));
+    let late = Behaviour { lists_lag: Duration::from_millis(3500), ..Behaviour::default() };
+    let probed = async |behaviour: Behaviour, fields: &str, more: &[&str]| {
+        probe(&desk(behaviour).await, &[&["--yes", "--fields", fields], more].concat()).await
+    };
+    let (wrong, right, unsaid) = tokio::join!(
+        probed(late.clone(), &said, &[]),
+        probed(Behaviour::default(), &said, &["--json"]),
+        probed(late, &silent, &["--json"]),
+    );
+
+    assert_eq!((wrong.code, right.code, unsaid.code), (1, 0, 0), "{wrong:?}");
+    assert!(
+        wrong.out.contains("lists are not current: take \"lists_are_current\" out"),
+        "{wrong:?}"
+    );
+    assert_eq!(right.json()["desk"]["lists_are_current"], true);
+    assert_eq!(unsaid.json()["desk"]["lists_are_current"], false);
+}
+
 #[tokio::test]
 async fn failing_desk_ends_it_with_a_sentence() {
     let (desk, files) = (desk(Behaviour::default()).await, Files::new());

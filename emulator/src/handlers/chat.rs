@@ -28,7 +28,7 @@ pub(crate) fn post(state: &mut State, route: &Route, request: &ApiRequest) -> Ou
     }
 
     let channel_url = &route.subject;
-    let Some(ticket) = state.tickets.values_mut().find(|ticket| ticket.channel_url == *channel_url)
+    let Some(ticket) = state.tickets.values().find(|ticket| ticket.channel_url == *channel_url)
     else {
         // A channel that is not there is 400 with a code of its own at Chat, and not 404.
         return Err(Refusal::new(400, 400_201, "\"Channel\" not found."));
@@ -39,7 +39,9 @@ pub(crate) fn post(state: &mut State, route: &Route, request: &ApiRequest) -> Ou
     if customer.is_none_or(|customer| customer.sendbird_id != new.user_id) {
         return Err(Refusal::new(400, 400_108, "The user is not a member of the channel."));
     }
-    ticket.customer_writes(&new.message, state.behaviour.first_message);
+    let (id, first) = (ticket.id, state.behaviour.first_message);
+    let ticket = state.ticket_mut(id);
+    ticket.customer_writes(&new.message, first);
     let shown = json!({
         "message_id": ticket.id * 1000 + ticket.message_count, "type": "MESG", "channel_url": channel_url,
         "channel_type": "group", "user": {"user_id": new.user_id}, "message": new.message,

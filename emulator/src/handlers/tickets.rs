@@ -45,6 +45,7 @@ pub(crate) fn list(state: &mut State, request: &ApiRequest) -> Outcome {
     }
     let lookups = state.count_lookup();
     let visible = state.tickets.values().filter(|ticket| ticket.is_listed(lookups));
+    let visible = visible.map(|ticket| state.as_listed(ticket));
     let shown = |ticket| {
         if state.behaviour.lists_show_fields {
             state.show(ticket)
@@ -268,14 +269,14 @@ pub(crate) fn transfer_to_group(state: &mut State, request: &ApiRequest) -> Outc
 
     for id in wanted.tickets {
         // One id that is not there spoils nothing for the others: the answer says which were moved.
-        let Some(ticket) = state.tickets.get_mut(&id) else { continue };
+        let Some(ticket) = state.tickets.get(&id) else { continue };
         let is_moved = match transfer {
             Transfer::PendingOnly => ticket.status == PENDING,
             Transfer::AllOpen => ticket.status != CLOSED,
             Transfer::Never => false,
         };
         if is_moved {
-            ticket.group = Some(group);
+            state.ticket_mut(id).group = Some(group);
             moved.push(id);
         }
     }

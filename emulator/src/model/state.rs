@@ -3,6 +3,7 @@
 //! ticket or a customer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(crate) groups: Vec<Group>,
     pub(crate) behaviour: Behaviour,
     pub(crate) tickets: BTreeMap<u64, Ticket>,
+    /// By ticket, what it was before its latest changes, each until when; kept where lists lag.
+    earlier: BTreeMap<u64, Vec<(Instant, Ticket)>>,
     pub(crate) customers: BTreeMap<u64, Customer>,
     pub(crate) chat_users: BTreeSet<String>,
     pub(crate) messages: Vec<Message>,
@@ -52,6 +55,7 @@ impl State {
             groups: setup.groups,
             behaviour: setup.behaviour,
             tickets: BTreeMap::new(),
+            earlier: BTreeMap::new(),
             customers: BTreeMap::new(),
             chat_users: BTreeSet::new(),
             messages: Vec::new(),
@@ -92,7 +96,7 @@ impl State {
         Ticket { group, visible, listed, ..Ticket::new(id, customer, title) }
     }
 
-    /// The ticket with this id.
+    /// The ticket with this id, for a change: lists that lag go on showing what it was before.
     ///
     /// # Panics
     ///
@@ -100,7 +104,23 @@ impl State {
     /// it.
     #[track_caller]
     pub(crate) fn ticket_mut(&mut self, id: u64) -> &mut Ticket {
+        self.keep_earlier(id);
         self.tickets.get_mut(&id).unwrap_or_else(|| panic!("there is no ticket {id}"))
+    }
+
+    fn keep_earlier(&mut self, id: u64) {
+        let lag = self.behaviour.lists_lag;
+        let Some(ticket) = self.tickets.get(&id).filter(|_| !lag.is_zero()) else { return };
+        let earlier = self.earlier.entry(id).or_default();
+        earlier.retain(|(until, _)| !is_in_lists(*until, lag));
+        earlier.push((Instant::now(), ticket.clone()));
+    }
+
+    /// The ticket as it is in lists: without the changes that are not there yet.
+    pub(crate) fn as_listed<'a>(&'a self, ticket: &'a Ticket) -> &'a Ticket {
+        let lag = self.behaviour.lists_lag;
+        let mut earlier = self.earlier.get(&ticket.id).into_iter().flatten();
+        earlier.find(|(until, _)| !is_in_lists(*until, lag)).map_or(ticket, |(_, before)| before)
     }
 
     pub(crate) fn group_with_key(&self, key: &str) -> Option<usize> {
@@ -145,4 +165,9 @@ impl State {
         });
         channels.collect()
     }
+}
+
+/// Whether a change that was made then is in lists by now.
+fn is_in_lists(made: Instant, lag: Duration) -> bool {
+    made.checked_add(lag).is_some_and(|due| due <= Instant::now())
 }

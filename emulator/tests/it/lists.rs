@@ -90,6 +90,27 @@ async fn lists_may_begin_with_the_newest() {
 }
 
 #[tokio::test]
+async fn lists_may_lag_behind_changes() {
+    let world = world().await;
+    let ticket = world.desk.seed_ticket(of("ann"));
+    world.desk.set_behaviour(|behaviour| behaviour.lists_lag = Duration::from_secs(3600));
+    world.desk.set_priority(ticket, "HIGH");
+    world.desk.close(ticket);
+    let listed = world.get("/tickets?status2=PENDING").await.1;
+    assert_eq!(
+        (&listed["count"], &listed["results"][0]["priority"]),
+        (&json!(1), &json!("MEDIUM"))
+    );
+    let viewed = world.get(&format!("/tickets/{ticket}")).await.1;
+    assert_eq!((&viewed["priority"], &viewed["status2"]), (&json!("HIGH"), &json!("CLOSED")));
+
+    world.desk.set_behaviour(|behaviour| behaviour.lists_lag = Duration::ZERO);
+    let listed = world.get("/tickets").await.1;
+    let listed = &listed["results"][0];
+    assert_eq!((&listed["priority"], &listed["status2"]), (&json!("HIGH"), &json!("CLOSED")));
+}
+
+#[tokio::test]
 async fn a_new_ticket_may_be_invisible_for_some_lookups() {
     let world = world().await;
     world.desk.set_behaviour(|behaviour| behaviour.visible_after_lookups = 3);

@@ -21,7 +21,7 @@ pub(crate) async fn customer(asking: &Asking<'_>) -> Result<u64, Stop> {
         |customer: &Value| customer.get("sendbirdId").and_then(Value::as_str) == Some(asking.user);
     let found = first_and_last(asking.caller, "find the customer", &path, is_user).await?;
 
-    found.iter().find(|customer| is_user(customer)).and_then(id).ok_or(Stop::NoCustomer)
+    found.things.iter().find(|customer| is_user(customer)).and_then(id).ok_or(Stop::NoCustomer)
 }
 
 pub(crate) async fn leftovers(asking: &Asking<'_>) -> Result<(), Stop> {

@@ -47,10 +47,11 @@ const SETTINGS: [&str; 14] = [
     "trim",
 ];
 
-pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+/// `ticket`: as it was first seen.
+pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64, ticket: &Value) -> Result<(), Stop> {
     let mut why = "it takes a fields document (--fields) with a text field";
     if asking.fields.text.is_some() {
-        spelling::ask(asking, id).await?;
+        spelling::ask(asking, id, ticket).await?;
         why = "Desk does not store plain values in the fields of this document: is each defined \
                there, with the same type?";
     }

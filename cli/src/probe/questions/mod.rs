@@ -4,7 +4,7 @@
 mod before;
 mod closed;
 mod fields;
-mod lag;
+pub(crate) mod lag;
 mod lists;
 mod message;
 mod spelling;
@@ -32,9 +32,9 @@ pub(crate) async fn ask_all(asking: &mut Asking<'_>) -> Result<(), Stop> {
     let ticket = lag::ask(asking, id).await?;
     lists::ask(asking, &ticket).await?;
     // Before the fields, which need to know whether the answers to writes can be believed.
-    writes::ask(asking, id).await?;
+    writes::ask(asking, id, &ticket).await?;
     team::ask(asking, id, team.as_deref()).await?;
-    fields::ask(asking, id).await?;
+    fields::ask(asking, id, &ticket).await?;
     // Late: agents see the ticket from then on.
     let channel = ticket.get("channelUrl").and_then(Value::as_str).unwrap_or_default();
     message::ask(asking, id, channel, team.as_deref()).await?;

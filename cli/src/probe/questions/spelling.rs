@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 use crate::probe::asking::{Asking, value};
 use crate::probe::caller::Answer;
 use crate::probe::known::{INTEGER, KnownFields, LINK, TEXT};
+use crate::probe::questions::lag;
 use crate::probe::stop::Stop;
 
 /// The link, its host in lower case.
 const LOWER_LINK: &str = "https://example.com/probe";
 
-pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+/// `first`: the ticket as it was first seen.
+pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64, first: &Value) -> Result<(), Stop> {
     asking.begins("a value for every field of the document");
     let Some((sent, answer)) = good_values(asking, id).await? else {
         // One that Desk does not have as the document says would make every later answer useless.
@@ -22,7 +24,7 @@ pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
         return Ok(());
     };
 
-    let ticket = asking.view(id).await?;
+    let ticket = after(asking, id, first, &sent).await?;
     let stored = |key: &str| value(&ticket, key).is_some();
     asking.not_stored = sent.keys().filter(|key| !stored(key)).cloned().collect();
     asking.fields = asking.fields.stored(stored);
@@ -54,6 +56,37 @@ async fn good_values(
         }
     }
     Ok(None)
+}
+
+/// Whether lists were seen to show fields, and a change of the priority at once.
+fn seems_current(asking: &Asking<'_>) -> bool {
+    let settings = &asking.found.settings;
+    settings.lists_show_fields == Some(true) && settings.lists_lag_ms == Some(0)
+}
+
+/// The ticket after the write: as a list shows it, if that shows every value; the new ticket had
+/// none.
+async fn after(
+    asking: &mut Asking<'_>,
+    id: u64,
+    first: &Value,
+    sent: &BTreeMap<String, String>,
+) -> Result<Value, Stop> {
+    if !seems_current(asking) {
+        return asking.view(id).await;
+    }
+    let stored = |ticket: &Value| sent.keys().filter(|key| value(ticket, key).is_some()).count();
+    let listed = lag::listed_at_once(asking, first).await?.unwrap_or_default();
+    if stored(&listed) == sent.len() {
+        return Ok(listed);
+    }
+
+    let ticket = asking.view(id).await?;
+    if stored(&listed) < stored(&ticket) {
+        asking.found.settings.lists_lag_ms = None;
+        asking.unanswered("lists_lag_ms", "lists show a priority at once, and values later");
+    }
+    Ok(ticket)
 }
 
 /// An answer may show fresh properties and stale fields.

@@ -5,40 +5,47 @@ use desk_emulator::{StrangeRelated, WriteAnswer};
 use serde_json::{Value, json};
 
 use crate::probe::asking::{Asking, Written, checked};
+use crate::probe::questions::lag;
 use crate::probe::stop::Stop;
 
-/// What the priority is set to. A new ticket has another one.
-const PRIORITY: &str = "LOW";
+/// What the priority is set to, and what if the new ticket has that.
+const PRIORITIES: [&str; 2] = ["LOW", "MEDIUM"];
 /// A channel that does not exist.
 const NO_CHANNEL: &str = "desk-handoff-probe-no-channel";
 
-pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
-    let asked = write_answer(asking, id).await;
-    asking.tolerated(&["write_answer"], asked)?;
+pub(crate) async fn ask(asking: &mut Asking<'_>, id: u64, ticket: &Value) -> Result<(), Stop> {
+    let asked = write_answer(asking, id, ticket).await;
+    asking.tolerated(&["write_answer", "lists_lag_ms"], asked)?;
     let asked = strange_related(asking, id).await;
     asking.tolerated(&["strange_related"], asked)
 }
 
-async fn write_answer(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
+async fn write_answer(asking: &mut Asking<'_>, id: u64, ticket: &Value) -> Result<(), Stop> {
     asking.begins("what a change is answered with");
+    let is_other = |priority: &&str| !has_priority(ticket, priority);
+    let priority = PRIORITIES.into_iter().find(is_other).unwrap_or_default();
     let name = "set the priority";
-    let body = json!({"priority": PRIORITY});
+    let body = json!({"priority": priority});
     let answer = asking.caller.patch(name, &format!("/tickets/{id}"), body).await?;
     let answer = checked(name, answer, id)?;
     if !answer.is_done() {
-        asking.unanswered("write_answer", "Desk refuses a change of the priority");
+        for setting in ["write_answer", "lists_lag_ms"] {
+            asking.unanswered(setting, "Desk refuses a change of the priority");
+        }
         return Ok(());
     }
+    // At once: the lag is counted from the change.
+    let asked = lag::ask_of_change(asking, ticket, |listed| has_priority(listed, priority)).await;
+    asking.tolerated(&["lists_lag_ms"], asked)?;
 
     // Only what the answer leaves open costs a view.
-    let shows_priority = has_priority(&answer.body);
     let seen = if answer.body.is_null() {
         Some(WriteAnswer::Empty)
     } else if answer.body.get("customFields").is_none() {
         Some(WriteAnswer::WithoutFields)
-    } else if shows_priority {
+    } else if has_priority(&answer.body, priority) {
         Some(WriteAnswer::Full)
-    } else if has_priority(&asking.view(id).await?) {
+    } else if has_priority(&asking.view(id).await?, priority) {
         Some(WriteAnswer::Stale)
     } else {
         None
@@ -53,8 +60,8 @@ async fn write_answer(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {
     Ok(())
 }
 
-fn has_priority(ticket: &Value) -> bool {
-    ticket.get("priority").and_then(Value::as_str) == Some(PRIORITY)
+fn has_priority(ticket: &Value, priority: &str) -> bool {
+    ticket.get("priority").and_then(Value::as_str) == Some(priority)
 }
 
 async fn strange_related(asking: &mut Asking<'_>, id: u64) -> Result<(), Stop> {

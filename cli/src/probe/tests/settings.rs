@@ -9,14 +9,15 @@ use desk_emulator::{
     RepeatedWrite, Seed, Settings, StrangeRelated, TooLong, Transfer, UnknownGroup, ValueUnit,
     WriteAnswer,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::probe::Found;
 use crate::probe::caller::MOST_CALLS;
 use crate::probe::known::KnownFields;
 use crate::probe::questions::ASKED;
+use crate::probe::questions::lag::NO_CALL_LEFT;
 use crate::probe::tests::world::{
-    SEEDED, Spoil, desk, fields, probe, probe_chatting, probe_with, test_tickets, virtually,
+    SEEDED, Spoil, Spoilt, desk, fields, probe, probe_chatting, probe_with, test_tickets, virtually,
 };
 use crate::probe::ticket::Left;
 
@@ -72,6 +73,7 @@ fn settings() -> Vec<Vec<Way>> {
         ways!(rate_headers: RateHeaders::Absent, RateHeaders::Present),
         ways!(visible_after: Duration::ZERO, lag(1500), lag(3500)),
         ways!(listed_after: Duration::ZERO, lag(1500), lag(3500)),
+        ways!(lists_lag: Duration::ZERO, lag(3500)),
     ];
     all.extend(ASKED.into_iter().map(ignored));
     all
@@ -112,6 +114,7 @@ fn visible(behaviour: &Behaviour, chatting: bool) -> Settings {
     }
     if !can_be_listed(behaviour) {
         (settings.listed_after_ms, settings.channel_match) = (None, None);
+        settings.lists_lag_ms = None;
     }
     settings
 }
@@ -149,15 +152,22 @@ fn seen(behaviour: Behaviour, chatting: bool) -> (Profile, u32) {
 }
 
 #[track_caller]
-fn judge(behaviour: &Behaviour, chatting: bool) -> u32 {
+fn judge(behaviour: &Behaviour, chatting: bool) -> (Profile, u32) {
     let (profile, calls) = seen(behaviour.clone(), chatting);
-    let (visible, unanswered) = (visible(behaviour, chatting), &profile.unanswered);
+    let (mut visible, unanswered) = (visible(behaviour, chatting), &profile.unanswered);
+    if has_no_call_left(&profile) {
+        visible.lists_lag_ms = None;
+    }
     assert_eq!(profile.settings, visible, "{behaviour:#?}\n{unanswered:#?}");
 
     let mut again = Behaviour::default();
     profile.apply(&mut again);
     assert_eq!(seen(again, chatting).0, profile, "{behaviour:#?}");
-    calls
+    (profile, calls)
+}
+
+fn has_no_call_left(profile: &Profile) -> bool {
+    profile.unanswered.get("lists_lag_ms").is_some_and(|why| why == NO_CALL_LEFT)
 }
 
 #[test]
@@ -167,7 +177,11 @@ fn every_setting_alone_is_seen() {
         for way in ways {
             let mut behaviour = Behaviour::default();
             way(&mut behaviour);
-            most = most.max(judge(&behaviour, false)).max(judge(&behaviour, true));
+            for chatting in [false, true] {
+                let (profile, calls) = judge(&behaviour, chatting);
+                assert!(!has_no_call_left(&profile), "{behaviour:#?}");
+                most = most.max(calls);
+            }
         }
     }
     println!("at most {most} calls");
@@ -178,7 +192,8 @@ fn every_setting_alone_is_seen() {
 fn a_thousand_combinations_are_seen() {
     let (settings, mut state, mut most) = (settings(), 0x9e37_79b9_7f4a_7c15_u64, 0);
     let asked = std::env::var("PROBE_COMBINATIONS").ok().and_then(|many| many.parse().ok());
-    for _ in 0..asked.unwrap_or(1000) {
+    let (asked, mut without_call) = (asked.unwrap_or(1000), 0);
+    for _ in 0..asked {
         let mut behaviour = Behaviour::default();
         for ways in &settings {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -186,9 +201,12 @@ fn a_thousand_combinations_are_seen() {
             ways[chosen](&mut behaviour);
         }
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        most = most.max(judge(&behaviour, (state >> 33).is_multiple_of(2)));
+        let (profile, calls) = judge(&behaviour, (state >> 33).is_multiple_of(2));
+        without_call += u32::from(has_no_call_left(&profile));
+        most = most.max(calls);
     }
-    println!("at most {most} calls");
+    println!("at most {most} calls; {without_call} had none left for one question");
+    assert!(without_call * 4 < asked, "{without_call}");
 }
 
 /// Of a Desk as the project takes it to be, with the fewest calls.
@@ -196,10 +214,10 @@ fn a_thousand_combinations_are_seen() {
 fn usual_desk_takes_fewer_calls() {
     let (profile, calls) = seen(Behaviour::default(), false);
     let open: Vec<&str> = profile.unanswered.keys().map(String::as_str).collect();
-    assert_eq!((open, calls), (vec!["first_message", "largest_page", "transfer"], 42));
+    assert_eq!((open, calls), (vec!["first_message", "largest_page", "transfer"], 43));
     let (profile, calls) = seen(Behaviour::default(), true);
     let open: Vec<&str> = profile.unanswered.keys().map(String::as_str).collect();
-    assert_eq!((open, calls), (vec!["close_new", "largest_page"], 45));
+    assert_eq!((open, calls), (vec!["close_new", "largest_page"], 46));
 }
 
 /// A page is as large as was asked for, or smaller, or all there is.
@@ -248,7 +266,7 @@ fn without_document_no_field_is_written() {
 
     assert!(!paths.iter().any(|path| path.ends_with("custom_fields")), "{paths:?}");
     assert!(why["trim"].contains("--fields") && why["unknown_key"].contains("--fields"));
-    assert_eq!((settings.len(), why.len()), (27, 17));
+    assert_eq!((settings.len(), why.len()), (28, 17));
 }
 
 /// A field that Desk does not have, or has as another type, is named and asked nothing about.
@@ -276,7 +294,30 @@ fn slow_desk_is_asked_more_slowly() {
         virtually(async {
             let found = probe(&desk(slow), Box::new(|_, _| None)).await.result.unwrap();
             assert_eq!(found.profile.settings.trim, Some(true));
-            assert!(found.calls <= 46, "{limit} a second: {} calls", found.calls);
+            assert!(found.calls <= 47, "{limit} a second: {} calls", found.calls);
         });
     }
+}
+
+/// Lists that show a new priority at once and new values later are not current.
+#[test]
+fn list_without_new_values_is_not_current() {
+    let found = virtually(async {
+        let spoil: Box<Spoil> = Box::new(|_, call| {
+            let (method, path) = (call.request.method(), call.request.uri().path());
+            if method != http::Method::GET || !path.ends_with("/tickets") {
+                return None;
+            }
+            let answer = call.carry();
+            let mut page: Value = serde_json::from_slice(answer.body()).unwrap();
+            let results = page["results"].as_array_mut()?;
+            results.iter_mut().for_each(|ticket| ticket["customFields"] = json!([]));
+            Some(Spoilt::Answer(answer.map(|_| page.to_string().into_bytes())))
+        });
+        probe(&desk(Behaviour::default()), spoil).await.result.unwrap()
+    });
+    let (settings, why) = (found.profile.settings, found.profile.unanswered);
+    assert_eq!((settings.lists_show_fields, settings.lists_lag_ms), (Some(true), None));
+    assert!(why["lists_lag_ms"].contains("values later"), "{why:?}");
+    assert_eq!(settings.trim, Some(true), "asked of a view");
 }
