@@ -55,13 +55,15 @@ tokio::task_local! {
     static CUSTOMER: usize;
 }
 
-/// The two parameters of template.yaml that bound it.
+/// What bounds it: two parameters of template.yaml, and a part of the `fields` document.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// `DeskRate`.
     pub desk_rate: f64,
     /// `WorkerConcurrency`.
     pub workers: usize,
+    /// `desk.lists_are_current`.
+    pub lists_are_current: bool,
 }
 
 /// What is done of a queue that is never empty.
@@ -91,7 +93,7 @@ pub struct Outage {
 /// Fills the queue with creates, then with as many updates, and times the work.
 pub fn throughput(settings: Settings) -> Throughput {
     run(async {
-        let site = Site::new(Duration::ZERO..Duration::ZERO);
+        let site = Site::new(Duration::ZERO..Duration::ZERO, settings);
         let api = app(&site, None);
         for number in (0..NOT_TIMED + TIMED).chain(0..NOT_TIMED + TIMED) {
             arrive(&site, &api, number).await;
@@ -111,7 +113,7 @@ pub fn throughput(settings: Settings) -> Throughput {
 /// has recovered.
 pub fn outage(settings: Settings, arrivals: f64) -> Outage {
     run(async {
-        let site = Site::new(BEFORE..BEFORE + OUTAGE);
+        let site = Site::new(BEFORE..BEFORE + OUTAGE, settings);
         let workers = start(&site, settings);
         let arriving = tokio::spawn(arrive_steadily(Arc::clone(&site), arrivals));
         sleep_until(site.began + BEFORE + OUTAGE).await;
@@ -202,7 +204,7 @@ async fn serve(site: Arc<Site>, calls_a_second: f64) {
 fn app(site: &Arc<Site>, pace: Option<Pace>) -> App {
     let config = config();
     App {
-        secrets: Secrets::new(Box::new(Parameters), &config),
+        secrets: Secrets::new(Box::new(Shared(Arc::clone(site))), &config),
         config,
         transport: Box::new(Shared(Arc::clone(site))),
         queue: Box::new(Shared(Arc::clone(site))),
@@ -223,6 +225,7 @@ struct Site {
     began: Instant,
     /// When Desk is out of reach.
     down: Range<Duration>,
+    lists_are_current: bool,
     queue: Mutex<Fifo>,
     claims: Memory,
     sent: AtomicUsize,
@@ -233,11 +236,12 @@ struct Site {
 }
 
 impl Site {
-    fn new(down: Range<Duration>) -> Arc<Self> {
+    fn new(down: Range<Duration>, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             desks: Mutex::default(),
             began: Instant::now(),
             down,
+            lists_are_current: settings.lists_are_current,
             queue: Mutex::default(),
             claims: Memory::default(),
             sent: AtomicUsize::new(0),
@@ -359,12 +363,14 @@ impl Claims for Shared {
     }
 }
 
-struct Parameters;
-
-impl ParameterStore for Parameters {
+impl ParameterStore for Shared {
     fn by_path<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Parameter>, StoreError>> {
-        // Without the wait for a ticket of Desk's own: it would keep handoffs on the queue all along.
-        let rules = json!({"fields": [{"key": "order-id", "type": "text"}], "ticket": {"grace_seconds": 0}});
+        let rules = json!({
+            "fields": [{"key": "order-id", "type": "text"}],
+            // Without the wait for a ticket of Desk's own: it would keep handoffs on the queue all along.
+            "ticket": {"grace_seconds": 0},
+            "desk": {"lists_are_current": self.0.lists_are_current}
+        });
         Box::pin(std::future::ready(Ok(parameters(TOKEN.to_owned(), &rules))))
     }
 }

@@ -45,6 +45,8 @@ pub struct Habits {
     pub listed_after: u64,
     /// A new ticket is denied to views, lists and writes for so many milliseconds.
     pub shown_after: u64,
+    /// Lists show a change to a ticket only after so many milliseconds.
+    pub lists_lag: u64,
     /// Writes to a closed ticket are refused.
     pub closed_refuses: bool,
     /// Related channels: taken, dropped or refused.
@@ -75,6 +77,7 @@ impl Default for Habits {
         Self {
             listed_after: 0,
             shown_after: 0,
+            lists_lag: 0,
             closed_refuses: true,
             related: Related::Take,
             lists_show_fields: true,
@@ -384,6 +387,11 @@ pub fn generate(seed: u64) -> Scenario {
         scenario.desk.shown_after = pick(&mut rng, &[300, 1_000, 3_500, 3_500, 10_000, 30_000]);
     }
     scenario.desk.small_pages = scenario.desk.closed_before > 0 && rng.bool();
+    match rng.u8(0..4) {
+        0 => scenario.rules["desk"] = json!({"lists_are_current": true}),
+        1 => scenario.desk.lists_lag = pick(&mut rng, &[50, 500, 2_000, 5_000, 20_000]),
+        _ => {}
+    }
     scenario
 }
 
@@ -532,6 +540,7 @@ fn habits(rng: &mut fastrand::Rng) -> Habits {
         normalises: rng.bool(),
         closed_before: if rng.u8(0..40) == 0 { 130 } else { 0 },
         shown_after: 0,
+        lists_lag: 0,
         small_pages: false,
         profile: None,
     }

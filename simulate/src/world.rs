@@ -685,6 +685,7 @@ fn setup(scenario: &Scenario) -> Setup {
     let Habits {
         listed_after,
         shown_after,
+        lists_lag,
         closed_refuses,
         related,
         lists_show_fields,
@@ -709,6 +710,7 @@ fn setup(scenario: &Scenario) -> Setup {
         behaviour: Behaviour {
             listed_after: Duration::from_secs(*listed_after),
             visible_after: Duration::from_millis(*shown_after),
+            lists_lag: Duration::from_millis(*lists_lag),
             closed_writes: if *closed_refuses {
                 ClosedWrites::Refuse
             } else {

@@ -25,6 +25,7 @@ fn every_part_is_optional() {
     let rules = Rules::parse("{}").unwrap();
     assert!(rules.fields.is_none() && rules.aliases.is_empty() && rules.deny.is_empty());
     assert_eq!(rules.ticket.when_missing, WhenMissing::Create);
+    assert!(!rules.desk.lists_are_current);
     assert!(rules.ticket.title.identifies_conversation());
 }
 
@@ -42,6 +43,7 @@ fn every_problem_is_reported_with_its_path() {
         "aliases": {"orderId": "order-id", "tier": "tier"},
         "deny": "token",
         "ticket": {"title": "{user}", "priority": {"value": "high"}, "team": {}, "when_closed": "reopen"},
+        "desk": {"lists_are_current": "yes", "lists_are_fast": true},
         "extra": 1
     }"#;
 
@@ -66,6 +68,8 @@ fn every_problem_is_reported_with_its_path() {
         "ticket.priority.value",
         "ticket.team",
         "ticket.when_closed",
+        "desk.lists_are_fast",
+        "desk.lists_are_current",
     ];
 
     assert_eq!(paths, expected);

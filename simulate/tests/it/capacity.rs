@@ -26,16 +26,24 @@ fn assert_near(stated: f64, measured: f64, what: &str) {
     assert!(is_near, "{what}: docs/performance.md says {stated}, measured {measured:.2}");
 }
 
+fn settings(row: &[f64]) -> Settings {
+    Settings { desk_rate: row[0], workers: row[1] as usize, lists_are_current: false }
+}
+
 #[test]
 fn handoffs_a_second_are_as_documented() {
     assert_eq!(rows().len(), 5);
     for row in rows() {
-        let settings = Settings { desk_rate: row[0], workers: row[1] as usize };
+        let settings = settings(&row);
         let measured = throughput(settings);
         assert_near(row[2], measured.creates, "creates a second");
         assert_near(row[3], measured.updates, "updates a second");
         assert_near(3.0, measured.calls_a_create, "calls a create");
         assert_near(3.0, measured.calls_an_update, "calls an update");
+
+        let measured = throughput(Settings { lists_are_current: true, ..settings });
+        assert_near(row[4], measured.updates, "updates a second with current lists");
+        assert_near(2.0, measured.calls_an_update, "calls an update with current lists");
     }
 }
 
@@ -43,10 +51,9 @@ fn handoffs_a_second_are_as_documented() {
 fn outage_leaves_the_documented_backlog() {
     assert_eq!(OUTAGE, Duration::from_secs(3600));
     for row in rows() {
-        let settings = Settings { desk_rate: row[0], workers: row[1] as usize };
-        let measured = outage(settings, row[4]);
-        assert_near(row[5], measured.backlog as f64, "backlog");
-        assert_near(row[6], measured.drained.as_secs_f64() / 60.0, "minutes");
+        let measured = outage(settings(&row), row[5]);
+        assert_near(row[6], measured.backlog as f64, "backlog");
+        assert_near(row[7], measured.drained.as_secs_f64() / 60.0, "minutes");
         assert_eq!(measured.dead, 0, "{row:?}");
     }
 }
