@@ -136,8 +136,7 @@ impl<'a> Work<'a> {
         listed: &[Ticket],
         id: Option<u64>,
     ) -> Result<Option<Ticket>, DeskError> {
-        let shown = listed.iter().find(|ticket| Some(ticket.id) == id && self.is_enough(ticket));
-        match shown {
+        match listed.iter().find(|ticket| Some(ticket.id) == id && self.is_enough(ticket)) {
             Some(ticket) => Ok(Some(ticket.clone())),
             None => view(self.desk, id).await,
         }

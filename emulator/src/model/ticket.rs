@@ -45,7 +45,7 @@ pub(crate) struct Ticket {
     pub(crate) last_message: String,
     pub(crate) assignment: Value,
     pub(crate) visible: Visible,
-    /// From when on it is in lists.
+    /// From when on it is in lists, which may be never.
     pub(crate) listed: Option<Instant>,
 }
 
@@ -75,7 +75,7 @@ impl Ticket {
     }
 
     pub(crate) fn is_listed(&self, lookups: u64) -> bool {
-        self.is_visible(lookups) && self.listed.is_none_or(|from| from <= Instant::now())
+        self.is_visible(lookups) && self.listed.is_some_and(|from| from <= Instant::now())
     }
 
     pub(crate) fn is_visible(&self, lookups: u64) -> bool {
