@@ -167,6 +167,7 @@ pub async fn complete(
     writer.before.fields = (!created.with_values).then(BTreeMap::new);
     // The answer to the create is the answer to the write of these values.
     writer.answered = created.ticket.fields.clone().unwrap_or_default();
+    writer.answered_priority = created.ticket.priority.clone();
     if created.with_values {
         rest.write.clear();
         for (index, value) in matched.values.iter().enumerate() {
@@ -244,6 +245,8 @@ struct Writer<'a> {
     refused_values: Vec<(usize, FieldValue)>,
     /// Field values as the answers to our writes showed them.
     answered: BTreeMap<String, StoredText>,
+    /// The priority as the answer to our write showed it.
+    answered_priority: Option<String>,
     /// Refusals so far, and those that no look has followed yet: a closed ticket refuses
     /// everything.
     refusals: u32,
@@ -265,6 +268,7 @@ impl<'a> Writer<'a> {
             refused: Vec::new(),
             refused_values: Vec::new(),
             answered: BTreeMap::new(),
+            answered_priority: None,
             refusals: 0,
             unexplained: false,
             may_be_hidden: false,
@@ -423,6 +427,10 @@ impl<'a> Writer<'a> {
                         keys.filter_map(|key| Some((key.to_owned(), fields.get(key)?.clone())));
                     self.answered.extend(texts);
                 }
+                if sent.iter().any(|sent| matches!(sent, Sent::Priority(_))) {
+                    self.answered_priority =
+                        shown.as_ref().and_then(|shown| shown.priority.clone());
+                }
                 self.sent.extend(sent);
                 if let Some(shown) = shown {
                     self.observe(shown)?;
@@ -522,7 +530,7 @@ impl<'a> Writer<'a> {
             }
             self.judge(sent, is_held, ended.is_ok(), &mut confirmed);
         }
-        self.acquit(&mut confirmed);
+        self.acquit(matched, &mut confirmed);
         self.notice_agreement(matched);
 
         Written {
@@ -556,7 +564,7 @@ impl<'a> Writer<'a> {
 
     /// What was refused and is there all the same: an earlier request of the same call was carried
     /// out, or somebody else set it.
-    fn acquit(&mut self, confirmed: &mut Vec<(String, String)>) {
+    fn acquit(&mut self, matched: &Matched, confirmed: &mut Vec<(String, String)>) {
         for (index, value) in std::mem::take(&mut self.refused_values) {
             if !holds(&self.ticket, &value) {
                 continue;
@@ -567,6 +575,29 @@ impl<'a> Writer<'a> {
             if was_sent && let Some(stored) = self.stored(key) {
                 confirmed.push((key.to_owned(), stored.expose().to_owned()));
             }
+        }
+
+        if self.outcomes.priority == Outcome::Rejected {
+            self.outcomes.priority =
+                self.acquitted(matched.priority.map(Sent::Priority), confirmed);
+        }
+        if self.outcomes.team == Outcome::Rejected {
+            self.outcomes.team = self.acquitted(matched.team.clone().map(Sent::Team), confirmed);
+        }
+        if self.outcomes.team != Outcome::Rejected {
+            self.refused.retain(|(name, _)| *name != TEAM);
+        }
+    }
+
+    fn acquitted(&self, refused: Option<Sent>, confirmed: &mut Vec<(String, String)>) -> Outcome {
+        let held = refused.filter(|refused| refused.is_held(&self.ticket));
+        match held.as_ref().and_then(Sent::text) {
+            None => Outcome::Rejected,
+            Some((field, text)) if self.doubtful.contains_key(field) => {
+                confirmed.push((field.to_owned(), text.to_owned()));
+                Outcome::Written
+            }
+            Some(_) => Outcome::Unchanged,
         }
     }
 
@@ -591,6 +622,15 @@ impl<'a> Writer<'a> {
                 } else if !is_held && let Some(respelt) = self.respelt(key) {
                     confirmed.push((key.to_owned(), respelt));
                 }
+            }
+            // As with values: Desk had it and shows another one now.
+            Sent::Priority(priority)
+                if !is_held
+                    && is_looked_at
+                    && self.answered_priority.as_deref() == Some(priority.as_str()) =>
+            {
+                self.outcomes.priority = Outcome::Kept;
+                self.lost.push(PRIORITY.to_owned());
             }
             Sent::Priority(_) => self.outcomes.priority = or_rejected(Outcome::Written),
             Sent::Team(_) => self.outcomes.team = or_rejected(Outcome::Written),

@@ -183,7 +183,12 @@ impl World {
                     Trouble::Refused | Trouble::NotFound | Trouble::Forbidden
                 )
         });
-        History { events, is_preview_mode: false, chat_refuses }
+        History {
+            events,
+            is_preview_mode: false,
+            chat_refuses,
+            lists_lag: self.scenario.desk.lists_lag,
+        }
     }
 
     /// Desk's token as Parameter Store has it.

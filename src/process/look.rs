@@ -259,7 +259,7 @@ impl<'a> Work<'a> {
         self.keep(known);
     }
 
-    fn settled(&self, mut marks: Marks, shown: &Ticket) -> Marks {
+    pub(super) fn settled(&self, mut marks: Marks, shown: &Ticket) -> Marks {
         // Desk may show `007` as `7`: digests are compared in one spelling.
         let spelling = |field: &str, text: &str| spelling(text, self.is_integer(field));
         marks.settle(shown, &self.customer.recogniser(&self.names, shown.id, &spelling));

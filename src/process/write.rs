@@ -239,6 +239,12 @@ impl Work<'_> {
             .map(|(field, text)| (field.clone(), spelling(text, self.is_integer(field))));
         let doubtful = doubtful.collect();
         self.customer.doubt_writes(Subject::of(&self.names, self.handoff), id, doubtful);
+
+        // What the writes showed beside what they wrote: a human's value of today may be ours of
+        // long ago by the next look. After the doubts, which explain what may be ours.
+        let mut known = self.known(id);
+        known.marks = self.settled(known.marks, &written.ticket);
+        self.keep(known);
     }
 
     /// A ticket that nobody has written on is invisible to agents (desk-wire section 3.3): the

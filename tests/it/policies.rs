@@ -1,11 +1,11 @@
 //! `when_missing`, `when_closed`, `overwrite`: what the rules make of a ticket that is there,
 //! closed, or not there.
 
-use desk_emulator::Seed;
+use desk_emulator::{Call, Fault, FaultKind, Seed};
 use desk_handoff::names::header;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, handoff};
 
 async fn world(ticket_rules: Value) -> World {
     World::with_rules(&json!({
@@ -47,9 +47,8 @@ async fn missing_ticket_is_left_to_desk() {
 #[tokio::test]
 async fn preview_says_that_desks_ticket_is_missing() {
     let world = world(json!({"when_missing": "retry"})).await;
-    let answer = world
-        .post("/handoffs/preview", &crate::world::handoff(json!({"order-id": "1", "x": "2"})))
-        .await;
+    let answer =
+        world.post("/handoffs/preview", &handoff(json!({"order-id": "1", "x": "2"}))).await;
     answer.is(200, "preview");
     assert_eq!((&answer.body["action"], &answer.body["ticket"]), (&json!("none"), &Value::Null));
     assert_eq!((answer.outcome("order-id"), answer.outcome("x")), ("left", "unmatched"));
@@ -102,6 +101,57 @@ async fn humans_change_is_kept_unless_always() {
         );
         assert_eq!(world.desk.field(id, "tier").as_deref(), Some(stored));
     }
+}
+
+/// A human chooses MEDIUM after Desk took our HIGH and before our last look, and later LOW, which we
+/// had written once.
+#[tokio::test]
+async fn priority_that_human_chose_during_our_work_is_kept() {
+    let rules = json!({"ticket": {"priority": {"from": "urgency"}, "grace_seconds": 0}});
+    let world = World::with_rules(&rules).await;
+    let event = |id: &str, urgency: &str| {
+        let mut body = handoff(json!({"urgency": urgency}));
+        body["event_id"] = json!(id);
+        body
+    };
+    let mut first = event("e1", "LOW");
+    first["conversation"].as_object_mut().unwrap().remove("channel_url");
+    let id = world.post("/handoffs", &first).await.ticket_id();
+    let mut chosen = world.desk.ticket(id).unwrap();
+    chosen["priority"] = json!("MEDIUM");
+    let answer = FaultKind::Status { status: 200, headers: vec![], body: chosen.to_string() };
+    // After the priority comes the related channel, and after a look the view.
+    for call in [Call::UpdateTicket, Call::ViewTicket] {
+        world.desk.inject(Fault::on(call).after(1).with(answer.clone()));
+    }
+    let second = world.post("/handoffs", &event("e2", "HIGH")).await;
+    assert_eq!(second.outcome("urgency"), "kept");
+
+    world.desk.set_priority(id, "LOW");
+    let third = world.post("/handoffs", &event("e3", "URGENT")).await;
+    assert_eq!((third.outcome("urgency"), third.ticket_id()), ("kept", id));
+    assert_eq!(world.desk.ticket(id).unwrap()["priority"], "LOW");
+}
+
+/// The first request is carried out and its answer lost; the same again is refused.
+#[tokio::test]
+async fn refused_priority_and_team_that_are_there_are_written() {
+    let rules = json!({"ticket": {"priority": {"from": "urgency"}, "team": {"from": "team"}}});
+    let world = World::with_rules(&rules).await;
+    let id = world.desk.seed_ticket(on_channel(&[]));
+    for call in [Call::UpdateTicket, Call::TransferToGroup] {
+        world.desk.inject(Fault::on(call).with(FaultKind::CutAfterWrite));
+        let refusal = FaultKind::Status { status: 400, headers: vec![], body: "{}".to_owned() };
+        world.desk.inject(Fault::on(call).after(1).with(refusal));
+    }
+    let answer = world.hand_over(json!({"urgency": "HIGH", "team": "vip"})).await;
+    assert_eq!((answer.outcome("urgency"), answer.outcome("team")), ("written", "written"));
+    let ticket = world.desk.ticket(id).unwrap();
+    assert_eq!((&ticket["priority"], &ticket["group"]["key"]), (&json!("HIGH"), &json!("vip")));
+
+    world.desk.set_priority(id, "LOW");
+    let again = world.hand_over(json!({"urgency": "URGENT", "team": "vip"})).await;
+    assert_eq!((again.outcome("urgency"), again.outcome("team")), ("kept", "unchanged"));
 }
 
 #[tokio::test]

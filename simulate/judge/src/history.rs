@@ -241,6 +241,8 @@ pub struct History {
     pub is_preview_mode: bool,
     /// Whether Chat took no message for good.
     pub chat_refuses: bool,
+    /// How late lists show changes.
+    pub lists_lag: Millis,
 }
 
 /// The moment at which the world began, in milliseconds since 1970.

@@ -283,7 +283,11 @@ impl<'a> Replay<'a> {
         let origins: Vec<HandoffNumber> = if key == PRIORITY {
             // Whose it is, its text does not say: all are meant that are being worked on.
             let running = self.attempts.values().filter(|attempt| attempt.ended.is_none());
-            running.map(|attempt| attempt.handoff).collect()
+            // Of bytes that were sent again it is the first ones', like a text.
+            let first = |number: HandoffNumber| {
+                self.handoffs.get(&number).and_then(|handed| handed.sent.repeats).unwrap_or(number)
+            };
+            running.map(|attempt| first(attempt.handoff)).collect()
         } else {
             origin(text, &self.handoffs).into_iter().collect()
         };
@@ -484,10 +488,11 @@ impl<'a> Replay<'a> {
 
     /// A ticket of the conversation that was open, and listed or known to us, when a look began.
     fn open_at(&self, look: Millis, user: &str, names: &BTreeSet<String>) -> Option<u64> {
+        let lag = |ticket: &Ticket| if ticket.is_reopened { self.history.lists_lag } else { 0 };
         let open = self.tickets.iter().find(|(_, ticket)| {
             ticket.user == user
                 && ticket.is_open
-                && ticket.open_since < look
+                && ticket.open_since + lag(ticket) < look
                 && (ticket.listed <= look || ticket.shown)
                 && !self.is_nameless(ticket)
                 && !(ticket.is_gone() && ticket.listed > look)
@@ -771,7 +776,8 @@ impl<'a> Replay<'a> {
 
         let Some(attempt) = self.attempts.get_mut(number) else { return };
         let (handoff, user) = (attempt.handoff, attempt.user.clone());
-        for seen in shown {
+        // An answer about a customer is none about a ticket, whatever it holds.
+        for seen in shown.iter().filter(|_| *kind != CallKind::Customer) {
             attempt.shown.insert(seen.ticket, seen.clone());
             if seen.fields.is_some() {
                 attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
