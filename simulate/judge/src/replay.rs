@@ -640,18 +640,21 @@ impl<'a> Replay<'a> {
         }
         let is_unknown =
             self.has_cut(&user) || self.lost_creates.iter().any(|lost| lost.ticket == Some(id));
-        let is_empty = |held: &&Held| {
-            Self::is_default(ticket, key, held)
-                || (key == PRIORITY && held.text == "MEDIUM" && is_unknown)
-        };
+        let is_empty = |held: &&Held| Self::is_default(ticket, key, held);
         if let Some(held) = held.filter(|held| !is_empty(held)) {
             let is_humans = held.by == By::Human;
+            // Whether Desk, a human or a try without an end set it, nobody can know.
+            let may_be_default = key == PRIORITY && held.text == "MEDIUM" && is_unknown;
             let shown_at = self.attempts.get(&number).and_then(|attempt| attempt.shown_at.get(&id));
-            if rule == "never" && shown_at.is_some_and(|shown| held.since <= *shown) {
+            if rule == "never"
+                && !may_be_default
+                && shown_at.is_some_and(|shown| held.since <= *shown)
+            {
                 broken.push(("S7", format!("{about} over {:?} under never", held.text)));
             }
             if rule == "own"
                 && is_humans
+                && !may_be_default
                 && (ticket.human_shown.contains(key) || ticket.human_listed.contains(key))
                 && !self.is_excused(ticket, key, held)
             {
