@@ -330,10 +330,10 @@ Reads the records that the functions write to their logs, through your own `aws`
 command line (logs:FilterLogEvents), or FILE. Shows names and counts: a record holds
 no value. A handoff that was tried several times counts once; trials by the route
 /handoffs/preview do not count. A record names 20 keys at most, 40 characters of each.")]
+#[command(group(clap::ArgGroup::new("records").args(["stack", "file"]).required(true).multiple(true)))]
 pub(crate) struct Report {
     /// Records in place of those in the logs: lines of a log, or what `aws logs filter-log-events`
     /// prints as JSON; - reads standard input
-    #[arg(required_unless_present = "stack")]
     pub(crate) file: Option<PathBuf>,
     /// The stack whose logs are read; of FILE only its records
     #[arg(long, value_name = "NAME", value_parser = stack_name)]
