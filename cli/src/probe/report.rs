@@ -117,15 +117,27 @@ impl<'a> Report<'a> {
     }
 
     fn show_desk_part(&self, out: &mut Out) {
-        if self.is_misstated() {
-            let what = "this Desk's lists are not current: take \"lists_are_current\" out of the fields \
-                        document";
-            out.result(false, what);
-        }
-        if self.lists_are_current() == Some(true) && !self.stated.lists_are_current {
-            out.heading("What the fields document may say of this Desk");
-            let means = "lists were seen to be current: most handoffs take a call less";
-            out.pairs([("\"desk\": {\"lists_are_current\": true}", means)]);
+        match (self.stated.lists_are_current, self.lists_are_current()) {
+            (true, Some(true)) => {
+                out.result(true, "The fields document says that lists are current, and they are.");
+            }
+            (true, Some(false)) => {
+                let what = "this Desk's lists are not current: take \"lists_are_current\" out of the fields \
+                            document";
+                out.result(false, what);
+            }
+            (true, None) => {
+                let what =
+                    "The fields document says that lists are current; this run could not see it.";
+                out.result(false, what);
+            }
+            (false, Some(true)) => {
+                out.heading("What the fields document may say of this Desk");
+                let what = "lists are current: with this line most handoffs take a call less. Add it, then \
+                            `check` the document and store it";
+                out.pairs([("\"desk\": {\"lists_are_current\": true}", what)]);
+            }
+            (false, Some(false) | None) => {}
         }
     }
 
@@ -141,7 +153,7 @@ impl<'a> Report<'a> {
         let pairs: Vec<_> = different.filter_map(pair).collect();
 
         if pairs.is_empty() {
-            out.heading("Nothing is otherwise than this project expects");
+            out.heading("This Desk does everything as this project expects");
         } else {
             out.heading("Otherwise than this project expects, and what to set");
             out.pairs(pairs);
