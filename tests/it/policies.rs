@@ -103,34 +103,42 @@ async fn humans_change_is_kept_unless_always() {
     }
 }
 
-/// A human chooses MEDIUM after Desk took our HIGH and before our last look, and later LOW, which we
-/// had written once.
+/// A human chooses MEDIUM while our HIGH is taken or refused, and later LOW, which we had written
+/// once: that we saw MEDIUM makes it theirs.
 #[tokio::test]
-async fn priority_that_human_chose_during_our_work_is_kept() {
-    let rules = json!({"ticket": {"priority": {"from": "urgency"}, "grace_seconds": 0}});
-    let world = World::with_rules(&rules).await;
-    let event = |id: &str, urgency: &str| {
-        let mut body = handoff(json!({"urgency": urgency}));
-        body["event_id"] = json!(id);
-        body
-    };
-    let mut first = event("e1", "LOW");
-    first["conversation"].as_object_mut().unwrap().remove("channel_url");
-    let id = world.post("/handoffs", &first).await.ticket_id();
-    let mut chosen = world.desk.ticket(id).unwrap();
-    chosen["priority"] = json!("MEDIUM");
-    let answer = FaultKind::Status { status: 200, headers: vec![], body: chosen.to_string() };
-    // After the priority comes the related channel, and after a look the view.
-    for call in [Call::UpdateTicket, Call::ViewTicket] {
-        world.desk.inject(Fault::on(call).after(1).with(answer.clone()));
-    }
-    let second = world.post("/handoffs", &event("e2", "HIGH")).await;
-    assert_eq!(second.outcome("urgency"), "kept");
+async fn priority_that_human_chose_during_our_work_is_theirs() {
+    for (refused, outcome) in [(false, "kept"), (true, "rejected")] {
+        let rules = json!({"ticket": {"priority": {"from": "urgency"}, "grace_seconds": 0}});
+        let world = World::with_rules(&rules).await;
+        let event = |id: &str, urgency: &str| {
+            let mut body = handoff(json!({"urgency": urgency}));
+            body["event_id"] = json!(id);
+            body
+        };
+        let mut first = event("e1", "LOW");
+        if !refused {
+            // The channel is related after the priority, and shows what a human chose.
+            first["conversation"].as_object_mut().unwrap().remove("channel_url");
+        }
+        let id = world.post("/handoffs", &first).await.ticket_id();
+        let mut chosen = world.desk.ticket(id).unwrap();
+        chosen["priority"] = json!("MEDIUM");
+        let answer =
+            |status: u16| FaultKind::Status { status, headers: vec![], body: chosen.to_string() };
+        let update = Fault::on(Call::UpdateTicket);
+        let update =
+            if refused { update.with(answer(400)) } else { update.after(1).with(answer(200)) };
+        world.desk.inject(update);
+        world.desk.inject(Fault::on(Call::ViewTicket).after(1).with(answer(200)));
+        let second = world.post("/handoffs", &event("e2", "HIGH")).await;
+        assert_eq!(second.outcome("urgency"), outcome);
 
-    world.desk.set_priority(id, "LOW");
-    let third = world.post("/handoffs", &event("e3", "URGENT")).await;
-    assert_eq!((third.outcome("urgency"), third.ticket_id()), ("kept", id));
-    assert_eq!(world.desk.ticket(id).unwrap()["priority"], "LOW");
+        world.desk.clear_faults();
+        world.desk.set_priority(id, "LOW");
+        let third = world.post("/handoffs", &event("e3", "URGENT")).await;
+        assert_eq!((third.outcome("urgency"), third.ticket_id()), ("kept", id), "{outcome}");
+        assert_eq!(world.desk.ticket(id).unwrap()["priority"], "LOW");
+    }
 }
 
 /// The first request is carried out and its answer lost; the same again is refused.
