@@ -32,7 +32,7 @@ pub(crate) fn meaning(outcome: Outcome) -> (&'static str, Tone) {
         Outcome::NotAnOption => ("not one of the options", Tone::Bad),
         Outcome::NotScalar => ("an object or a list", Tone::Bad),
         Outcome::Empty => ("nothing to send", Tone::Calm),
-        Outcome::Denied => ("denied", Tone::Calm),
+        Outcome::Denied => ("never sent", Tone::Calm),
         Outcome::Superseded => ("another source filled its field", Tone::Calm),
         Outcome::OverLimit => ("too many fields", Tone::Bad),
         Outcome::Rejected => ("Desk did not keep it", Tone::Bad),
