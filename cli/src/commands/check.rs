@@ -138,5 +138,8 @@ fn summary(rules: &Rules) -> String {
         }
     };
 
-    format!("{fields}, {aliases}, {denied}")
+    // What is said of the Desk cannot be checked here: it is repeated, so that nobody overlooks it.
+    let desk = if rules.desk.lists_are_current { ", Desk's lists are current" } else { "" };
+
+    format!("{fields}, {aliases}, {denied}{desk}")
 }

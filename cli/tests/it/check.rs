@@ -30,6 +30,17 @@ fn file_without_fields_list_is_ok() {
     );
 }
 
+/// What nobody can check here is repeated.
+#[test]
+fn what_the_document_says_of_desk_is_repeated() {
+    let document = json!({
+        "ticket": {"opening_message": "Hello"}, "desk": {"lists_are_current": true}
+    });
+    let ended = call_with(document.to_string().as_bytes(), &["check", "-"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.out.ends_with(", 0 denied keys, Desk's lists are current\n"), "{ended:?}");
+}
+
 #[test]
 fn invisible_tickets_are_a_warning() {
     let says_so = |document: &[u8]| {
