@@ -167,7 +167,8 @@ pub async fn complete(
     writer.before.fields = (!created.with_values).then(BTreeMap::new);
     // The answer to the create is the answer to the write of these values.
     writer.answered = created.ticket.fields.clone().unwrap_or_default();
-    writer.answered_priority = created.ticket.priority.clone();
+    let priority = created.ticket.priority.clone();
+    writer.answered.extend(priority.map(|text| (PRIORITY.to_owned(), text.into())));
     if created.with_values {
         rest.write.clear();
         for (index, value) in matched.values.iter().enumerate() {
@@ -243,10 +244,8 @@ struct Writer<'a> {
     refused: Vec<(&'static str, String)>,
     /// Values that Desk refused one by one.
     refused_values: Vec<(usize, FieldValue)>,
-    /// Field values as the answers to our writes showed them.
+    /// Field values, and the priority, as the answers to our writes showed them.
     answered: BTreeMap<String, StoredText>,
-    /// The priority as the answer to our write showed it.
-    answered_priority: Option<String>,
     /// Refusals so far, and those that no look has followed yet: a closed ticket refuses
     /// everything.
     refusals: u32,
@@ -268,7 +267,6 @@ impl<'a> Writer<'a> {
             refused: Vec::new(),
             refused_values: Vec::new(),
             answered: BTreeMap::new(),
-            answered_priority: None,
             refusals: 0,
             unexplained: false,
             may_be_hidden: false,
@@ -428,8 +426,8 @@ impl<'a> Writer<'a> {
                     self.answered.extend(texts);
                 }
                 if sent.iter().any(|sent| matches!(sent, Sent::Priority(_))) {
-                    self.answered_priority =
-                        shown.as_ref().and_then(|shown| shown.priority.clone());
+                    let shown = shown.as_ref().and_then(|shown| shown.priority.clone());
+                    self.answered.extend(shown.map(|text| (PRIORITY.to_owned(), text.into())));
                 }
                 self.sent.extend(sent);
                 if let Some(shown) = shown {
@@ -624,11 +622,7 @@ impl<'a> Writer<'a> {
                 }
             }
             // As with values: Desk had it and shows another one now.
-            Sent::Priority(priority)
-                if !is_held
-                    && is_looked_at
-                    && self.answered_priority.as_deref() == Some(priority.as_str()) =>
-            {
+            Sent::Priority(priority) if !is_held && is_looked_at && self.shows_taken(priority) => {
                 self.outcomes.priority = Outcome::Kept;
                 self.lost.push(PRIORITY.to_owned());
             }
@@ -643,6 +637,10 @@ impl<'a> Writer<'a> {
     fn was_taken(&self, value: &FieldValue) -> bool {
         let taken = self.answered.get(value.key.as_str());
         taken.is_some_and(|taken| same(value, taken.expose()))
+    }
+
+    fn shows_taken(&self, priority: Priority) -> bool {
+        self.answered.get(PRIORITY).is_some_and(|taken| taken.expose() == priority.as_str())
     }
 
     /// What the field holds only since our write, and the answer to it showed: Desk spells the

@@ -512,7 +512,10 @@ impl World {
         let body =
             response.and_then(|response| serde_json::from_slice::<Value>(response.body()).ok());
         let is_ok = response.is_some_and(|response| response.status().is_success());
-        let shown = body.as_ref().filter(|_| is_ok).map(shown).unwrap_or_default();
+        // An answer about a customer is none about a ticket, whatever it holds.
+        let is_about_tickets = returned.call != Call::Customer;
+        let shown = body.as_ref().filter(|_| is_ok && is_about_tickets);
+        let shown = shown.map(self::shown).unwrap_or_default();
 
         self.record(What::Returned {
             attempt: returned.attempt,

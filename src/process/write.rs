@@ -231,7 +231,6 @@ impl Work<'_> {
             known.refuse(self.customer.digest(name, text));
         }
         self.customer.desk_id = written.ticket.customer_id.or(self.customer.desk_id);
-        self.keep(known);
 
         let doubtful = written
             .doubtful
@@ -242,7 +241,6 @@ impl Work<'_> {
 
         // What the writes showed beside what they wrote: a human's value of today may be ours of
         // long ago by the next look. After the doubts, which explain what may be ours.
-        let mut known = self.known(id);
         known.marks = self.settled(known.marks, &written.ticket);
         self.keep(known);
     }

@@ -121,7 +121,7 @@ async fn listed_ticket_is_not_viewed_where_lists_are_current() {
 
 /// A new ticket may not be listed yet, and a list may hide the fields: then it is viewed after all.
 #[tokio::test]
-async fn ticket_that_list_hides_is_viewed_though_lists_are_current() {
+async fn hidden_ticket_is_viewed_where_lists_are_current() {
     let world = world_with_current_lists().await;
     world.desk.set_behaviour(|behaviour| behaviour.listed_after = Duration::from_secs(3600));
     let made = world.post("/handoffs", &event("e1", "1")).await;

@@ -488,7 +488,11 @@ impl<'a> Replay<'a> {
 
     /// A ticket of the conversation that was open, and listed or known to us, when a look began.
     fn open_at(&self, look: Millis, user: &str, names: &BTreeSet<String>) -> Option<u64> {
-        let lag = |ticket: &Ticket| if ticket.is_reopened { self.history.lists_lag } else { 0 };
+        // Of a ticket that nothing is remembered of, a list that is late is all there is.
+        let is_strange =
+            |ticket: &Ticket| !matches!(ticket.by, By::Us(_)) && ticket.ours.is_empty();
+        let is_late = |ticket: &Ticket| ticket.is_reopened && is_strange(ticket);
+        let lag = |ticket: &Ticket| if is_late(ticket) { self.history.lists_lag } else { 0 };
         let open = self.tickets.iter().find(|(_, ticket)| {
             ticket.user == user
                 && ticket.is_open
@@ -779,8 +783,7 @@ impl<'a> Replay<'a> {
 
         let Some(attempt) = self.attempts.get_mut(number) else { return };
         let (handoff, user) = (attempt.handoff, attempt.user.clone());
-        // An answer about a customer is none about a ticket, whatever it holds.
-        for seen in shown.iter().filter(|_| *kind != CallKind::Customer) {
+        for seen in shown {
             attempt.shown.insert(seen.ticket, seen.clone());
             if seen.fields.is_some() {
                 attempt.shown_at.insert(seen.ticket, effect.unwrap_or(*began));
