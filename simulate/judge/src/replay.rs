@@ -182,6 +182,17 @@ struct Replay<'a> {
     lost_creates: Vec<LostCreate>,
 }
 
+/// A field that we set.
+struct Write<'w> {
+    id: u64,
+    key: &'w str,
+    ticket: &'w Ticket,
+    handed: &'w Handed,
+    number: AttemptNumber,
+    /// Which handoff, key and ticket it is, in words.
+    about: String,
+}
+
 impl<'a> Replay<'a> {
     fn new(history: &'a History) -> Self {
         Self {
@@ -608,8 +619,6 @@ impl<'a> Replay<'a> {
             return;
         };
         let (user, names) = (handed.sent.user.clone(), handed.names.clone());
-        let rules = handed.sent.rules["ticket"].clone();
-        let rule = rules["overwrite"].as_str().unwrap_or("own");
         let mut broken: Vec<(&'static str, String)> = Vec::new();
         let about = format!("handoff {from} wrote {key} on ticket {id}");
 
@@ -632,52 +641,67 @@ impl<'a> Replay<'a> {
         if let Some(first) = self.made_before(ticket, &names) {
             broken.push(("L3", format!("{about}, which Desk made after {first} of ours")));
         }
+        let write = Write { id, key, ticket, handed, number, about };
         let held = ticket.fields.get(key).filter(|held| !is_same_text(&held.text, text));
-        // What Desk gives every ticket is what a newer handoff wanted, too.
-        if let Some(held) = held.filter(|held| Self::is_default(ticket, key, held))
-            && !self.has_cut(&user)
-            && !self.is_wanted_by_older(handed, held)
-            && let Some(newer) = self.wanting(handed, held).find(|other| other.was_done_on(id))
-            && is_newer(&newer.sent, &handed.sent)
-        {
-            broken.push(("S9", format!("{about} over Desk's own that a newer handoff wanted")));
-        }
-        let is_unknown =
-            self.has_cut(&user) || self.lost_creates.iter().any(|lost| lost.ticket == Some(id));
-        let is_empty = |held: &&Held| Self::is_default(ticket, key, held);
-        if let Some(held) = held.filter(|held| !is_empty(held)) {
-            let is_humans = held.by == By::Human;
-            // Whether Desk, a human or a try without an end set it, nobody can know.
-            let may_be_default = key == PRIORITY && held.text == "MEDIUM" && is_unknown;
-            let shown_at = self.attempts.get(&number).and_then(|attempt| attempt.shown_at.get(&id));
-            if rule == "never"
-                && !may_be_default
-                && shown_at.is_some_and(|shown| held.since <= *shown)
-            {
-                broken.push(("S7", format!("{about} over {:?} under never", held.text)));
+        match held {
+            Some(held) if Self::is_default(ticket, key, held) => {
+                broken.extend(self.judge_over_default(&write, held));
             }
-            if rule == "own"
-                && is_humans
-                && !may_be_default
-                && (ticket.human_shown.contains(key) || ticket.human_listed.contains(key))
-                && !self.is_excused(ticket, key, held)
-            {
-                broken.push(("S6", format!("{about} over a human's value that was shown")));
-            }
-            let newer =
-                held.origin.filter(|_| !is_humans).and_then(|origin| self.handoffs.get(&origin));
-            // A priority is also that of every other handoff that wanted it.
-            let is_of_older = key == PRIORITY && self.is_wanted_by_older(handed, held);
-            let newer = newer.filter(|newer| is_newer(&newer.sent, &handed.sent) && !is_of_older);
-            if let Some(newer) = newer {
-                let what =
-                    format!("{about} over a newer handoff's, received at {}", newer.sent.received);
-                broken.push(("S9", what));
-            }
+            Some(held) => broken.extend(self.judge_over_value(&write, held)),
+            None => {}
         }
         for (promise, what) in broken {
             self.breaks(promise, what);
         }
+    }
+
+    /// S9: what Desk gives every ticket is what a newer handoff wanted, too.
+    fn judge_over_default(&self, write: &Write<'_>, held: &Held) -> Option<(&'static str, String)> {
+        let Write { id, handed, about, .. } = write;
+        if self.has_cut(&handed.sent.user) || self.is_wanted_by_older(handed, held) {
+            return None;
+        }
+        let newer = self.wanting(handed, held).find(|other| other.was_done_on(*id))?;
+        is_newer(&newer.sent, &handed.sent)
+            .then(|| ("S9", format!("{about} over Desk's own that a newer handoff wanted")))
+    }
+
+    /// S6, S7, S9 of a write over another value.
+    fn judge_over_value(&self, write: &Write<'_>, held: &Held) -> Vec<(&'static str, String)> {
+        let Write { id, key, ticket, handed, number, about } = write;
+        let rule = handed.sent.rules["ticket"]["overwrite"].as_str().unwrap_or("own");
+        let is_humans = held.by == By::Human;
+        let has_lost_create = self.lost_creates.iter().any(|lost| lost.ticket == Some(*id));
+        let is_unknown = self.has_cut(&handed.sent.user) || has_lost_create;
+        // Whether Desk, a human or a try without an end set it, nobody can know.
+        let may_be_default = *key == PRIORITY && held.text == "MEDIUM" && is_unknown;
+
+        let mut broken = Vec::new();
+        let shown_at = self.attempts.get(number).and_then(|attempt| attempt.shown_at.get(id));
+        if rule == "never" && !may_be_default && shown_at.is_some_and(|shown| held.since <= *shown)
+        {
+            broken.push(("S7", format!("{about} over {:?} under never", held.text)));
+        }
+        if rule == "own"
+            && is_humans
+            && !may_be_default
+            && (ticket.human_shown.contains(*key) || ticket.human_listed.contains(*key))
+            && !self.is_excused(ticket, key, held)
+        {
+            broken.push(("S6", format!("{about} over a human's value that was shown")));
+        }
+        let newer =
+            held.origin.filter(|_| !is_humans).and_then(|origin| self.handoffs.get(&origin));
+        // A priority is also that of every other handoff that wanted it.
+        let is_of_older = *key == PRIORITY && self.is_wanted_by_older(handed, held);
+        let newer = newer.filter(|newer| is_newer(&newer.sent, &handed.sent) && !is_of_older);
+        if let Some(newer) = newer {
+            let what =
+                format!("{about} over a newer handoff's, received at {}", newer.sent.received);
+            broken.push(("S9", what));
+        }
+
+        broken
     }
 
     /// Whether nothing names the conversation of a ticket of ours any more: Desk dropped its
